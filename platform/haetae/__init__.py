@@ -1,0 +1,1 @@
+"""Haetae tells a real regression from noise."""

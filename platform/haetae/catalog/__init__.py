@@ -1,0 +1,1 @@
+"""Names become things: suite, dataset, prompt and model files, and plugins by entry point."""

@@ -1,0 +1,48 @@
+"""One canonical JSON text for a value, and its SHA-256: what every content address is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, TypeAlias
+
+import orjson
+
+Json: TypeAlias = Any
+"""A value that JSON can hold: None, bool, int, float, str, list, dict with text keys."""
+
+
+def dumps(value: Json) -> str:
+    """The canonical JSON text of a value: keys sorted, no spaces, characters unescaped.
+
+    Text that UTF-8 cannot hold (a lone surrogate) is written with ASCII escapes instead, so that it
+    is stored without loss everywhere. Raises TypeError for NaN and infinity: they are not JSON.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
+    except TypeError:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def loads(text: str | bytes) -> Json:
+    """Parse JSON strictly: NaN and Infinity are refused, a lone surrogate is kept.
+
+    Raises json.JSONDecodeError with the position, also where the nesting is too deep.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        source = text if isinstance(text, str) else text.decode("utf-8")
+        try:
+            return json.loads(source, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise json.JSONDecodeError("nested too deep", source, 0) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
+
+
+def digest(*parts: Json) -> str:
+    """SHA-256, in hexadecimal, of the canonical JSON of the parts."""
+    return hashlib.sha256(dumps(parts).encode("utf-8")).hexdigest()

@@ -1,0 +1,115 @@
+"""A Generation: one answer of a target to one sample; or a Failure that says why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from haetae.core.canonical import Json
+from haetae.core.sample import ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens in disjoint buckets: cached input is not counted in `input`, reasoning not in `output`."""
+
+    input: int = 0
+    cached_input: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input + self.cached_input + self.output + self.reasoning
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input,
+            self.cached_input + other.cached_input,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+        )
+
+    def as_json(self) -> Json:
+        return [self.input, self.cached_input, self.output, self.reasoning]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One answer.
+
+    `latency_s` is the time of the successful call by a monotonic clock, None when it was not measured
+    (recorded outputs). `cost_usd` is None when the price is unknown, never 0. `model` is the name the
+    endpoint itself reported. `logprobs` are the natural-log probabilities of the answer's tokens.
+    `attempts` counts the calls made, the successful one included.
+    """
+
+    output: str
+    contexts: tuple[str, ...] | None = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    model: str | None = None
+    finish_reason: str | None = None
+    logprobs: tuple[float, ...] | None = None
+    attempts: int = 1
+    recorded_scores: Mapping[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> Json:
+        """The generation as one JSON object; absent parts are left out."""
+        out: dict[str, Json] = {"output": self.output}
+        if self.contexts is not None:
+            out["contexts"] = list(self.contexts)
+        if self.tool_calls is not None:
+            out["tool_calls"] = [call.as_json() for call in self.tool_calls]
+        if self.usage is not None:
+            out["usage"] = self.usage.as_json()
+        if self.logprobs is not None:
+            out["logprobs"] = list(self.logprobs)
+        if self.recorded_scores:
+            out["recorded_scores"] = dict(self.recorded_scores)
+        for name in ("cost_usd", "latency_s", "model", "finish_reason"):
+            if getattr(self, name) is not None:
+                out[name] = getattr(self, name)
+        if self.attempts != 1:
+            out["attempts"] = self.attempts
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no generation: a reason of `haetae.core.reasons`, and a message for people.
+
+    `retry_after_s` is how long the endpoint asked to wait. `fatal` says that every further call
+    would fail the same way (a wrong key): the run stops.
+    """
+
+    reason: str
+    message: str
+    attempts: int = 1
+    retry_after_s: float | None = None
+    fatal: bool = False
+
+    def as_json(self) -> Json:
+        return {"reason": self.reason, "message": self.message, "attempts": self.attempts}
+
+
+def generation_from_json(value: Json) -> Generation | Failure:
+    """Read back what `as_json` wrote."""
+    if "reason" in value:
+        return Failure(value["reason"], value["message"], value["attempts"])
+    calls, contexts, logprobs = value.get("tool_calls"), value.get("contexts"), value.get("logprobs")
+    return Generation(
+        output=value["output"],
+        contexts=None if contexts is None else tuple(contexts),
+        tool_calls=None if calls is None else tuple(ToolCall(c["name"], c["arguments"]) for c in calls),
+        usage=Usage(*value["usage"]) if "usage" in value else None,
+        cost_usd=value.get("cost_usd"),
+        latency_s=value.get("latency_s"),
+        model=value.get("model"),
+        finish_reason=value.get("finish_reason"),
+        logprobs=None if logprobs is None else tuple(logprobs),
+        attempts=value.get("attempts", 1),
+        recorded_scores=value.get("recorded_scores", {}),
+    )

@@ -1,0 +1,168 @@
+"""The ports of what stays: the ledger of runs, the registry of versions, the outbox of trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from haetae.core.canonical import Json
+from haetae.core.reference import Kind, Reference
+from haetae.core.run import Accounting, GenerationRow, Manifest, Run, RunStatus, ScoreRow, Spent
+from haetae.core.sample import Sample
+from haetae.core.table import ScoreTable
+from haetae.core.verdict import Comparison, Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One immutable version of a registered model, prompt or dataset.
+
+    `digest` is the SHA-256 of `content`; `aliases` are those that point here now.
+    """
+
+    kind: Kind
+    name: str
+    number: int
+    digest: str
+    content: Json
+    created_at: datetime
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleResult:
+    """One (sample, repeat) of a run, whole: for tables, exports and side-by-side views."""
+
+    sample: Sample
+    repeat: int
+    generation: GenerationRow | None
+    scores: Mapping[str, ScoreRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event that a tracker has yet to take. `key` makes a second delivery a no-op."""
+
+    id: int
+    tracker: str
+    run_id: str
+    key: str
+    tries: int
+    last_error: str | None
+
+
+class Registry(Protocol):
+    """Immutable numbered versions by content hash, and aliases that move by command only."""
+
+    def register(self, kind: Kind, name: str, content: Json, at: datetime) -> tuple[Version, bool]:
+        """The version with this content, and whether it is new: the same content is the same version."""
+        ...
+
+    def find(self, kind: Kind, reference: Reference) -> Version:
+        """Raises RegistryError, naming what is there, when nothing fits."""
+        ...
+
+    def set_alias(self, kind: Kind, name: str, alias: str, number: int, at: datetime) -> None: ...
+
+    def versions(self, kind: Kind, name: str | None = None) -> Sequence[Version]: ...
+
+
+class Ledger(Protocol):
+    """Runs, their rows, what was said of them. What a method acknowledged is on disk."""
+
+    # the straight path
+    def start(
+        self, suite: str, manifest: Manifest, total: int, at: datetime, seed: int, tags: Mapping[str, str]
+    ) -> Run:
+        """A new run with the next number of its suite, leased by this process."""
+        ...
+
+    def unfinished(self, suite: str, manifest_digest: str) -> Run | None:
+        """The newest run of this manifest that did not finish and that no living process works on."""
+        ...
+
+    def resume(self, run_id: str) -> Run:
+        """Lease an unfinished run for this process. Raises StoreError naming host and pid when another has it."""
+        ...
+
+    def record(
+        self,
+        run_id: str,
+        samples: Iterable[Sample],
+        generations: Iterable[GenerationRow],
+        scores: Iterable[ScoreRow],
+        at: datetime,
+    ) -> None:
+        """Commit rows in one transaction. A row that is there already is left as it is, except that a
+        row whose reason is the weather (`reasons.RETRIED`) gives way to a better one."""
+        ...
+
+    def done(self, run_id: str) -> Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]]:
+        """What a run has already, by (sample id, repeat)."""
+        ...
+
+    def find_generations(self, keys: Sequence[str]) -> Mapping[str, GenerationRow]:
+        """Answers of earlier runs by content address; never failures."""
+        ...
+
+    def find_scores(self, keys: Sequence[str]) -> Mapping[str, ScoreRow]:
+        """Scores of earlier runs by content address; never unscored ones."""
+        ...
+
+    def finish(self, run_id: str, status: RunStatus, at: datetime, note: str | None = None) -> Run: ...
+
+    # reading
+    def run(self, run_id: str) -> Run: ...
+
+    def runs(self, suite: str | None = None, limit: int = 100, offset: int = 0) -> Sequence[Run]:
+        """Newest first."""
+        ...
+
+    def suites(self) -> Sequence[str]: ...
+
+    def accounting(self, run_id: str) -> Sequence[Accounting]: ...
+
+    def spent(self, run_id: str) -> Spent: ...
+
+    def table(self, run_id: str, metric: str) -> ScoreTable: ...
+
+    def results(
+        self,
+        run_id: str,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        search: str | None = None,
+        unscored_only: bool = False,
+        sample_ids: Sequence[str] | None = None,
+    ) -> Sequence[SampleResult]: ...
+
+    # what was said
+    def save_estimates(self, run_id: str, estimates: Sequence[Estimate]) -> None: ...
+
+    def estimates(self, run_id: str) -> Sequence[Estimate]: ...
+
+    def save_comparison(self, comparison: Comparison, at: datetime) -> None: ...
+
+    def comparison(self, run_id: str) -> Comparison | None:
+        """The latest comparison in which the run was the candidate."""
+        ...
+
+    def promote(self, suite: str, baseline: str, run_id: str, at: datetime) -> None: ...
+
+    def baseline(self, suite: str, baseline: str) -> Run | None: ...
+
+    # the outbox
+    def enqueue(self, tracker: str, run_id: str, key: str, at: datetime) -> None: ...
+
+    def pending(self, tracker: str | None = None) -> Sequence[Delivery]: ...
+
+    def delivered(self, delivery_id: int, at: datetime, receipt: str | None = None) -> None: ...
+
+    def undelivered(self, delivery_id: int, error: str, at: datetime) -> None: ...

@@ -1,0 +1,82 @@
+"""The port of a metric, and the facts that gates, reports and comparisons need of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from haetae.core.canonical import Json
+from haetae.core.generation import Generation
+from haetae.core.sample import Sample
+from haetae.core.score import Score
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFacts:
+    """What is true of a metric whatever it scores.
+
+    `text` is its canonical text: kind and non-default parameters (`rouge(L, tokenizer=korean)`).
+    `version` changes when its numbers change. `low` and `high` are its range, None where it has no
+    bound. `needs` names what it cannot do without: `reference`, `contexts`, `usage`, `price`.
+    `signature` is what else fixes its numbers: tokenizer, smoothing, library version, judge model,
+    judge prompt. `judge` is the fingerprint of the model that it asks, None when it asks none.
+    """
+
+    text: str
+    version: str
+    low: float | None = 0.0
+    high: float | None = 1.0
+    higher_is_better: bool = True
+    needs: frozenset[str] = frozenset()
+    signature: Mapping[str, Json] = field(default_factory=dict)
+    judge: Mapping[str, Json] | None = None
+
+    def as_json(self) -> Json:
+        return {
+            "text": self.text,
+            "version": self.version,
+            "low": self.low,
+            "high": self.high,
+            "higher_is_better": self.higher_is_better,
+            "needs": sorted(self.needs),
+            "signature": dict(self.signature),
+            "judge": None if self.judge is None else dict(self.judge),
+        }
+
+
+def facts_from_json(value: Json) -> MetricFacts:
+    """Read back what `MetricFacts.as_json` wrote."""
+    return MetricFacts(**{**value, "needs": frozenset(value["needs"])})
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """Turns a sample and its generation into a score.
+
+    `score` is plain for a metric that computes and `async` for one that asks a model. It is not
+    called for a failed generation or for a sample that lacks what `facts.needs` names: the engine
+    has already said `unscored`.
+    """
+
+    @property
+    def facts(self) -> MetricFacts: ...
+
+    def score(self, sample: Sample, generation: Generation) -> Score | Awaitable[Score]: ...
+
+
+@runtime_checkable
+class CorpusMetric(Metric, Protocol):
+    """A metric whose value over many samples is not the mean of theirs: BLEU, chrF, TER, perplexity."""
+
+    def corpus(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The corpus value from summed per-sample statistics.
+
+        `totals` has shape (..., k), k the length of `Score.stats`; the result has shape (...), so that
+        a bootstrap computes all its resamples at once.
+        """
+        ...

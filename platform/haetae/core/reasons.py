@@ -1,0 +1,44 @@
+"""Why something has no value: the closed list of reasons a Failure or an unscored Score may give.
+
+A reason answers "whose fault": `RETRIED` reasons are the weather (asking again may help, and a run
+that is continued asks again); the others are facts about the answer and stay.
+"""
+
+from __future__ import annotations
+
+# the endpoint
+TIMEOUT = "timeout"
+CONNECTION = "connection_failed"
+RATE_LIMITED = "rate_limited"
+SERVER_ERROR = "server_error"
+MALFORMED = "malformed_response"
+REJECTED = "request_rejected"
+TOO_LONG = "context_too_long"
+# the answer
+CONTENT_FILTER = "content_filter"
+TRUNCATED = "truncated"
+EMPTY = "empty_answer"
+NO_OUTPUT = "no_recorded_output"
+TARGET_RAISED = "target_raised"
+# the sample
+MISSING_REFERENCE = "missing_reference"
+MISSING_CONTEXT = "missing_context"
+# the metric
+NOT_GENERATED = "not_generated"
+NOT_FINITE = "not_finite"
+OUT_OF_RANGE = "out_of_range"
+METRIC_RAISED = "metric_raised"
+NOT_MEASURED = "not_measured"
+NO_PRICE = "unknown_price"
+UNSUPPORTED_LANGUAGE = "unsupported_language"
+# the judge
+JUDGE_UNPARSEABLE = "judge_parse_failure"
+JUDGE_REFUSED = "judge_refusal"
+JUDGE_FAILED = "judge_failed"
+NO_CLAIMS = "no_claims"
+
+RETRIED = frozenset({TIMEOUT, CONNECTION, RATE_LIMITED, SERVER_ERROR, MALFORMED, JUDGE_FAILED})
+"""Reasons that a continued run asks again about."""
+
+JUDGE_FAULTS = frozenset({JUDGE_UNPARSEABLE, JUDGE_REFUSED, JUDGE_FAILED})
+"""Reasons that are the judge's, counted against the gate's limit of judge failures."""

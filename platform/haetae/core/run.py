@@ -1,0 +1,135 @@
+"""A Run: one execution of a suite, with the manifest of everything that fixes its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from haetae.core.canonical import Json, digest
+from haetae.core.generation import Failure, Generation
+from haetae.core.metric import MetricFacts, facts_from_json
+from haetae.core.score import Score
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. `running` with a dead owner is a run to continue."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"  # an error or the budget ended it; what was done is kept
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The fingerprints of a run: what was resolved at its start and stays until its end.
+
+    `suite` is the suite's specification, `target` the target's fingerprint (model, prompt, decoding,
+    code), `dataset` its name, version (SHA-256 of all content) and number of samples, `metrics` the
+    facts of each metric by its name in the suite. `epoch` decides whether an earlier answer may be
+    reused: runs of one epoch share answers.
+    """
+
+    suite: Mapping[str, Json]
+    dataset: Mapping[str, Json]
+    target: Mapping[str, Json]
+    metrics: Mapping[str, MetricFacts]
+    references: Mapping[str, str] = field(default_factory=dict)
+    epoch: str = ""
+
+    def as_json(self) -> Json:
+        return {
+            "suite": dict(self.suite),
+            "dataset": dict(self.dataset),
+            "target": dict(self.target),
+            "metrics": {name: facts.as_json() for name, facts in self.metrics.items()},
+            "references": dict(self.references),
+            "epoch": self.epoch,
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest: a run continues only under the manifest that it started with."""
+        return digest(self.as_json())
+
+
+def manifest_from_json(value: Json) -> Manifest:
+    """Read back what `Manifest.as_json` wrote."""
+    return Manifest(**{**value, "metrics": {name: facts_from_json(f) for name, f in value["metrics"].items()}})
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of a suite.
+
+    `id` is `suite.number`. Counts are of (sample, repeat) pairs: `total` is what the run must do,
+    `generated` + `failed` what it has done. `calls`, `cost_usd` and tokens are what was spent, judge
+    included; `reused` counts answers taken from an earlier run of the same epoch.
+    """
+
+    id: str
+    suite: str
+    number: int
+    status: RunStatus
+    manifest: Manifest
+    total: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    note: str | None = None
+    seed: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def ended(self, status: RunStatus, at: datetime, note: str | None = None) -> Run:
+        return replace(self, status=status, finished_at=at, note=note)
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRow:
+    """The ledger's row of one (run, sample, repeat): the answer, or why there is none."""
+
+    sample_id: str
+    repeat: int
+    key: str
+    sample_digest: str
+    result: Generation | Failure
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """The ledger's row of one (run, sample, repeat, metric)."""
+
+    sample_id: str
+    repeat: int
+    metric: str
+    key: str
+    score: Score
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """Every (sample, repeat) of a run for one metric: `scored + unscored + not_run == total`."""
+
+    metric: str
+    total: int
+    scored: int
+    unscored: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def not_run(self) -> int:
+        return self.total - self.scored - sum(self.unscored.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run has spent: calls, tokens, dollars (None when a price is unknown), and what it saved."""
+
+    calls: int = 0
+    tokens: int = 0
+    cost_usd: float | None = None
+    unpriced_calls: int = 0
+    reused: int = 0
+    retried: int = 0

@@ -1,0 +1,68 @@
+"""Redaction: nothing that looks like a secret leaves through a message, a ledger row or a tracker."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from haetae.core.canonical import Json
+
+MASK = "***"
+
+_PATTERNS = (
+    re.compile(r"(?i)(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+    re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{6,}"),
+    re.compile(r"(?i)(?<=basic )[A-Za-z0-9+/=]{12,}"),
+    re.compile(
+        r"(?i)(?:(?<=[?&;\s\"'{,(])|^)((?:[\w-]*[_-])?(?:key|apikey|token|secret|password|passwd|pwd|signature|sig"
+        r"|authorization|credential)s?)(\"?'?\s*[=:]\s*\"?'?)(?!\s)([^\s\"'&;,)}]{4,})"
+    ),
+    re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{12,}"),
+    re.compile(
+        r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|hf_|AIza|AKIA|ASIA|ya29\.|npm_|pypi-)[A-Za-z0-9_.-]{12,}"
+    ),
+    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.S),
+)
+_SECRET_FIELD = re.compile(r"(?i)(?:^|[_-])(?:api_?key|key|token|secret|password|passwd|authorization|credentials?)$")
+
+
+def redact(text: str, known: tuple[str, ...] = ()) -> str:
+    """The text with secrets replaced by `***`: those in `known`, and what looks like one."""
+    for secret in known:
+        if len(secret) >= 4:
+            text = text.replace(secret, MASK)
+    for pattern in _PATTERNS:
+        text = pattern.sub(_masked, text)
+    return text
+
+
+def _masked(match: re.Match[str]) -> str:
+    if match.re.groups:
+        return f"{match[1]}{match[2]}{MASK}"
+    return MASK
+
+
+def looks_secret(text: str) -> bool:
+    """Whether redaction would change the text."""
+    return redact(text) != text
+
+
+def is_secret_field(name: str) -> bool:
+    """Whether a field of this name holds a secret (`api_key`, `OPENAI_API_KEY`, `password`)."""
+    return _SECRET_FIELD.search(name) is not None
+
+
+def redact_json(value: Json, known: tuple[str, ...] = ()) -> Json:
+    """A JSON value with every secret text, and every field named like a secret, replaced by `***`."""
+    if isinstance(value, str):
+        return redact(value, known)
+    if isinstance(value, dict):
+        out: dict[str, Any] = {}
+        for name, inner in value.items():
+            secret = isinstance(inner, str) and is_secret_field(name) and not inner.startswith("$")
+            out[name] = MASK if secret else redact_json(inner, known)
+        return out
+    if isinstance(value, list | tuple):
+        return [redact_json(inner, known) for inner in value]
+    return value

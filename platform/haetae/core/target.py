@@ -1,0 +1,36 @@
+"""The port of a target: what is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from haetae.core.canonical import Json
+from haetae.core.generation import Failure, Generation
+from haetae.core.sample import Sample
+
+
+class Target(Protocol):
+    """Answers samples. Every failure of a call is a value; TargetError only when none can succeed.
+
+    `fingerprint` is what fixes its answers: model, prompt, decoding, code. `free` says that a call
+    costs nothing worth keeping (recorded outputs), so answers are not looked up in the cache.
+    """
+
+    @property
+    def fingerprint(self) -> Mapping[str, Json]: ...
+
+    @property
+    def free(self) -> bool: ...
+
+    def request(self, sample: Sample) -> Json:
+        """What would be asked for this sample: with the fingerprint it addresses the call.
+
+        Raises ConfigError when the sample cannot be asked (a template variable it lacks), which a
+        check before the first call finds.
+        """
+        ...
+
+    async def generate(self, sample: Sample, repeat: int) -> Generation | Failure: ...
+
+    async def aclose(self) -> None: ...

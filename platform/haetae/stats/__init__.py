@@ -1,0 +1,1 @@
+"""Pure numbers: estimates with intervals, paired comparisons, verdicts. numpy and scipy, no I/O."""

@@ -1,0 +1,1 @@
+"""Who answers: an endpoint, a Python function, recorded outputs."""

@@ -1,0 +1,1 @@
+"""Who is told: MLflow and W&B, fed from the outbox."""
