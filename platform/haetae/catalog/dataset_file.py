@@ -1,0 +1,167 @@
+"""A data file becomes a dataset: checked whole before any call, then streamed from disk as often as asked.
+
+The checking pass gives the version, the SHA-256 of every sample's content digest in file order, so it
+does not change with formatting, key order, compression or file format. What stays in memory is twelve
+bytes of digest per sample while the pass runs, and the places of duplicates and rejected rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from haetae.catalog.data_file import find_data, problems, reader_of, stem
+from haetae.catalog.files import shown
+from haetae.catalog.rows import BadRow, sample_json
+from haetae.core.canonical import Json, digest
+from haetae.core.sample import Sample, sample_from_json
+from haetae.errors import DatasetError, Problem
+
+MAX_PROBLEMS = 100
+"""How many problems of one file are collected before the pass stops."""
+
+
+class DatasetFile:
+    """Samples on disk. Iterating reads the file again; it holds one sample at a time.
+
+    `count` is how many samples iteration gives (`limit` at most), `version` is of the whole file
+    whatever the limit. `rejects` are the rows left out by `skip_bad`.
+    """
+
+    def __init__(self, path: Path, file: str, require: Collection[str], skip_bad: bool) -> None:
+        self.path = path
+        self.name = stem(path)
+        self.version = ""
+        self.count = 0
+        self.rejects: list[Problem] = []
+        self._file = file
+        self._require = require
+        self._skip_bad = skip_bad
+        self._stamp = _stamp(path)
+        self._rejected: set[int] = set()
+        self._renamed: dict[int, str] = {}
+
+    def check(self, limit: int | None) -> None:
+        """Read the whole file. Raises DatasetError with every problem (100 at most)."""
+        seen: set[bytes] = set()
+        repeats: dict[str, int] = {}
+        duplicates: list[tuple[int, str]] = []
+        version, found = hashlib.sha256(), 0
+        for line, row in reader_of(self.path)(self.path, self._file):
+            try:
+                sample = self._checked(row)
+                name = sample.get("id")
+                if name is None:
+                    name = digest(sample)[:16]
+                    if _key(name) in seen:
+                        repeats[name] = repeats.get(name, 1) + 1
+                        name = self._renamed[line] = f"{name}#{repeats[name]}"
+                    sample["id"] = name
+                key = _key(name)
+                if key in seen:
+                    duplicates.append((line, name))
+                    self._rejected.add(line)
+                    continue
+                text = digest(sample)
+            except BadRow as bad:
+                self._reject(problems(self._file, line, bad), line)
+                continue
+            except RecursionError:
+                self._reject([Problem("nested too deep", self._file, line)], line)
+                continue
+            seen.add(key)
+            version.update(text.encode())
+            found += 1
+        if duplicates:
+            self._name_duplicates(duplicates)
+        self._must_be_unchanged()
+        if self.rejects and not self._skip_bad:
+            raise DatasetError(self.rejects)
+        if found == 0 or limit == 0:
+            reason = "the limit is 0" if found else "no row is a sample" if self.rejects else "the file has no rows"
+            raise DatasetError([*self.rejects[:MAX_PROBLEMS], Problem(f"0 samples: {reason}", self._file)])
+        self.version = f"sha256:{version.hexdigest()}"
+        self.count = found if limit is None else min(found, limit)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """The samples in file order. Raises DatasetError when the file changed since it was checked."""
+        left = self.count
+        self._must_be_unchanged()
+        if not left:
+            return
+        for line, row in reader_of(self.path)(self.path, self._file):
+            if line in self._rejected:
+                continue
+            try:
+                sample = self._checked(row)
+            except BadRow as bad:
+                self._must_be_unchanged()
+                raise DatasetError(problems(self._file, line, bad)) from bad
+            if "id" not in sample:
+                sample["id"] = self._renamed.get(line) or digest(sample)[:16]
+            yield sample_from_json(sample)
+            left -= 1
+            if not left:
+                break
+        self._must_be_unchanged()
+
+    def _checked(self, row: Json | BadRow) -> dict[str, Json]:
+        if isinstance(row, BadRow):
+            raise row
+        return sample_json(row, self._require)
+
+    def _reject(self, found: list[Problem], line: int) -> None:
+        self.rejects += found
+        self._rejected.add(line)
+        if not self._skip_bad and len(self.rejects) >= MAX_PROBLEMS:
+            more = Problem(f"stopped after {MAX_PROBLEMS} problems", self._file, line)
+            raise DatasetError([*self.rejects, more])
+
+    def _name_duplicates(self, duplicates: list[tuple[int, str]]) -> None:
+        """Find the first lines of ids that came twice: only now, as most files have none."""
+        wanted, first = {name for _, name in duplicates}, dict[str, int]()
+        for line, row in reader_of(self.path)(self.path, self._file):
+            name = row.get("id") if isinstance(row, dict) else None
+            name = str(name) if type(name) is int else name
+            if isinstance(name, str) and name in wanted and line not in self._rejected:
+                first.setdefault(name, line)
+        for line, name in duplicates:
+            where = (
+                f"on lines {first[name]} and {line}" if name in first else f"on line {line}, made from content before"
+            )
+            self.rejects.append(Problem(f"the id {name!r} stands twice, {where}", self._file, line, None, "id"))
+        self.rejects.sort(key=lambda problem: problem.line or 0)
+
+    def _must_be_unchanged(self) -> None:
+        if _stamp(self.path) != self._stamp:
+            raise DatasetError(Problem("the file changed while it was in use", self._file))
+
+
+def open_dataset(
+    path: Path, *, root: Path, limit: int | None = None, skip_bad: bool = False, require: Collection[str] = ()
+) -> DatasetFile:
+    """Check a data file whole and return it ready to stream.
+
+    `root` is the project that the file must lie in. `limit` gives only the first samples. `skip_bad`
+    leaves bad rows out and lists them in `rejects`. `require` names what every sample must have
+    (`references`, `contexts`). Raises DatasetError with every problem, MissingExtra for Parquet
+    without pyarrow.
+    """
+    real = find_data(Path(path), root)
+    dataset = DatasetFile(real, shown(real, root), frozenset(require), skip_bad)
+    dataset.check(limit)
+    return dataset
+
+
+def _key(name: str) -> bytes:
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

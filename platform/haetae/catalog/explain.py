@@ -1,0 +1,166 @@
+"""What pydantic found wrong, said at its place: the field, what was expected, what was found."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic_core import ErrorDetails, ValidationError
+
+from haetae.catalog.places import Path, Places, dotted
+from haetae.core.canonical import Json
+from haetae.errors import Problem
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "int",
+    "int_from_float": "int",
+    "float_type": "number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "none_required": "nothing",
+}
+_RANGES = frozenset({"finite_number", "greater_than", "greater_than_equal", "less_than", "less_than_equal"})
+
+
+def explain(error: ValidationError, data: Json, schema: Json, places: Places, prefix: Path = ()) -> list[Problem]:
+    """One problem per field. `schema` is the JSON schema of what was expected, for ranges and key names.
+
+    `data` is what was validated; it stands in the file at `prefix`.
+    """
+    by_path: dict[Path, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        by_path.setdefault(_real_path(detail, data), []).append(detail)
+    problems = []
+    for path, details in by_path.items():
+        kind = details[0]["type"]
+        message, path = _message(path, details, data, schema, places, prefix)
+        problems.append(places.problem(dotted((*prefix, *path)), message, at_key=kind == "extra_forbidden"))
+    return problems
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean threshold?`, or nothing when no known word is near."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def found(value: Json, spelled: str | None = None) -> str:
+    """What stands in the file, for messages: `text 'ten'`, `the number 1.10`, `a list`."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        text = value if spelled is None else spelled
+        return f"text {text if len(text) <= 60 else text[:60] + '…'!r}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"the number {value if spelled is None else spelled}"
+    return "a list" if isinstance(value, list | tuple) else "a mapping" if isinstance(value, dict) else repr(value)[:60]
+
+
+def _real_path(detail: ErrorDetails, data: Json) -> Path:
+    """The place of an error without the steps that only pydantic knows (the members of a union)."""
+    path: list[str | int] = []
+    node = data
+    last = len(detail["loc"]) - 1
+    for index, part in enumerate(detail["loc"]):
+        inside = (isinstance(node, dict) and part in node) or (
+            isinstance(node, list) and isinstance(part, int) and part < len(node)
+        )
+        if inside:
+            node = node[part]
+            path.append(part)
+        elif index == last and detail["type"] == "missing":
+            path.append(part)
+    return tuple(path)
+
+
+def _message(
+    path: Path, details: Sequence[ErrorDetails], data: Json, schema: Json, places: Places, prefix: Path
+) -> tuple[str, Path]:
+    detail = details[0]
+    kind, value = detail["type"], _at(data, path)
+    spelled = places.spelled.get(dotted((*prefix, *path)))
+    if kind == "extra_forbidden":
+        known = {name for node in _schemas(schema, path[:-1]) for name in node.get("properties", {})}
+        hint = nearest(str(path[-1]), sorted(known)) or f"; there are {', '.join(sorted(known))}"
+        return f"unknown key{hint}", path
+    if kind == "missing":
+        return "missing", path
+    if kind in _RANGES:
+        allowed = next(filter(None, map(_range, _schemas(schema, path))), "a finite number")
+        return f"expected {allowed}, got {spelled or value}", path
+    expected = [_EXPECTED[other["type"]] for other in details if other["type"] in _EXPECTED]
+    if expected:
+        wanted = " or ".join(dict.fromkeys(expected))
+        quote = "; write it in quotes" if wanted == "text" and isinstance(value, bool | int | float) else ""
+        return f"expected {wanted}, got {found(value, spelled)}{quote}", path
+    if kind in ("literal_error", "enum"):
+        words = detail["ctx"]["expected"]
+        near = nearest(str(value), [word.strip("' ") for word in words.replace(" or ", ",").split(",")])
+        return f"expected {words}, got {found(value, spelled)}{near}", path
+    if kind in ("too_short", "string_too_short"):
+        return "may not be empty", path
+    if kind == "value_error":
+        return _own_words(str(detail["ctx"]["error"]), path, places, prefix)
+    return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}, got {found(value, spelled)}", path
+
+
+def _own_words(message: str, path: Path, places: Places, prefix: Path) -> tuple[str, Path]:
+    """A rule of ours may begin with the field that it means: `gate.metrics.rouge: no metric of that name`."""
+    field, colon, rest = message.partition(": ")
+    inner = (*path, *field.split("."))
+    if colon and dotted((*prefix, *inner)) in places.values:
+        return rest, inner
+    return message, path
+
+
+def _at(data: Json, path: Path) -> Json:
+    for part in path:
+        if isinstance(data, dict):
+            data = data.get(part)
+        else:
+            data = data[part] if isinstance(data, list) and isinstance(part, int) else None
+    return data
+
+
+def _schemas(root: Json, path: Sequence[str | int]) -> list[dict[str, Any]]:
+    """The parts of a JSON schema that may describe the value at a path."""
+    nodes = _choices(root, root)
+    for part in path:
+        inner: list[Json] = []
+        for node in nodes:
+            if isinstance(part, int):
+                inner += (node.get("prefixItems") or [])[part : part + 1] or [node.get("items")]
+            else:
+                inner.append(node.get("properties", {}).get(part, node.get("additionalProperties")))
+        nodes = [choice for one in inner if isinstance(one, dict) for choice in _choices(one, root)]
+    return nodes
+
+
+def _choices(node: Json, root: Json) -> list[dict[str, Any]]:
+    while "$ref" in node:
+        node = root["$defs"][node["$ref"].rpartition("/")[2]]
+    options = node.get("anyOf")
+    return [choice for option in options for choice in _choices(option, root)] if options else [node]
+
+
+def _range(node: dict[str, Any]) -> str | None:
+    """`a number from 0 to 1`, `a number above 0 and below 0.5`, or None for a schema without bounds."""
+    low, high = node.get("minimum"), node.get("maximum")
+    above, below = node.get("exclusiveMinimum"), node.get("exclusiveMaximum")
+    what = "an int" if node.get("type") == "integer" else "a number"
+    if low is not None and high is not None:
+        return f"{what} from {low:g} to {high:g}"
+    bounds = [
+        f"{word} {bound:g}"
+        for word, bound in (("of at least", low), ("above", above), ("of at most", high), ("below", below))
+        if bound is not None
+    ]
+    return f"{what} {' and '.join(bounds)}" if bounds else None

@@ -1,0 +1,70 @@
+"""Where files may lie and how they are opened: inside the project, regular, of a known size, in UTF-8."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from haetae.errors import ConfigError, Problem
+
+MAX_TEXT = 1_000_000
+"""Largest suite, model or prompt file, in bytes."""
+_MARKS = ("pyproject.toml", ".git", ".haetae")
+
+
+def project_root(folder: Path) -> Path:
+    """The nearest folder, from this one upward, that holds pyproject.toml, .git or .haetae; else this one."""
+    folder = folder.resolve()
+    return next((up for up in (folder, *folder.parents) if any((up / mark).exists() for mark in _MARKS)), folder)
+
+
+def locate(path: str | Path, *, folder: Path, root: Path) -> Path:
+    """The real path of a regular file inside `root`; a relative path starts at `folder`.
+
+    Symbolic links are followed before the check. Raises ConfigError with the path given and the path
+    it leads to: outside the project, missing, a directory, a device, unreadable.
+    """
+    given = str(path)
+    if not given or not given.isprintable():
+        raise ConfigError(f"not a path: {given[:80]!r}")
+    try:
+        real, root = (folder / given).resolve(), root.resolve()
+        if not real.is_relative_to(root):
+            raise ConfigError(f"{given} leads to {real}, which is outside the project {root}")
+        mode = real.stat().st_mode
+    except FileNotFoundError:
+        raise ConfigError(f"{given} does not exist (looked for {real})") from None
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise ConfigError(f"{given} cannot be opened: {exc}") from exc
+    if stat.S_ISDIR(mode):
+        raise ConfigError(f"{given} is a directory (at {real}), expected a file")
+    if not stat.S_ISREG(mode):
+        raise ConfigError(f"{given} is not a regular file (at {real})")
+    return real
+
+
+def shown(path: Path, root: Path | None = None) -> str:
+    """How messages call a file: relative to the project when it lies there."""
+    root = (root or project_root(path.parent)).resolve()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def read_text(path: Path, file: str) -> str:
+    """The text of a small UTF-8 file, a byte-order mark left out. `file` is its name in messages.
+
+    Raises ConfigError: cannot be read, over 1 MB, not UTF-8 (with the byte).
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ConfigError(Problem("is not a regular file", file=file))
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_TEXT + 1)
+    except (OSError, ValueError) as exc:
+        raise ConfigError(Problem(f"cannot be read: {exc}", file=file)) from exc
+    if len(raw) > MAX_TEXT:
+        raise ConfigError(Problem("the file is over 1 MB", file=file))
+    try:
+        return raw.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as exc:
+        line = raw.count(b"\n", 0, exc.start) + 1
+        raise ConfigError(Problem(f"not UTF-8 at byte {exc.start}; save as UTF-8", file=file, line=line)) from exc

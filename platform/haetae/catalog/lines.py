@@ -1,0 +1,72 @@
+"""The lines of a data file, one at a time: bounded memory whatever the file holds, gzip included."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from haetae.errors import DatasetError, Problem
+
+MAX_ROW = 8 * 1024 * 1024
+"""Longest row, in bytes."""
+MAX_UNPACKED = 2 * 1024**3
+"""Most bytes that a gzip file may unpack to."""
+MAX_RATIO = 200
+"""Most that a gzip file may grow, looked at from its first 64 MB on."""
+_RATIO_FROM = 64 * 1024**2
+_CHUNK = 1024 * 1024
+
+
+class TooLong:
+    """Stands for a row over `MAX_ROW`."""
+
+
+TOO_LONG = TooLong()
+LIMIT_MESSAGE = f"the row is over the limit of {MAX_ROW // 1024**2} MB"
+
+
+def read_lines(path: Path, file: str, *, keep_ends: bool = False) -> Iterator[tuple[int, bytes | TooLong]]:
+    """(line number from 1, the line without a byte-order mark and, by default, its end). A line over the limit
+    is `TOO_LONG` and the next ones follow.
+
+    Raises DatasetError: the file vanished or cannot be read, broken gzip, a gzip bomb.
+    """
+    try:
+        packed = path.suffix == ".gz"
+        with path.open("rb") as raw, gzip.open(raw, "rb") if packed else raw as stream:
+            number, unpacked = 0, 0
+            size = path.stat().st_size
+            while line := stream.readline(MAX_ROW + 2):
+                number += 1
+                unpacked += len(line)
+                if len(line) == MAX_ROW + 2 and not line.endswith(b"\n"):
+                    unpacked += _skip_line(stream, MAX_UNPACKED - unpacked if packed else None)
+                    yield number, TOO_LONG
+                else:
+                    if number == 1:
+                        line = line.removeprefix(b"\xef\xbb\xbf")
+                    yield number, line if keep_ends else line.rstrip(b"\r\n")
+                if packed:
+                    _check_growth(unpacked, size, file)
+    except (OSError, EOFError, zlib.error) as exc:
+        raise DatasetError(Problem(f"cannot be read: {exc}", file=file)) from exc
+
+
+def _skip_line(stream: io.BufferedIOBase, most: int | None) -> int:
+    """Read on to the end of the line, or past `most` bytes; how many bytes that were."""
+    skipped = 0
+    while part := stream.readline(_CHUNK):
+        skipped += len(part)
+        if part.endswith(b"\n") or (most is not None and skipped > most):
+            break
+    return skipped
+
+
+def _check_growth(unpacked: int, size: int, file: str) -> None:
+    if unpacked > MAX_UNPACKED:
+        raise DatasetError(Problem(f"gzip unpacks to over the limit of {MAX_UNPACKED // 1024**3} GB", file=file))
+    if unpacked > _RATIO_FROM and unpacked > size * MAX_RATIO:
+        raise DatasetError(Problem(f"gzip grows over the limit of {MAX_RATIO} times its size", file=file))

@@ -1,0 +1,244 @@
+"""A metric's line in a suite file becomes a Metric: entry points make them, annotations say what of.
+
+    chrf: chrf                                   → factory()
+    faithful: ragas/faithfulness                 → factory("faithfulness") of the kind `ragas`
+    rouge: { rouge: L, tokenizer: korean }       → factory("L", tokenizer="korean")
+    polite: { judge: polite.md, model: judge@2 } → factory(Prompt, model=LanguageModel)
+
+A parameter annotated `LanguageModel` or `Prompt` is a reference in the file and resolved here; every
+other value is checked strictly against its annotation. Only registered entry points are ever called.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol
+
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+
+from haetae.catalog.explain import explain, found, nearest
+from haetae.catalog.places import Places
+from haetae.core.canonical import Json, dumps
+from haetae.core.metric import Metric
+from haetae.core.model import LanguageModel
+from haetae.core.template import Prompt
+from haetae.errors import ConfigError, MissingExtra, Problem
+
+GROUP = "haetae.metrics"
+_EXTRAS = {
+    "ragas": "rag",
+    "langchain_community": "rag",
+    "evaluate": "evaluate",
+    "torch": "hf",
+    "transformers": "hf",
+    "kiwipiepy": "korean",
+}
+_DEFAULTS = {"model": "judge", "embeddings": "embeddings"}
+
+
+class Resolver(Protocol):
+    """What turns references into models and prompts."""
+
+    def model(self, text: str) -> LanguageModel:
+        """The model that a reference names. Raises ConfigError."""
+        ...
+
+    def prompt(self, text: str) -> Prompt:
+        """The prompt in a file, or a registered one. Raises ConfigError."""
+        ...
+
+    def default(self, role: str) -> str | None:
+        """The suite's reference for `judge` or `embeddings`; None when it names none."""
+        ...
+
+
+@cache
+def known_metrics() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """The entry points of every kind of metric, unloaded."""
+    kinds: dict[str, dict[str, EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        kinds.setdefault(point.name, {})[point.value] = point
+    return {name: tuple(points.values()) for name, points in sorted(kinds.items())}
+
+
+def build_metric(
+    name: str, spec: str | Mapping[str, Json], resolve: Resolver, problem: Callable[[str, str], Problem]
+) -> Metric:
+    """The metric that a suite calls `name`; `problem` makes a Problem at a dotted field of its file.
+
+    Raises ConfigError with every wrong parameter, MissingExtra for a library that is not installed.
+    """
+    return _Builder(f"metrics.{name}", resolve, problem).build(spec)
+
+
+class _Builder:
+    def __init__(self, field: str, resolve: Resolver, problem: Callable[[str, str], Problem]) -> None:
+        self._field = field
+        self._resolve = resolve
+        self._problem = problem
+        self._problems: list[Problem] = []
+
+    def build(self, spec: str | Mapping[str, Json]) -> Metric:
+        kind, first, first_field, others = self._read(spec)
+        factory = self._factory(kind)
+        parameters = self._parameters(factory, kind)
+        given: dict[str, tuple[str, Json]] = {}
+        positional = next((p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY), None)
+        if first is not None:
+            if positional is None:
+                self._problems.append(self._problem(first_field, f"{kind} takes no value of its own"))
+            else:
+                given[positional] = (first_field, first)
+        for key, value in others.items():
+            where = f"{self._field}.{key}"
+            if key not in parameters:
+                known = ", ".join(parameters) or "none"
+                hint = nearest(key, parameters) or f"; there are {known}"
+                self._problems.append(self._problem(where, f"unknown parameter of {kind}{hint}"))
+            elif key in given:
+                self._problems.append(self._problem(where, f"{key} is given twice: also as the value of {kind}"))
+            else:
+                given[key] = (where, value)
+        arguments = {p.name: self._argument(p, kind, given.get(p.name)) for p in parameters.values()}
+        if self._problems:
+            raise ConfigError(self._problems)
+        return self._call(factory, kind, {k: v for k, v in arguments.items() if v is not _OMIT})
+
+    def _read(self, spec: str | Mapping[str, Json]) -> tuple[str, Json, str, Mapping[str, Json]]:
+        """Kind, its own value, the field of that value, and the other parameters."""
+        if isinstance(spec, str):
+            kind, slash, first = spec.partition("/")
+            return kind, first if slash else None, self._field, {}
+        if not spec:
+            raise ConfigError(self._problem(self._field, "expected a kind of metric, got an empty mapping"))
+        kind, *keys = spec
+        return kind, spec[kind], f"{self._field}.{kind}", {key: spec[key] for key in keys}
+
+    def _factory(self, kind: str) -> Callable[..., Any]:
+        known = known_metrics()
+        if kind not in known:
+            shown = kind if len(kind) <= 60 else kind[:60] + "…"
+            listed = ", ".join(known) or "none installed"
+            raise ConfigError(
+                self._problem(self._field, f"unknown metric {shown!r}{nearest(kind, known)}; there are {listed}")
+            )
+        if len(known[kind]) > 1:
+            offers = " and ".join(point.value for point in known[kind])
+            raise ConfigError(self._problem(self._field, f"metric {kind!r} is offered twice: {offers}"))
+        try:
+            factory: Callable[..., Any] = known[kind][0].load()
+        except ImportError as exc:
+            raise self._missing(kind, exc) from exc
+        except AttributeError as exc:
+            raise ConfigError(self._problem(self._field, f"metric {kind!r} cannot be loaded: {exc}")) from exc
+        return factory
+
+    def _missing(self, kind: str, exc: ImportError) -> ConfigError:
+        package = (exc.name or "").partition(".")[0]
+        if package in _EXTRAS:
+            return MissingExtra(package, _EXTRAS[package])
+        return ConfigError(self._problem(self._field, f"metric {kind!r} cannot be loaded: {exc}"))
+
+    def _parameters(self, factory: Callable[..., Any], kind: str) -> dict[str, inspect.Parameter]:
+        words = {"LanguageModel": LanguageModel, "Prompt": Prompt}  # often imported for type checkers only
+        try:
+            signature = inspect.signature(factory, eval_str=True, locals=words)
+        except (NameError, TypeError, ValueError) as exc:
+            raise ConfigError(self._problem(self._field, f"metric {kind!r} has no readable signature: {exc}")) from exc
+        variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        return {name: p for name, p in signature.parameters.items() if p.kind not in variadic}
+
+    def _argument(self, parameter: inspect.Parameter, kind: str, given: tuple[str, Json] | None) -> Any:
+        """The value of a parameter, `_OMIT` for its own default; problems are collected."""
+        required = parameter.default is parameter.empty
+        asks_model = _mentions(parameter.annotation, LanguageModel)
+        if given is None and asks_model and parameter.name in _DEFAULTS:
+            role = _DEFAULTS[parameter.name]
+            reference = self._resolve.default(role)
+            if reference is not None:
+                return self._referred(self._field, self._resolve.model, reference)
+            if required:
+                wish = f"{kind} asks a model: name one with {parameter.name}:, or {role}: for the whole suite"
+                self._problems.append(self._problem(self._field, wish))
+            return _OMIT
+        if given is None:
+            if required:
+                self._problems.append(self._problem(self._field, f"{kind} needs {parameter.name}"))
+            return _OMIT
+        field, value = given
+        if value is None and not required:
+            return _OMIT
+        if asks_model or _mentions(parameter.annotation, Prompt):
+            what, resolve = ("model", self._resolve.model) if asks_model else ("prompt", self._resolve.prompt)
+            if not isinstance(value, str):
+                self._problems.append(self._problem(field, f"expected the name of a {what}, got {found(value)}"))
+                return _OMIT
+            return self._referred(field, resolve, value)
+        return self._checked(field, parameter, value)
+
+    def _referred(self, field: str, resolve: Callable[[str], Any], reference: str) -> Any:
+        try:
+            return resolve(reference)
+        except ConfigError as exc:
+            self._problems += [p if p.file else self._problem(field, p.message) for p in exc.problems]
+            return _OMIT
+
+    def _checked(self, field: str, parameter: inspect.Parameter, value: Json) -> Any:
+        annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        except (PydanticSchemaGenerationError, PydanticUserError):
+            self._problems.append(self._problem(field, f"{parameter.name} cannot be set in a suite file"))
+            return _OMIT
+        fault = _not_finite(value)
+        if fault is not None:
+            self._problems.append(self._problem(field, f"expected a finite number, got {fault}"))
+            return _OMIT
+        try:
+            # As JSON, so that a list fits a tuple and a text an enumeration, and nothing else is coerced.
+            return adapter.validate_json(dumps(value), strict=True)
+        except ValidationError as exc:
+            for one in explain(exc, value, adapter.json_schema(), Places("")):
+                inner = f"{field}.{one.field}" if one.field else field
+                self._problems.append(self._problem(inner, one.message))
+            return _OMIT
+
+    def _call(self, factory: Callable[..., Any], kind: str, arguments: dict[str, Any]) -> Metric:
+        try:
+            metric = factory(**arguments)
+        except ImportError as exc:
+            raise self._missing(kind, exc) from exc
+        except ConfigError as exc:
+            if isinstance(exc, MissingExtra):
+                raise
+            raise ConfigError(
+                [p if p.file else self._problem(_join(self._field, p.field), p.message) for p in exc.problems]
+            ) from exc
+        except (TypeError, ValueError) as exc:
+            raise ConfigError(self._problem(self._field, f"{kind}: {exc}")) from exc
+        if not isinstance(metric, Metric):
+            raise ConfigError(self._problem(self._field, f"{kind} made {type(metric).__name__}, which is no metric"))
+        return metric
+
+
+_OMIT = object()
+
+
+def _join(field: str, inner: str | None) -> str:
+    return f"{field}.{inner}" if inner else field
+
+
+def _mentions(annotation: Any, word: type) -> bool:
+    """Whether an annotation is the word, or a union that has it (`LanguageModel | None`)."""
+    return annotation is word or any(_mentions(inner, word) for inner in typing.get_args(annotation))
+
+
+def _not_finite(value: Json) -> float | None:
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((fault for fault in map(_not_finite, inner) if fault is not None), None)

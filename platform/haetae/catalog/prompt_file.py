@@ -1,0 +1,57 @@
+"""A prompt file becomes a Prompt: a text is one user message, a YAML file is a list of messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from haetae.catalog.files import locate, project_root, read_text, shown
+from haetae.catalog.spec_file import validated
+from haetae.catalog.yaml_file import read_yaml
+from haetae.core.suite import Spec
+from haetae.core.template import Prompt
+from haetae.errors import ConfigError, Problem
+
+TEXT_SUFFIXES = frozenset({".md", ".txt", ".j2"})
+YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+
+
+class _Turn(Spec):
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+
+
+class _PromptFile(Spec):
+    messages: Annotated[list[_Turn], Field(min_length=1)]
+
+
+def load_prompt(path: Path, root: Path | None = None) -> Prompt:
+    """The prompt in a .md, .txt, .j2, .yaml or .yml file, named like the file without its suffix.
+
+    `root` is the project that the file must lie in; by default the one that its folder belongs to.
+    Raises ConfigError: outside the project, missing, another suffix, a template that does not parse.
+    """
+    path = Path(path)
+    root = root or project_root(path.parent)
+    path = locate(path.absolute(), folder=root, root=root)
+    file = shown(path, root)
+    if path.suffix in TEXT_SUFFIXES:
+        text = read_text(path, file)
+        if not text.strip():
+            raise ConfigError(Problem("the prompt is empty", file=file))
+        return _parsed(path.stem, text, file)
+    if path.suffix not in YAML_SUFFIXES:
+        kinds = ", ".join(sorted(TEXT_SUFFIXES | YAML_SUFFIXES))
+        raise ConfigError(Problem(f"a prompt is one of {kinds}; got {path.suffix or 'no suffix'}", file=file))
+    document = read_yaml(path, file)
+    spec = validated(_PromptFile, document.value, _PromptFile.model_json_schema(), document.places, document.problems)
+    return _parsed(path.stem, [turn.model_dump() for turn in spec.messages], file)
+
+
+def _parsed(name: str, content: str | list[dict[str, str]], file: str) -> Prompt:
+    try:
+        return Prompt.of(name, content)
+    except ConfigError as exc:  # a prompt knows its name, a reader looks for a file
+        raise ConfigError([Problem(p.message, file, p.line, p.column, p.field) for p in exc.problems]) from exc

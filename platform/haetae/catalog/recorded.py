@@ -1,0 +1,141 @@
+"""Recorded outputs: a JSONL file of what a system has already answered, joined to samples by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from haetae.catalog.data_file import find_data, problems, reader_of
+from haetae.catalog.explain import found, nearest
+from haetae.catalog.files import shown
+from haetae.catalog.jsonl import read_jsonl
+from haetae.catalog.rows import BadRow, Fault, id_fault, tool_calls
+from haetae.core.canonical import Json
+from haetae.core.generation import Generation, Usage
+from haetae.core.sample import ToolCall
+from haetae.errors import DatasetError, Problem
+
+_MEASURES = ("cost_usd", "latency_s")
+_TEXTS = ("model", "finish_reason")
+FIELDS = frozenset({"id", "output", "contexts", "tool_calls", "usage", "scores", *_MEASURES, *_TEXTS})
+_BUCKETS = frozenset(get_type_hints(Usage))
+
+
+def open_outputs(path: Path, root: Path) -> Iterator[tuple[str, Generation]]:
+    """(sample id, generation) for each line, streamed.
+
+    A line has `id` and `output`; or only scores, given as `scores: {name: number}` or as further
+    numeric fields (`win_probability: 0.7`). Also `contexts`, `tool_calls`, `usage` (tokens by bucket),
+    `cost_usd`, `latency_s` (seconds), `model`, `finish_reason`. Raises DatasetError at once for a file
+    that cannot be opened, and at its line for a row that cannot be read or an id that came before.
+    """
+    real = find_data(Path(path), root)
+    if reader_of(real) is not read_jsonl:
+        raise DatasetError(f"{real.name}: recorded outputs are .jsonl or .ndjson (each also .gz)")
+    return _stream(real, shown(real, root))
+
+
+def _stream(path: Path, file: str) -> Iterator[tuple[str, Generation]]:
+    lines: dict[str, int] = {}
+    for line, row in read_jsonl(path, file):
+        try:
+            if isinstance(row, BadRow):
+                raise row
+            name, generation = _generation(row)
+        except BadRow as bad:
+            raise DatasetError(problems(file, line, bad)) from bad
+        if name in lines:
+            message = f"the id {name!r} stands twice, on lines {lines[name]} and {line}"
+            raise DatasetError(Problem(message, file, line, None, "id"))
+        lines[name] = line
+        yield name, generation
+
+
+def _generation(row: Json) -> tuple[str, Generation]:
+    if not isinstance(row, dict):
+        raise BadRow([("", f"expected a JSON object, got {found(row)}")])
+    faults: list[Fault] = []
+    row = {name: value for name, value in row.items() if value is not None}
+    name = row.pop("id", None)
+    name = str(name) if type(name) is int else name
+    if not isinstance(name, str) or not name:
+        faults.append(("id", "missing" if name in (None, "") else f"expected text, got {found(name)}"))
+    elif fault := id_fault(name):
+        faults.append(("id", fault))
+    parts: dict[str, Any] = {"recorded_scores": _scores(row, faults)}
+    if "output" not in row and not parts["recorded_scores"] and not faults:
+        faults.append(("output", "missing; expected text, or scores"))
+    parts["output"] = _text("output", row.get("output", ""), faults)
+    parts |= {field: _text(field, row[field], faults) for field in _TEXTS if field in row}
+    parts |= {field: _amount(field, row[field], faults) for field in _MEASURES if field in row}
+    if "usage" in row:
+        parts["usage"] = _usage(row["usage"], faults)
+    if "contexts" in row:
+        contexts = row["contexts"] if isinstance(row["contexts"], list) else [None]
+        parts["contexts"] = tuple(_text("contexts", context, faults) for context in contexts)
+    if "tool_calls" in row:
+        checked: dict[str, Json] = {"tool_calls": []}
+        tool_calls(checked, "tool_calls", row["tool_calls"], faults)
+        parts["tool_calls"] = tuple(ToolCall(call["name"], call["arguments"]) for call in checked["tool_calls"])
+    if faults or not isinstance(name, str):
+        raise BadRow(faults)
+    return name, Generation(**parts)
+
+
+def _scores(row: dict[str, Json], faults: list[Fault]) -> dict[str, float]:
+    """The scores under `scores`, and every further numeric field."""
+    out: dict[str, float] = {}
+    given = row.get("scores", {})
+    if not isinstance(given, dict):
+        faults.append(("scores", f"expected a mapping of numbers, got {found(given)}"))
+        given = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if _is_number(value):
+            out[name] = float(value)
+        else:
+            faults.append((f"scores.{name}", f"expected a number, got {found(value)}"))
+    for name, value in row.items():
+        if name in FIELDS:
+            continue
+        if not _is_number(value):
+            faults.append((name, f"unknown field{nearest(name, FIELDS)}; only numbers become scores"))
+        elif name in out:
+            faults.append((name, "given twice: also under scores"))
+        else:
+            out[name] = float(value)
+    return out
+
+
+def _usage(value: Json, faults: list[Fault]) -> Usage | None:
+    if not isinstance(value, dict):
+        faults.append(("usage", f"expected a mapping of token counts, got {found(value)}"))
+        return None
+    before = len(faults)
+    for name, count in value.items():
+        if name not in _BUCKETS:
+            listed = ", ".join(sorted(_BUCKETS))
+            faults.append((f"usage.{name}", f"unknown bucket{nearest(name, _BUCKETS) or f'; there are {listed}'}"))
+        elif type(count) is not int or count < 0:
+            faults.append((f"usage.{name}", f"expected an int of at least 0, got {found(count)}"))
+    return Usage(**value) if len(faults) == before else None
+
+
+def _text(field: str, value: Json, faults: list[Fault]) -> str:
+    if isinstance(value, str):
+        return value
+    faults.append((field, f"expected {'a list of texts' if field == 'contexts' else 'text'}, got {found(value)}"))
+    return ""
+
+
+def _amount(field: str, value: Json, faults: list[Fault]) -> float | None:
+    if _is_number(value) and value >= 0:
+        return float(value)
+    faults.append((field, f"expected a number of at least 0, got {found(value)}"))
+    return None
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
