@@ -16,12 +16,13 @@ def dumps(value: Json) -> str:
     """The canonical JSON text of a value: keys sorted, no spaces, characters unescaped.
 
     Text that UTF-8 cannot hold (a lone surrogate) is written with ASCII escapes instead, so that it
-    is stored without loss everywhere. Raises TypeError for NaN and infinity: they are not JSON.
+    is stored without loss everywhere. NaN and infinity are not JSON: they must be refused where they
+    appear (`Score` does), and would be written as null.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
     except TypeError:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def loads(text: str | bytes) -> Json:

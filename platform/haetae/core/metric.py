@@ -23,6 +23,7 @@ class MetricFacts:
     `text` is its canonical text: kind and non-default parameters (`rouge(L, tokenizer=korean)`).
     `version` changes when its numbers change. `low` and `high` are its range, None where it has no
     bound. `needs` names what it cannot do without: `reference`, `contexts`, `usage`, `price`.
+    `corpus` says that its value over many samples comes from summed statistics.
     `signature` is what else fixes its numbers: tokenizer, smoothing, library version, judge model,
     judge prompt. `judge` is the fingerprint of the model that it asks, None when it asks none.
     """
@@ -33,6 +34,7 @@ class MetricFacts:
     high: float | None = 1.0
     higher_is_better: bool = True
     needs: frozenset[str] = frozenset()
+    corpus: bool = False
     signature: Mapping[str, Json] = field(default_factory=dict)
     judge: Mapping[str, Json] | None = None
 
@@ -44,6 +46,7 @@ class MetricFacts:
             "high": self.high,
             "higher_is_better": self.higher_is_better,
             "needs": sorted(self.needs),
+            "corpus": self.corpus,
             "signature": dict(self.signature),
             "judge": None if self.judge is None else dict(self.judge),
         }

@@ -51,8 +51,8 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the manifest: a run continues only under the manifest that it started with."""
-        return digest(self.as_json())
+        """SHA-256 of the manifest without its epoch: a run continues only under what it started with."""
+        return digest({name: part for name, part in self.as_json().items() if name != "epoch"})
 
 
 def manifest_from_json(value: Json) -> Manifest:

@@ -53,7 +53,8 @@ class Estimate:
 class Difference:
     """One metric × slice of a comparison, in the metric's own units, candidate − baseline.
 
-    `low` and `high` bound `delta` at 95 %. `margin` is the tolerance. `p_drop` is the one-sided
+    `low` and `high` bound `delta` at 95 %. `margin` is the tolerance (on the
+    scale of 0…1 for a bounded metric), None where only a floor or ceiling is gated. `p_drop` is the one-sided
     evidence of a drop and `p_drop_adjusted` the same, adjusted over the whole family; `p_noninferior`
     is the evidence that the drop is smaller than the margin. `needed` is how many samples would settle
     an inconclusive column, None when it is settled. `note` says what a reader should know: `tolerated
@@ -68,7 +69,7 @@ class Difference:
     delta: float | None
     low: float | None
     high: float | None
-    margin: float
+    margin: float | None
     p_drop: float | None
     p_drop_adjusted: float | None
     p_noninferior: float | None

@@ -1,0 +1,115 @@
+"""list, show, export, sync, dashboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from haetae.cli.printing import print_json, print_report, print_table
+
+if TYPE_CHECKING:
+    from haetae import Workbench
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(["suites", "runs", "models", "prompts", "datasets"]), default="suites")
+@click.option("--suite", help="Only runs of this suite.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many runs.")
+@_json
+def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> None:
+    """List suites, runs, models, prompts or datasets."""
+    from haetae import Workbench
+
+    with Workbench() as bench:
+        if what in ("suites", "runs"):
+            names = bench.ledger.suites() if what == "suites" else [None]
+            runs = [run for name in names for run in bench.ledger.runs(name or suite, 1 if name else limit)]
+            header = ("run", "status", "verdict", "started (UTC)", "dataset")
+            rows = [_run_row(bench, run.id) for run in runs]
+        else:
+            header = ("version", "aliases", "digest", "registered (UTC)", "")
+            from haetae.core.reference import Kind
+
+            rows = [
+                (v.reference, " ".join(v.aliases), v.digest[:12], f"{v.created_at:%Y-%m-%d %H:%M}", "")
+                for v in bench.versions(cast(Kind, what.removesuffix("s")))
+            ]
+    if as_json:
+        print_json([dict(zip(header, row, strict=True)) for row in rows])
+    elif rows:
+        print_table(header, rows)
+    else:
+        click.echo(f"no {what} yet; start with: haetae init")
+
+
+def _run_row(bench: Workbench, run_id: str) -> tuple[str, str, str, str, str]:
+    run, said = bench.ledger.run(run_id), bench.ledger.comparison(run_id)
+    verdict = said.verdict.value if said else "none"
+    return run.id, run.status.value, verdict, f"{run.started_at:%Y-%m-%d %H:%M}", run.manifest.dataset["name"]
+
+
+@click.command("show")
+@click.argument("reference")
+@click.option("--kind", type=click.Choice(["run", "model", "prompt", "dataset"]), default="run", show_default=True)
+@_json
+def show_command(reference: str, kind: str, as_json: bool) -> None:
+    """Show run REFERENCE (support-bot.12), or with --kind a registered version."""
+    from haetae import Workbench
+
+    with Workbench() as bench:
+        if kind == "run":
+            print_report(bench.report(reference), as_json)
+            return
+        from haetae.core.reference import Kind
+
+        version = bench.version(cast(Kind, kind), reference)
+    print_json({"reference": version.reference, "digest": version.digest, "content": version.content})
+
+
+@click.command("export")
+@click.argument("run")
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False), help="The file to write; default standard output.")
+def export_command(run: str, form: str, out: str | None) -> None:
+    """Write the samples, answers and scores of RUN."""
+    from haetae import Workbench
+    from haetae.workbench.export import export
+
+    with Workbench() as bench:
+        if out is None:
+            export(bench.ledger, run, form, click.get_text_stream("stdout", encoding="utf-8"))
+            return
+        partial = Path(f"{out}.partial")
+        with partial.open("w", encoding="utf-8", newline="") as stream:
+            export(bench.ledger, run, form, stream)
+        partial.replace(out)
+    click.echo(f"{run} written to {out}")
+
+
+@click.command("sync")
+@click.option("--deadline", default=120.0, show_default=True, help="Seconds to wait for the trackers.")
+def sync_command(deadline: float) -> None:
+    """Deliver to the trackers what they have missed; each event is delivered once."""
+    from haetae import Workbench
+
+    with Workbench() as bench:
+        lines = bench.sync(deadline)
+    click.echo("\n".join(lines) or "nothing is waiting")
+
+
+@click.command("dashboard")
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--port", default=8501, show_default=True, type=click.IntRange(0, 65535))
+def dashboard_command(host: str, port: int) -> None:
+    """Start the dashboard on this machine; stop it with Ctrl-C."""
+    from haetae.errors import MissingExtra
+
+    try:
+        from haetae.dashboards.asgi import serve
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("streamlit", "dashboard") from exc
+    serve(host=host, port=port)

@@ -1,0 +1,77 @@
+"""The `haetae` command. Each command lives in a module that is imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "init": ("haetae.cli.start", "Make a first suite in a folder, ready to run."),
+    "demo": ("haetae.cli.start", "Play a month of nightly runs on an embedded server, without a key."),
+    "doctor": ("haetae.cli.start", "Check this installation and say what to mend."),
+    "check": ("haetae.cli.run", "Check a suite and say what a run would do; nothing is called."),
+    "run": ("haetae.cli.run", "Run a suite: generate, score, estimate, compare, report."),
+    "gate": ("haetae.cli.run", "Run a suite and exit by its verdict."),
+    "compare": ("haetae.cli.run", "Compare two runs, or a run with its baseline."),
+    "promote": ("haetae.cli.run", "Make a run the baseline of its suite."),
+    "register": ("haetae.cli.registry", "Register a model, prompt or dataset file as an immutable version."),
+    "alias": ("haetae.cli.registry", "Point an alias at a registered version."),
+    "diff": ("haetae.cli.registry", "Show what differs between two registered versions."),
+    "list": ("haetae.cli.look", "List suites, runs, models, prompts or datasets."),
+    "show": ("haetae.cli.look", "Show a run, or a registered version."),
+    "export": ("haetae.cli.look", "Write a run's samples and scores to a file."),
+    "sync": ("haetae.cli.look", "Deliver to the trackers what they have missed."),
+    "dashboard": ("haetae.cli.look", "Start the dashboard on this machine."),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose help is shown without importing its commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="haetae")
+def haetae() -> None:
+    """Tell a real regression from noise.
+
+    Exit codes: 0 pass, 1 regression, 2 wrong usage or input, 3 no verdict.
+    """
+
+
+def main() -> None:
+    """The entry point: every error of the package becomes a message and an exit code."""
+    from haetae.errors import HaetaeError
+
+    try:
+        sys.exit(haetae(standalone_mode=False))
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except click.Abort:
+        click.echo("aborted", err=True)
+        sys.exit(3)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(2)
+    except HaetaeError as exc:
+        click.echo(f"haetae: {exc}", err=True)
+        sys.exit(exc.exit_code)
+    except KeyboardInterrupt:
+        click.echo("interrupted; what was finished is kept, the same command goes on", err=True)
+        sys.exit(3)
+    except BrokenPipeError:
+        sys.exit(0)

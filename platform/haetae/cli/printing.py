@@ -1,0 +1,39 @@
+"""How commands print: text for people, JSON for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from unicodedata import east_asian_width
+
+import click
+
+from haetae.core.canonical import Json
+from haetae.workbench.report import Report
+
+
+def print_json(value: Json) -> None:
+    """One JSON document on standard output, indented."""
+    import orjson
+
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+
+
+def print_report(report: Report, as_json: bool) -> None:
+    """A report in either form."""
+    if as_json:
+        print_json(report.as_json())
+    else:
+        click.echo(report.text)
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Aligned columns; a wide character (Korean) takes two places."""
+    body = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(_width(row[i]) for row in body) for i in range(len(header))]
+    for row in body:
+        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _width(text: str) -> int:
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -1,0 +1,68 @@
+"""init, demo, doctor."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+_PARTS = {
+    "mlflow": "mlflow",
+    "wandb": "wandb",
+    "prefect": "prefect",
+    "streamlit": "dashboard",
+    "psycopg": "postgres",
+    "ragas": "rag",
+    "evaluate": "evaluate",
+    "kiwipiepy": "korean",
+    "torch": "hf",
+}
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(file_okay=False), default="haetae-suite")
+def init_command(folder: str) -> None:
+    """Make a first suite in FOLDER: recorded outputs, so that it runs without a key."""
+    from haetae.errors import ConfigError
+    from haetae.workbench.shipped import shipped
+
+    there = Path(folder)
+    if there.exists() and any(there.iterdir()):
+        raise ConfigError(f"{there} is not empty; name a new folder")
+    shutil.copytree(shipped("starter"), there, dirs_exist_ok=True)
+    click.echo(f"{there} is ready. Next:\n  haetae run {there / 'suite.yaml'}")
+
+
+@click.command("demo")
+@click.option("--nights", default=30, show_default=True, type=click.IntRange(2, 60), help="How many nights to play.")
+@click.option("--folder", type=click.Path(file_okay=False), help="Where to keep it; default .haetae/demo.")
+@click.option("--port", default=8501, show_default=True, type=click.IntRange(0, 65535), help="Of the dashboard.")
+@click.option("--no-dashboard", is_flag=True, help="Play the month and stop.")
+def demo_command(nights: int, folder: str | None, port: int, no_dashboard: bool) -> None:
+    """Play a month of nightly runs of three suites on an embedded server: no key, no network."""
+    from haetae.demo.month import play
+
+    play(Path(folder) if folder else None, nights, None if no_dashboard else port)
+
+
+@click.command("doctor")
+def doctor_command() -> None:
+    """Check this installation: Python, parts, ledger, SQLite; says what to mend."""
+    from haetae.settings import load_settings
+    from haetae.store.health import findings
+
+    settings = load_settings()
+    click.echo(f"fine     Python {sys.version.split()[0]}, haetae {version('haetae')}")
+    for package, extra in _PARTS.items():
+        try:
+            click.echo(f"fine     {package} {version(package)}")
+        except PackageNotFoundError:
+            click.echo(f"missing  {package}; needed only for pip install 'haetae[{extra}]'")
+    found = findings(settings.ledger)
+    for finding in found:
+        click.echo(f"{finding.level:8} {finding.message}")
+    if any(finding.level == "problem" for finding in found):
+        raise SystemExit(3)

@@ -1,0 +1,221 @@
+"""The straight path: for each (sample, repeat) not yet in the ledger: generate, score, commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from haetae.core import reasons
+from haetae.core.canonical import Json, digest
+from haetae.core.clock import Clock
+from haetae.core.generation import Failure, Generation
+from haetae.core.ledger import Ledger
+from haetae.core.metric import Metric
+from haetae.core.run import GenerationRow, Run, ScoreRow
+from haetae.core.sample import Sample
+from haetae.core.target import Target
+from haetae.engine.budget import Meter
+from haetae.engine.committer import Batch, Committer
+from haetae.engine.scoring import score, score_key
+from haetae.engine.watch import Progress, Watcher
+
+_LOOKAHEAD = 256
+"""How many (sample, repeat) pairs are looked up in the ledger at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    sample: Sample
+    repeat: int
+    request: Json
+    key: str
+    known: GenerationRow | None
+    scored: Mapping[str, ScoreRow]
+
+
+class Evaluation:
+    """One run of a suite over its samples, in memory that does not grow with the dataset.
+
+    `in_flight` pairs are worked on at once; rows are committed as they appear, and what the ledger holds
+    already is not done again. `reuse` says whether answers of earlier runs may be taken (an epoch that
+    only this run has finds none: False saves the question). `stop()` lets what is in flight finish.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: Run,
+        samples: Iterable[Sample],
+        target: Target,
+        metrics: Mapping[str, Metric],
+        ledger: Ledger,
+        clock: Clock,
+        meter: Meter,
+        repeats: int = 1,
+        in_flight: int = 32,
+        reuse: bool = True,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self._run = run
+        self._samples = samples
+        self._target = target
+        self._target_digest = digest(dict(target.fingerprint))
+        self._metrics = dict(metrics)
+        self._ledger = ledger
+        self._clock = clock
+        self._meter = meter
+        self._repeats = repeats
+        self._in_flight = in_flight
+        self._reuse = reuse and not target.free
+        self._watcher = watcher
+        self._stopping = False
+        self._done = self._failed = self._unscored = self._reused = 0
+        self._started = clock.monotonic()
+
+    def stop(self) -> None:
+        """Take no new sample; what is in flight finishes."""
+        self._stopping = True
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether `stop` was called before everything was done."""
+        return self._done < self._run.total
+
+    async def __call__(self) -> None:
+        """Evaluate. Raises the error that ended the run early, after committing what was finished."""
+        committer = Committer(self._ledger, self._run.id, self._clock, self._committed)
+        jobs = self._jobs()
+        lock = asyncio.Lock()
+
+        async def work() -> None:
+            while not self._stopping:
+                async with lock:
+                    job = await anext(jobs, None)
+                if job is None:
+                    return
+                await self._do(job, committer)
+
+        workers = [asyncio.create_task(work()) for _ in range(self._in_flight)]
+        try:
+            await _first_error(workers)
+        except asyncio.CancelledError:
+            for worker in workers:
+                worker.cancel()
+            raise
+        finally:
+            self._stopping = True
+            await asyncio.gather(*workers, return_exceptions=True)
+            await jobs.aclose()
+            await committer.close()
+
+    # what there is to do
+
+    async def _jobs(self) -> AsyncGenerator[_Job, None]:
+        done = await asyncio.to_thread(self._ledger.done, self._run.id)
+        self._done = sum(1 for generation, scores in done.values() if self._complete(generation, scores))
+        pairs = ((sample, repeat) for sample in self._samples for repeat in range(self._repeats))
+        while chunk := list(islice(pairs, _LOOKAHEAD)):
+            for job in await self._looked_up(chunk, done):
+                yield job
+
+    async def _looked_up(
+        self,
+        chunk: list[tuple[Sample, int]],
+        done: Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]],
+    ) -> Iterator[_Job]:
+        jobs = []
+        for sample, repeat in chunk:
+            generation, scores = done.get((sample.id, repeat), (None, {}))
+            if generation is not None and self._complete(generation, scores):
+                continue
+            if generation is not None and _again(generation.result):
+                generation, scores = None, {}
+            kept = {name: row for name, row in scores.items() if row.score.reason not in reasons.RETRIED}
+            request = self._target.request(sample)
+            key = digest(self._target_digest, request, repeat, self._run.manifest.epoch)
+            jobs.append(_Job(sample, repeat, request, key, generation, kept))
+        if not self._reuse:
+            return iter(jobs)
+        unknown = [job.key for job in jobs if job.known is None]
+        found = await asyncio.to_thread(self._ledger.find_generations, unknown) if unknown else {}
+        return (self._with_known(job, found) for job in jobs)
+
+    def _with_known(self, job: _Job, found: Mapping[str, GenerationRow]) -> _Job:
+        earlier = found.get(job.key)
+        if job.known is not None or earlier is None:
+            return job
+        row = GenerationRow(job.sample.id, job.repeat, job.key, job.sample.digest, earlier.result, reused=True)
+        return _Job(job.sample, job.repeat, job.request, job.key, row, job.scored)
+
+    def _complete(self, generation: GenerationRow, scores: Mapping[str, ScoreRow]) -> bool:
+        if _again(generation.result):
+            return False
+        return all(name in scores and scores[name].score.reason not in reasons.RETRIED for name in self._metrics)
+
+    # doing it
+
+    async def _do(self, job: _Job, committer: Committer) -> None:
+        row = job.known
+        if row is None:
+            result = await self._target.generate(job.sample, job.request, job.repeat)
+            row = GenerationRow(job.sample.id, job.repeat, job.key, job.sample.digest, result)
+        judged = [name for name, metric in self._metrics.items() if metric.facts.judge is not None]
+        computed = [name for name in self._metrics if name not in judged]
+        scores = [await self._score(name, job, row) for name in computed if name not in job.scored]
+        await committer.put(job.sample, row, scores, finished=not judged)
+        if judged:
+            known = await self._known_scores(job, row, judged)
+            late = [known.get(name) or await self._score(name, job, row) for name in judged if name not in job.scored]
+            await committer.put(job.sample, None, late, finished=True)
+
+    async def _known_scores(self, job: _Job, row: GenerationRow, judged: list[str]) -> dict[str, ScoreRow]:
+        if not self._reuse or isinstance(row.result, Failure):
+            return {}
+        keys = {name: self._score_key(name, job, row) for name in judged if name not in job.scored}
+        found = await asyncio.to_thread(self._ledger.find_scores, list(keys.values()))
+        return {
+            name: ScoreRow(job.sample.id, job.repeat, name, key, found[key].score, reused=True)
+            for name, key in keys.items()
+            if key in found
+        }
+
+    async def _score(self, name: str, job: _Job, row: GenerationRow) -> ScoreRow:
+        found = await score(self._metrics[name], job.sample, row.result)
+        return ScoreRow(job.sample.id, job.repeat, name, self._score_key(name, job, row), found)
+
+    def _score_key(self, name: str, job: _Job, row: GenerationRow) -> str:
+        return score_key(self._metrics[name].facts, job.sample, row.key, row.result, self._run.manifest.epoch)
+
+    # telling it
+
+    def _committed(self, batch: Batch) -> None:
+        self._done += batch.finished
+        self._failed += sum(isinstance(row.result, Failure) for row in batch.generations)
+        self._unscored += sum(row.score.value is None for row in batch.scores)
+        self._reused += sum(row.reused for row in batch.generations)
+        if self._watcher:
+            meter = self._meter
+            self._watcher(
+                Progress(
+                    done=self._done,
+                    total=self._run.total,
+                    failed=self._failed,
+                    unscored=self._unscored,
+                    reused=self._reused,
+                    calls=meter.calls,
+                    cost_usd=meter.usd if meter.calls > meter.unpriced else None,
+                    elapsed_s=self._clock.monotonic() - self._started,
+                )
+            )
+
+
+def _again(result: Generation | Failure) -> bool:
+    return isinstance(result, Failure) and result.reason in reasons.RETRIED
+
+
+async def _first_error(tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for all tasks; raise the first error as soon as it happens."""
+    for task in asyncio.as_completed(tasks):
+        await task

@@ -1,0 +1,100 @@
+"""A language model around a language model: limits, retries and the meter.
+
+What is worth asking again is asked again, with growing waits and jitter ("full jitter", M. Brooker,
+"Exponential Backoff And Jitter", AWS Architecture Blog, 2015), at most `tries` times in all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from haetae.core import reasons
+from haetae.core.canonical import Json
+from haetae.core.generation import Failure, Generation
+from haetae.core.model import Embeddings, LanguageModel
+from haetae.core.sample import Message
+from haetae.engine.budget import Meter
+from haetae.engine.limits import Limiter, Sleep
+from haetae.errors import HaetaeError
+
+_WORTH_IT = frozenset(
+    {reasons.TIMEOUT, reasons.CONNECTION, reasons.RATE_LIMITED, reasons.SERVER_ERROR, reasons.MALFORMED}
+)
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 30.0
+
+_Answer = TypeVar("_Answer", Generation, Embeddings)
+
+
+class Patient:
+    """Asks the inner model within the limits, again where that may help.
+
+    Raises `error` when no call can succeed any more: the endpoint refused the key or the model, or is
+    down. Raises BudgetExhausted before a call that could exceed the budget.
+    """
+
+    def __init__(
+        self,
+        inner: LanguageModel,
+        limiter: Limiter,
+        meter: Meter,
+        *,
+        error: type[HaetaeError],
+        tries: int = 5,
+        rng: random.Random,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._inner = inner
+        self._limiter = limiter
+        self._meter = meter
+        self._error = error
+        self._tries = tries
+        self._rng = rng
+        self._sleep = sleep
+
+    @property
+    def fingerprint(self) -> Mapping[str, Json]:
+        """The inner model's: patience does not change answers."""
+        return self._inner.fingerprint
+
+    async def chat(
+        self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json
+    ) -> Generation | Failure:
+        """See `LanguageModel.chat`; `attempts` of the result counts the calls made."""
+        answer, attempts = await self._ask(lambda: self._inner.chat(messages, schema=schema, **overrides))
+        return answer if attempts == 1 else replace(answer, attempts=attempts)
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings | Failure:
+        """See `LanguageModel.embed`."""
+        answer, _ = await self._ask(lambda: self._inner.embed(texts))
+        return answer
+
+    async def _ask(self, call: Callable[[], Awaitable[_Answer | Failure]]) -> tuple[_Answer | Failure, int]:
+        for attempt in range(1, self._tries + 1):
+            async with self._limiter.slot():
+                self._meter.opened()
+                try:
+                    answer = await call()
+                except BaseException:
+                    self._meter.closed(None, None)
+                    raise
+                failure = answer if isinstance(answer, Failure) else None
+                self._limiter.saw(failure)
+            if not isinstance(answer, Failure):
+                self._meter.closed(answer.usage, answer.cost_usd)
+                return answer, attempt
+            self._meter.closed(None, 0.0)
+            if answer.fatal or self._limiter.down:
+                raise self._error(answer.message)
+            if answer.reason not in _WORTH_IT or attempt == self._tries:
+                break
+            if not answer.retry_after_s:
+                await self._sleep(self._rng.uniform(0, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)))
+        return answer, attempt
+
+    async def aclose(self) -> None:
+        """Close the inner model."""
+        await self._inner.aclose()

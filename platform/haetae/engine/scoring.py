@@ -1,0 +1,76 @@
+"""One metric on one generation: whatever happens, a Score comes out."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Mapping
+
+from haetae.core import reasons
+from haetae.core.canonical import digest
+from haetae.core.generation import Failure, Generation
+from haetae.core.metric import Metric, MetricFacts
+from haetae.core.sample import Sample
+from haetae.core.score import Score
+from haetae.core.secrets import redact
+from haetae.errors import HaetaeError
+
+
+async def score(metric: Metric, sample: Sample, result: Generation | Failure) -> Score:
+    """The score, or why there is none: no answer, a part that the sample lacks, a metric that raised.
+
+    An error of this package passes through: it says that no further call can succeed.
+    """
+    if isinstance(result, Failure):
+        return Score.unscored(reasons.NOT_GENERATED, result.reason)
+    lacking = _lacking(metric.facts, sample, result)
+    if lacking:
+        return Score.unscored(lacking)
+    try:
+        given = metric.score(sample, result)
+        found: Score = await given if inspect.isawaitable(given) else given
+    except HaetaeError:
+        raise
+    except Exception as exc:
+        return Score.unscored(reasons.METRIC_RAISED, redact("".join(traceback.format_exception(exc, limit=-4))))
+    return _checked(found, metric.facts)
+
+
+def _lacking(facts: MetricFacts, sample: Sample, generation: Generation) -> str | None:
+    if "reference" in facts.needs and not any(text.strip() for text in sample.references):
+        return reasons.MISSING_REFERENCE
+    if "contexts" in facts.needs and not any(text.strip() for text in generation.contexts or sample.contexts or ()):
+        return reasons.MISSING_CONTEXT
+    if "usage" in facts.needs and generation.usage is None:
+        return reasons.NOT_MEASURED
+    if "latency" in facts.needs and generation.latency_s is None:
+        return reasons.NOT_MEASURED
+    if "cost" in facts.needs and generation.cost_usd is None:
+        return reasons.NO_PRICE
+    return None
+
+
+def _checked(found: Score, facts: MetricFacts) -> Score:
+    """A value outside the declared range is unscored, never clamped."""
+    if found.value is None:
+        return found
+    checked = Score.of(found.value, facts.low, facts.high)
+    return found if checked.value is not None else checked
+
+
+def score_key(facts: MetricFacts, sample: Sample, generation_key: str, result: Generation | Failure, epoch: str) -> str:
+    """The content address of a score: metric, version, judge, references and what was scored.
+
+    What was scored is the answer's content, not the call that produced it, so equal answers share
+    judgements; for measured metrics (latency, cost, tokens) it is the call itself.
+    """
+    if isinstance(result, Failure):
+        return digest("unscored", generation_key, facts.text)
+    measured = facts.needs & {"usage", "latency", "cost"}
+    scored = generation_key if measured else [result.output, result.contexts, _recorded(result.recorded_scores)]
+    judged = epoch if facts.judge is not None else ""
+    return digest(facts.text, facts.version, facts.signature, facts.judge, sample.digest, scored, judged)
+
+
+def _recorded(scores: Mapping[str, float]) -> dict[str, float]:
+    return dict(scores)

@@ -1,0 +1,49 @@
+"""HAETAE_* environment variables, read once, at the door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+from haetae.errors import ConfigError, Problem
+
+_WANDB_MODES = ("offline", "online")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are.
+
+    `home` is the folder of everything embedded (`HAETAE_HOME`, default `.haetae` in the working folder).
+    `ledger` is the URL of the ledger (`HAETAE_LEDGER`, default SQLite in `home`). `mlflow` is MLflow's
+    tracking URI (`HAETAE_MLFLOW`, else `MLFLOW_TRACKING_URI`, default SQLite in `home`). `wandb_mode` is
+    `offline` or `online` (`HAETAE_WANDB_MODE`), `wandb_project` the project there (`HAETAE_WANDB_PROJECT`).
+    `env` is the environment that `${NAME}` in suites and models is resolved from.
+    """
+
+    home: Path
+    ledger: str
+    mlflow: str
+    wandb_mode: Literal["offline", "online"] = "offline"
+    wandb_project: str = "haetae"
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def load_settings(env: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """Read the environment. Raises ConfigError for a value that is none of the known ones."""
+    env = dict(os.environ if env is None else env)
+    home = Path(env.get("HAETAE_HOME") or (folder or Path.cwd()) / ".haetae").absolute()
+    mode = env.get("HAETAE_WANDB_MODE", "offline")
+    if mode not in _WANDB_MODES:
+        raise ConfigError(Problem(f"{mode!r} is neither offline nor online", field="HAETAE_WANDB_MODE"))
+    return Settings(
+        home=home,
+        ledger=env.get("HAETAE_LEDGER") or f"sqlite:///{home / 'ledger.db'}",
+        mlflow=env.get("HAETAE_MLFLOW") or env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
+        wandb_mode=cast(Literal["offline", "online"], mode),
+        wandb_project=env.get("HAETAE_WANDB_PROJECT", "haetae"),
+        env=env,
+    )

@@ -1,0 +1,187 @@
+"""Any OpenAI-compatible endpoint over aiohttp: the one transport of targets, judges and embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import aiohttp
+import orjson
+
+from haetae.core import reasons
+from haetae.core.canonical import Json, dumps, loads
+from haetae.core.clock import Clock
+from haetae.core.generation import Failure, Generation
+from haetae.core.model import Embeddings
+from haetae.core.sample import Message
+from haetae.core.secrets import MASK, redact
+from haetae.targets.wire import Price, chat_reply, http_failure, malformed, usage_of
+
+MAX_BODY = 32 * 2**20
+"""Largest reply that is read, in bytes."""
+
+_LADDER = ("json_schema", "json_object", "text")
+
+
+class Endpoint:
+    """A model behind an OpenAI-compatible endpoint (OpenAI, Azure, vLLM, Ollama, llama.cpp, …).
+
+    One call is one request: no retry, no limit, no cache happens here. Structured answers are asked for
+    by the strictest way that the endpoint takes (`json_schema`, then `json_object`, then the schema in
+    the prompt alone); the way that worked is remembered. `fingerprint` holds the base URL as registered
+    (with its placeholders), the model's name and the decoding `parameters` that every call sends.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        clock: Clock,
+        fingerprint: Mapping[str, Json],
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        price: Price | None = None,
+        key_names: Sequence[str] = (),
+        secrets: Sequence[str] = (),
+        timeout_s: float = 60.0,
+        connections: int = 64,
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._model = model
+        self._clock = clock
+        self._fingerprint = fingerprint
+        self._parameters: Mapping[str, Json] = fingerprint.get("parameters", {})
+        self._headers = {"Content-Type": "application/json", **(headers or {})}
+        self._query = dict(query or {})
+        self._price = price
+        keys = ", ".join(f"${name}" for name in key_names)
+        self._place = redact(f"{self._base} (model {model}, {f'key from {keys}' if keys else 'no key'})")
+        self._secrets = tuple(secret.encode() for secret in secrets if len(secret) >= 4)
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+        self._rung = 0
+        self._renamed_limit = False
+
+    @property
+    def base_url(self) -> str:
+        """Where calls go: limits are kept per base URL."""
+        return self._base
+
+    @property
+    def fingerprint(self) -> Mapping[str, Json]:
+        """What fixes the answers; no key, no header."""
+        return self._fingerprint
+
+    async def chat(
+        self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json
+    ) -> Generation | Failure:
+        """See `LanguageModel.chat`."""
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        while True:
+            rung = self._rung
+            payload = {"model": self._model, "messages": turns, **self._parameters, **overrides}
+            if schema is not None:
+                self._ask_for_json(payload, schema, _LADDER[rung])
+            if self._renamed_limit and "max_tokens" in payload:
+                payload["max_completion_tokens"] = payload.pop("max_tokens")
+            reply = await self._post("/chat/completions", payload)
+            if not isinstance(reply, Failure):
+                return chat_reply(reply[0], reply[1], self._price)
+            if reply.reason != reasons.REJECTED or reply.fatal:
+                return reply
+            if "max_completion_tokens" in reply.message and "max_tokens" in payload:
+                self._renamed_limit = True
+            elif schema is not None and rung < len(_LADDER) - 1:
+                self._rung = max(self._rung, rung + 1)
+            else:
+                return reply
+
+    def _ask_for_json(self, payload: dict[str, Json], schema: Json, way: str) -> None:
+        if way == "json_schema":
+            name = schema.get("title", "answer")
+            payload["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": name, "strict": True, "schema": schema},
+            }
+            return
+        *before, last = payload["messages"]
+        told = f"{last['content']}\n\nReply with one JSON object that follows this JSON schema:\n{dumps(schema)}"
+        payload["messages"] = [*before, {**last, "content": told}]
+        if way == "json_object":
+            payload["response_format"] = {"type": "json_object"}
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings | Failure:
+        """See `LanguageModel.embed`."""
+        reply = await self._post("/embeddings", {"model": self._model, "input": list(texts), **self._parameters})
+        if isinstance(reply, Failure):
+            return reply
+        try:
+            body = loads(reply[0])
+            rows = sorted(body["data"], key=lambda row: row["index"])
+            vectors = tuple(tuple(map(float, row["embedding"])) for row in rows)
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            return malformed(reply[0], exc)
+        if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) > 1:
+            return malformed(reply[0])
+        usage = usage_of(body)
+        cost = self._price.of(usage) if self._price and usage else None
+        return Embeddings(vectors, usage, cost, body.get("model"))
+
+    async def _post(self, path: str, payload: Json) -> tuple[bytes, float] | Failure:
+        """The body of a 200 and the seconds it took; anything else as a Failure."""
+        started = self._clock.monotonic()
+        try:
+            async with self._connected().post(
+                self._base + path,
+                data=_encode(payload),
+                headers=self._headers,
+                params=self._query,
+                allow_redirects=False,
+            ) as response:
+                chunks, size = [], 0
+                async for chunk in response.content.iter_any():
+                    size += len(chunk)
+                    if size > MAX_BODY:
+                        return Failure(reasons.MALFORMED, f"the reply is over {MAX_BODY // 2**20} MiB")
+                    chunks.append(chunk)
+                raw = self._without_secrets(b"".join(chunks))
+                if response.status != 200:
+                    return http_failure(response.status, response.headers, raw, self._place, self._clock.now())
+        except TimeoutError:
+            return Failure(reasons.TIMEOUT, f"no complete answer from {self._place} in {self._timeout_s:g} s")
+        except aiohttp.ClientSSLError as exc:
+            return Failure(reasons.CONNECTION, f"TLS with {self._place} failed: {exc}", fatal=True)
+        except (aiohttp.ClientError, OSError) as exc:
+            return Failure(reasons.CONNECTION, redact(f"{self._place}: {type(exc).__name__}: {exc}"))
+        return raw, self._clock.monotonic() - started
+
+    def _without_secrets(self, raw: bytes) -> bytes:
+        """An endpoint that echoes our key (in an error, in an answer) does not get it stored."""
+        for secret in self._secrets:
+            if secret in raw:
+                raw = raw.replace(secret, MASK.encode())
+        return raw
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300),
+                timeout=self._timeout,
+                trust_env=True,
+            )
+        return self._session
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _encode(payload: Json) -> bytes:
+    try:
+        return orjson.dumps(payload)
+    except TypeError:  # a lone surrogate, which UTF-8 cannot hold: escape it
+        return dumps(payload).encode()

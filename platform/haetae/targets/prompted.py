@@ -1,0 +1,58 @@
+"""Model × Prompt: the target of most suites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from haetae.core.canonical import Json
+from haetae.core.generation import Failure, Generation
+from haetae.core.model import LanguageModel
+from haetae.core.sample import Message, Sample
+from haetae.core.template import Prompt, check_variables
+
+_OFFERED = frozenset({"input", "contexts", "metadata", "messages"})
+_REQUIRED = frozenset({"input", "messages"})
+
+
+class Prompted:
+    """Asks a model with a prompt; without a prompt the sample's own input is the chat."""
+
+    free = False
+
+    def __init__(self, model: LanguageModel, prompt: Prompt | None) -> None:
+        if prompt is not None:
+            check_variables(prompt, _OFFERED, _REQUIRED)
+        self._model = model
+        self._prompt = prompt
+
+    @property
+    def fingerprint(self) -> Mapping[str, Json]:
+        """Model and prompt, by content."""
+        prompt = None if self._prompt is None else {"name": self._prompt.name, "digest": self._prompt.digest}
+        return {"kind": "model", "model": dict(self._model.fingerprint), "prompt": prompt}
+
+    def request(self, sample: Sample) -> Json:
+        """The rendered chat."""
+        messages = self._prompt.render(_values(sample), sample.id) if self._prompt else sample.messages
+        return [message.as_json() for message in messages]
+
+    async def generate(self, sample: Sample, request: Json, repeat: int) -> Generation | Failure:
+        """One answer; repeats differ by the seed where the model has one."""
+        messages = [Message(turn["role"], turn["content"]) for turn in request]
+        seed = self._model.fingerprint.get("parameters", {}).get("seed")
+        overrides = {"seed": seed + repeat} if repeat and isinstance(seed, int) else {}
+        return await self._model.chat(messages, **overrides)
+
+    async def aclose(self) -> None:
+        """Close the model."""
+        await self._model.aclose()
+
+
+def _values(sample: Sample) -> dict[str, Any]:
+    return {
+        "input": sample.text,
+        "contexts": list(sample.contexts or ()),
+        "metadata": dict(sample.metadata),
+        "messages": [message.as_json() for message in sample.messages],
+    }

@@ -1,0 +1,144 @@
+"""The OpenAI wire: what a reply means. Pure functions; the transport is in endpoint.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from haetae.core import reasons
+from haetae.core.canonical import Json, dumps, loads
+from haetae.core.generation import Failure, Generation, Usage
+from haetae.core.sample import ToolCall
+from haetae.core.secrets import redact
+
+_SERVER_FAULTS = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
+_TOO_LONG = ("context_length", "maximum context", "too many tokens", "prompt is too long", "exceeds the context")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens. Cached input costs as much as input where nothing else is known."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+
+    def of(self, usage: Usage) -> float:
+        """The cost of a call in US dollars; reasoning tokens are billed as output."""
+        cached = self.input if self.cached_input is None else self.cached_input
+        dollars = usage.input * self.input + usage.cached_input * cached
+        return (dollars + (usage.output + usage.reasoning) * self.output) / 1e6
+
+
+def usage_of(body: Json) -> Usage | None:
+    """Token counts in disjoint buckets: the wire counts cached input in input, reasoning in output.
+
+    None when the endpoint gave none, or gave what cannot be a count.
+    """
+    counts = body.get("usage")
+    if not isinstance(counts, dict):
+        return None
+    given, made = counts.get("prompt_tokens"), counts.get("completion_tokens", 0)
+    if not isinstance(given, int) or not isinstance(made, int):
+        return None
+    cached = (counts.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+    reasoning = (counts.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    cached, reasoning = min(cached, given), min(reasoning, made)
+    return Usage(given - cached, cached, made - reasoning, reasoning)
+
+
+def chat_reply(raw: bytes, latency_s: float, price: Price | None) -> Generation | Failure:
+    """The answer in a chat completion's body; every way in which there is none is its own reason."""
+    try:
+        body = loads(raw)
+        choice = body["choices"][0]
+        message = choice["message"]
+        content, finish = message.get("content"), choice.get("finish_reason")
+        calls = tuple(_tool_call(call) for call in message.get("tool_calls") or ())
+        if content is not None and not isinstance(content, str):
+            content = "".join(part.get("text", "") for part in content)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as exc:
+        return malformed(raw, exc)
+    usage = usage_of(body)
+    if finish == "content_filter":
+        return Failure(reasons.CONTENT_FILTER, "the endpoint's content filter withheld the answer")
+    if finish == "length":
+        return Failure(reasons.TRUNCATED, "the answer reached the token limit (max_tokens)")
+    refusal = message.get("refusal")
+    if refusal:
+        content, finish = refusal, "refusal"
+    if not content and not calls:
+        return Failure(reasons.EMPTY, "the endpoint returned an empty answer")
+    return Generation(
+        output=content or "",
+        tool_calls=calls or None,
+        usage=usage,
+        cost_usd=price.of(usage) if price and usage else None,
+        latency_s=latency_s,
+        model=body.get("model"),
+        finish_reason=finish,
+        logprobs=_logprobs(choice),
+    )
+
+
+def _tool_call(call: Json) -> ToolCall:
+    function = call["function"]
+    arguments = function.get("arguments") or "{}"
+    return ToolCall(function["name"], loads(arguments) if isinstance(arguments, str) else arguments)
+
+
+def _logprobs(choice: Json) -> tuple[float, ...] | None:
+    tokens = (choice.get("logprobs") or {}).get("content")
+    return tuple(float(token["logprob"]) for token in tokens) if tokens else None
+
+
+def malformed(raw: bytes, exc: Exception | None = None) -> Failure:
+    """A 200 that is not an answer: an HTML page, a cut-off body. The excerpt is redacted."""
+    excerpt = redact(raw[:200].decode("utf-8", "backslashreplace")).replace("\n", " ")
+    why = f" ({type(exc).__name__}: {exc})" if exc else ""
+    return Failure(reasons.MALFORMED, f"not a completion{why}: {excerpt!r}")
+
+
+def http_failure(status: int, headers: Mapping[str, str], raw: bytes, place: str, now: datetime) -> Failure:
+    """What a status other than 200 means. `place` names the endpoint and the key's variable for people."""
+    detail = redact(_error_text(raw))
+    message = f"HTTP {status} from {place}: {detail}" if detail else f"HTTP {status} from {place}"
+    if status == 429:
+        quota = "insufficient_quota" in detail
+        return Failure(reasons.RATE_LIMITED, message, retry_after_s=retry_after(headers, now), fatal=quota)
+    if status in _SERVER_FAULTS:
+        return Failure(reasons.SERVER_ERROR, message, retry_after_s=retry_after(headers, now))
+    if status in (401, 403, 404, 407) or 300 <= status < 400:
+        return Failure(reasons.REJECTED, message, fatal=True)
+    if status in (400, 413, 422) and any(mark in detail.lower() for mark in _TOO_LONG):
+        return Failure(reasons.TOO_LONG, message)
+    return Failure(reasons.REJECTED, message)
+
+
+def _error_text(raw: bytes) -> str:
+    try:
+        body = loads(raw)
+        error = body.get("error", body) if isinstance(body, dict) else body
+        text = error.get("message") or dumps(error) if isinstance(error, dict) else str(error)
+        code = error.get("code") if isinstance(error, dict) else None
+        return f"{text} ({code})" if code and str(code) not in text else str(text)
+    except ValueError:
+        return raw[:200].decode("utf-8", "backslashreplace").strip()
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait, from Retry-After as seconds or as an HTTP date; None when absent or unreadable."""
+    value = headers.get("Retry-After")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass  # not seconds: the header may also hold a date
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - now).total_seconds())

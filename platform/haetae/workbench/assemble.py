@@ -1,0 +1,173 @@
+"""A suite file becomes everything a run needs, and every mistake is found before the first call."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from haetae.catalog.dataset_file import DatasetFile, open_dataset
+from haetae.catalog.metric_factory import build_metric
+from haetae.catalog.recorded import open_outputs
+from haetae.catalog.suite_file import LoadedSuite, load_suite
+from haetae.core.clock import Clock
+from haetae.core.ledger import Registry
+from haetae.core.metric import Metric
+from haetae.core.reference import Reference
+from haetae.core.run import Manifest
+from haetae.core.suite import Suite
+from haetae.core.target import Target
+from haetae.core.tracker import Mirror
+from haetae.engine.budget import Meter
+from haetae.errors import ConfigError, DatasetError, Problem, TargetError
+from haetae.settings import Settings
+from haetae.targets.function import FunctionTarget, load_function
+from haetae.targets.prompted import Prompted
+from haetae.targets.recorded import Recorded
+from haetae.workbench.resolve import Resolver
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Everything one run needs. `manifest.epoch` is set by the run."""
+
+    loaded: LoadedSuite
+    dataset: DatasetFile
+    target: Target
+    metrics: Mapping[str, Metric]
+    manifest: Manifest
+    meter: Meter
+    resolver: Resolver
+
+    @property
+    def suite(self) -> Suite:
+        """The suite's specification."""
+        return self.loaded.suite
+
+    @property
+    def total(self) -> int:
+        """How many (sample, repeat) pairs the run must do."""
+        return self.dataset.count * self.suite.target.repeats
+
+    async def aclose(self) -> None:
+        """Give back every connection."""
+        await self.resolver.aclose()
+        await self.target.aclose()
+
+
+def assemble(
+    path: Path,
+    settings: Settings,
+    registry: Registry,
+    clock: Clock,
+    mirror: Callable[[], Mirror],
+    skip_bad: bool = False,
+) -> Assembly:
+    """Load and check a suite. Raises ConfigError with every problem of the file that stopped it."""
+    loaded = load_suite(path, settings.env)
+    suite = loaded.suite
+    meter = Meter(suite.budget)
+    resolver = Resolver(
+        suite,
+        loaded.path.parent,
+        loaded.root,
+        registry=registry,
+        env=settings.env,
+        clock=clock,
+        meter=meter,
+        mirror=mirror,
+    )
+    metrics = _metrics(loaded, resolver)
+    target = _target(loaded, resolver, clock)
+    dataset = _dataset(loaded, registry, settings, resolver, skip_bad, _required(metrics))
+    _check_requests(dataset, target)
+    manifest = Manifest(
+        suite=suite.as_json(),
+        dataset={"name": dataset.name, "version": dataset.version, "count": dataset.count},
+        target=dict(target.fingerprint),
+        metrics={name: metric.facts for name, metric in metrics.items()},
+        references=dict(sorted(resolver.pins.items())),
+    )
+    return Assembly(loaded, dataset, target, metrics, manifest, meter, resolver)
+
+
+def _metrics(loaded: LoadedSuite, resolver: Resolver) -> dict[str, Metric]:
+    metrics, problems = {}, []
+    for name, spec in loaded.suite.metrics.items():
+        try:
+            metrics[name] = build_metric(name, spec, resolver, loaded.problem)
+        except ConfigError as exc:
+            problems += [_placed(loaded, f"metrics.{name}", problem) for problem in exc.problems]
+    if problems:
+        raise ConfigError(problems)
+    return metrics
+
+
+def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
+    spec, suite = loaded.suite.target, loaded.suite
+    try:
+        if spec.model is not None:
+            prompt = None if spec.prompt is None else resolver.prompt(spec.prompt)
+            return Prompted(resolver.model(spec.model, TargetError), prompt)
+        if spec.function is not None:
+            return FunctionTarget(
+                load_function(spec.function, loaded.root), spec.function, clock, suite.limits.timeout_s
+            )
+        assert spec.outputs is not None  # noqa: S101  # the specification has exactly one of the three
+        if spec.repeats != 1:
+            raise ConfigError("recorded outputs hold one answer per sample: repeats must be 1")
+        file = loaded.locate("target.outputs", spec.outputs)
+        outputs = open_outputs(file, root=loaded.root)
+        with file.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        return Recorded(outputs, {"file": file.name, "digest": digest})
+    except ConfigError as exc:
+        raise ConfigError([_placed(loaded, "target", problem) for problem in exc.problems]) from exc
+
+
+def _dataset(
+    loaded: LoadedSuite,
+    registry: Registry,
+    settings: Settings,
+    resolver: Resolver,
+    skip_bad: bool,
+    require: frozenset[str],
+) -> DatasetFile:
+    text, limit = loaded.suite.dataset, loaded.suite.limit
+    if limit == 0:
+        raise DatasetError(loaded.problem("limit", "0 samples: a run needs at least one"))
+    file = loaded.path.parent / text
+    registered = "@" in text or not (file.suffix or file.exists())
+    if not registered:
+        try:
+            return open_dataset(
+                loaded.locate("dataset", text), root=loaded.root, limit=limit, skip_bad=skip_bad, require=require
+            )
+        except DatasetError as exc:
+            raise DatasetError([_placed(loaded, "dataset", problem) for problem in exc.problems]) from exc
+    version = registry.find("dataset", Reference.parse(text))
+    resolver.pins[text] = version.reference
+    stored = settings.home / "datasets" / version.content["file"]
+    dataset = open_dataset(stored, root=settings.home, limit=limit, skip_bad=skip_bad, require=require)
+    if limit is None and dataset.version != version.content["version"]:
+        raise DatasetError(f"{stored} is no longer what was registered as {version.reference}; register it again")
+    return dataset
+
+
+def _required(metrics: Mapping[str, Metric]) -> frozenset[str]:
+    """What every sample must have: a metric that compares with a reference cannot do without one."""
+    needs_reference = any("reference" in metric.facts.needs for metric in metrics.values())
+    return frozenset({"references"} if needs_reference else ())
+
+
+def _check_requests(dataset: DatasetFile, target: Target) -> None:
+    """What a file alone cannot know: a template variable that a sample lacks."""
+    if not target.free:
+        for sample in dataset:
+            target.request(sample)
+
+
+def _placed(loaded: LoadedSuite, field: str, problem: Problem) -> Problem:
+    """A problem found behind a field of the suite file, shown at that field."""
+    return problem if problem.file else loaded.problem(field, problem.message)

@@ -1,0 +1,276 @@
+"""The Workbench: one object that every door calls: run, compare, gate, promote, register, look back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from haetae.core.clock import Clock, SystemClock
+from haetae.core.ledger import Version
+from haetae.core.reference import Kind, Reference
+from haetae.core.run import Run, RunStatus
+from haetae.core.suite import GateSpec
+from haetae.core.tracker import RunRecord
+from haetae.core.verdict import Comparison, Estimate
+from haetae.engine.evaluate import Evaluation
+from haetae.engine.watch import Watcher
+from haetae.errors import ConfigError, HaetaeError
+from haetae.settings import Settings, load_settings
+from haetae.stats.estimate import estimates
+from haetae.store.sql import SqlLedger, open_ledger
+from haetae.workbench import registering
+from haetae.workbench.assemble import Assembly, assemble
+from haetae.workbench.corpora import corpora_of
+from haetae.workbench.gating import Gate
+from haetae.workbench.interrupt import stop_on_signals
+from haetae.workbench.plan import Plan, plan_of
+from haetae.workbench.report import Report
+from haetae.workbench.telling import Telling
+
+_SEED = 20_260_101
+"""Seed of every resample and sign flip: the same scores give the same report."""
+
+
+class Workbench:
+    """Runs suites and remembers them. Use it as a context manager, or `close` it.
+
+    `settings` says where things are (default: the HAETAE_* environment variables); `clock` tells the time.
+    Every method raises the errors of `haetae.errors` and no others.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, clock: Clock | None = None, readonly: bool = False) -> None:
+        self.settings = settings or load_settings()
+        self._clock = clock or SystemClock()
+        self._readonly = readonly
+
+    # the main job
+
+    def check(self, suite: str | Path) -> Plan:
+        """Load and check a suite and all it names; says what a run would do. Nothing is called."""
+        assembly = self._assemble(suite)
+        return plan_of(assembly)
+
+    def run(
+        self,
+        suite: str | Path,
+        *,
+        fresh: bool = False,
+        resume: str | None = None,
+        skip_bad: bool = False,
+        watcher: Watcher | None = None,
+        tags: Mapping[str, str] | None = None,
+        track: bool = True,
+    ) -> Report:
+        """Run a suite: generate, score, commit, estimate, compare, tell the trackers.
+
+        A run of the same manifest that did not finish is continued. `fresh` asks everything again, also
+        what an earlier run has answered (a hosted model drifts behind the same name); without it finished
+        calls are reused. `resume` names the run to continue, and refuses when anything has changed since.
+        `skip_bad` leaves out samples that cannot be read. Works inside a running event loop as well.
+        """
+        work = self._run(suite, fresh, resume, skip_bad, watcher, dict(tags or {}))
+        report = _finish(work)
+        return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
+
+    def gate(self, suite: str | Path, *, watcher: Watcher | None = None) -> Report:
+        """Run a suite and say whether it passes. Raises ConfigError when the suite declares no gate."""
+        assembly = self._assemble(suite)
+        if assembly.suite.gate is None:
+            raise ConfigError(assembly.loaded.problem("gate", "the suite declares no gate; add one with its metrics"))
+        return self.run(suite, watcher=watcher)
+
+    def compare(self, candidate: str, baseline: str | None = None, *, common: bool = False) -> Comparison:
+        """Compare two runs under the candidate's gate. `baseline` is a run, default the promoted one.
+
+        `common` compares the common samples of runs that differ where they must not, marked so.
+        """
+        run = self.ledger.run(candidate)
+        gate = self._gate_of(run)
+        against = self.ledger.run(baseline) if baseline else self.ledger.baseline(run.suite, gate.baseline)
+        return Gate(self.ledger, gate, corpora_of(run.manifest))(run, against, common=common)
+
+    def promote(self, run_id: str, baseline: str = "production") -> Run:
+        """Make a finished run the baseline of its suite. Raises ConfigError for a run that is not finished."""
+        run = self.ledger.run(run_id)
+        if run.status is not RunStatus.FINISHED:
+            raise ConfigError(f"{run.id} is {run.status.value}; only a finished run can be a baseline")
+        self.ledger.promote(run.suite, baseline, run.id, self._clock.now())
+        return run
+
+    # the registry
+
+    def register(self, kind: Kind, file: str | Path, name: str | None = None) -> tuple[Version, bool]:
+        """Register a model, prompt or dataset file; the same content is the same version."""
+        name, content = registering.content_of(kind, Path(file), name, self.settings)
+        return self.ledger.register(kind, name, content, self._clock.now())
+
+    def alias(self, kind: Kind, reference: str, alias: str) -> Version:
+        """Point an alias at a version."""
+        version = self.ledger.find(kind, Reference.parse(reference))
+        self.ledger.set_alias(kind, version.name, alias, version.number, self._clock.now())
+        return self.ledger.find(kind, Reference(version.name, version.number))
+
+    def versions(self, kind: Kind, name: str | None = None) -> Sequence[Version]:
+        """What is registered, by name and number."""
+        return self.ledger.versions(kind, name)
+
+    def version(self, kind: Kind, reference: str) -> Version:
+        """The version that a reference names now."""
+        return self.ledger.find(kind, Reference.parse(reference))
+
+    def diff(self, kind: Kind, before: str, after: str) -> str:
+        """What differs between two versions, as a unified diff of their contents."""
+        return registering.diff(self.version(kind, before), self.version(kind, after))
+
+    # the trackers
+
+    def sync(self, deadline_s: float = 120.0) -> list[str]:
+        """Deliver what trackers have missed; one line per delivery or failure."""
+        return self._telling.drain(deadline_s)
+
+    # looking back
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        """The ledger: runs, samples, scores, verdicts, registered versions."""
+        return open_ledger(self.settings.ledger, readonly=self._readonly)
+
+    def report(self, run_id: str) -> Report:
+        """What was said of a run."""
+        run = self.ledger.run(run_id)
+        return self._report(run, self.ledger.estimates(run_id), self.ledger.comparison(run_id))
+
+    def close(self) -> None:
+        """Give back the ledger's connections."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # inside
+
+    def _assemble(self, suite: str | Path, skip_bad: bool = False) -> Assembly:
+        return assemble(Path(suite), self.settings, self.ledger, self._clock, self._telling.mirror, skip_bad)
+
+    @cached_property
+    def _telling(self) -> Telling:
+        return Telling(self.settings, self.ledger, self._clock, self._record)
+
+    def _tell(self, run: Run) -> list[str]:
+        return self._telling.run_ended(run) if run.status is RunStatus.FINISHED else []
+
+    def _gate_of(self, run: Run) -> GateSpec:
+        gate = run.manifest.suite.get("gate")
+        if gate is None:
+            raise ConfigError(f"{run.id}: its suite declares no gate")
+        return GateSpec.model_validate(gate)
+
+    async def _run(
+        self,
+        suite: str | Path,
+        fresh: bool,
+        resume: str | None,
+        skip_bad: bool,
+        watcher: Watcher | None,
+        tags: dict[str, str],
+    ) -> Report:
+        assembly = self._assemble(suite, skip_bad)
+        try:
+            run = self._open_run(assembly, fresh, resume, tags)
+            evaluation = Evaluation(
+                run=run,
+                samples=assembly.dataset,
+                target=assembly.target,
+                metrics=assembly.metrics,
+                ledger=self.ledger,
+                clock=self._clock,
+                meter=assembly.meter,
+                repeats=assembly.suite.target.repeats,
+                in_flight=assembly.suite.limits.in_flight,
+                reuse=not run.manifest.epoch,
+                watcher=watcher,
+            )
+            run = await self._evaluated(run, evaluation)
+        finally:
+            await assembly.aclose()
+        rejects = [f"left out: {problem}" for problem in assembly.dataset.rejects]
+        report = await asyncio.to_thread(self._conclude, run, assembly)
+        return replace(report, notes=(*rejects, *report.notes))
+
+    def _open_run(self, assembly: Assembly, fresh: bool, resume: str | None, tags: dict[str, str]) -> Run:
+        """A new run, or the one to continue."""
+        manifest, now = assembly.manifest, self._clock.now()
+        if resume is not None:
+            run = self.ledger.run(resume)
+            if run.manifest.digest != manifest.digest:
+                raise ConfigError(registering.manifest_diff(run, manifest))
+            return self.ledger.resume(resume)
+        run_before = self.ledger.unfinished(assembly.suite.suite, manifest.digest)
+        if run_before is not None and bool(run_before.manifest.epoch) == fresh:
+            return self.ledger.resume(run_before.id)
+        manifest = replace(manifest, epoch=now.isoformat() if fresh else "")
+        return self.ledger.start(assembly.suite.suite, manifest, assembly.total, now, _SEED, tags)
+
+    async def _evaluated(self, run: Run, evaluation: Evaluation) -> Run:
+        """The run as it ended: finished, interrupted by a signal, or stopped by an error."""
+        try:
+            with stop_on_signals(evaluation.stop):
+                await evaluation()
+        except asyncio.CancelledError:
+            return self._ended(run, RunStatus.INTERRUPTED, "interrupted at once")
+        except ConfigError:
+            self._ended(run, RunStatus.STOPPED, "a wrong input stopped the run")
+            raise
+        except HaetaeError as exc:
+            return self._ended(run, RunStatus.STOPPED, f"{type(exc).__name__}: {exc}")
+        if evaluation.stopped_early:
+            return self._ended(run, RunStatus.INTERRUPTED, "interrupted; what was in flight is kept")
+        return self._ended(run, RunStatus.FINISHED, None)
+
+    def _ended(self, run: Run, status: RunStatus, note: str | None) -> Run:
+        if status is not RunStatus.FINISHED:
+            note = f"{note}. Go on with the same command, or: haetae run SUITE --resume {run.id}"
+        return self.ledger.finish(run.id, status, self._clock.now(), note)
+
+    def _conclude(self, run: Run, assembly: Assembly) -> Report:
+        """Estimates of what there is, and the comparison of a finished run."""
+        corpora = corpora_of(run.manifest)
+        found: list[Estimate] = []
+        for name in run.manifest.metrics:
+            found += estimates(name, self.ledger.table(run.id, name), corpora.get(name), seed=run.seed)
+        self.ledger.save_estimates(run.id, found)
+        comparison = None
+        gate = assembly.suite.gate
+        if gate is not None and run.status is RunStatus.FINISHED:
+            baseline = self.ledger.baseline(run.suite, gate.baseline)
+            comparison = Gate(self.ledger, gate, corpora)(run, baseline)
+            self.ledger.save_comparison(comparison, self._clock.now())
+        return self._report(run, found, comparison)
+
+    def _report(self, run: Run, found: Sequence[Estimate], comparison: Comparison | None) -> Report:
+        return Report(run, tuple(found), tuple(self.ledger.accounting(run.id)), self.ledger.spent(run.id), comparison)
+
+    def _record(self, run_id: str) -> RunRecord:
+        return registering.record_of(self.ledger, self.ledger, run_id)
+
+
+def _finish(work: Coroutine[None, None, Report]) -> Report:
+    """Run a coroutine to its end, in a thread of its own when this thread's event loop is busy."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1, thread_name_prefix="haetae-run") as pool:
+        return pool.submit(asyncio.run, work).result()

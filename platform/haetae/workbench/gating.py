@@ -1,0 +1,219 @@
+"""A candidate run against its baseline: comparability first, then the statistics, then who moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from haetae.core import reasons
+from haetae.core.ledger import Ledger
+from haetae.core.run import Accounting, Run, RunStatus
+from haetae.core.suite import GateSpec, MetricGate
+from haetae.core.table import ScoreTable
+from haetae.core.verdict import Comparison, Mover, Verdict
+from haetae.stats.attribution import judge_moved
+from haetae.stats.compare import GatedColumn, compare, errors_moved
+from haetae.stats.movers import movers
+from haetae.workbench.comparable import Change, changes
+from haetae.workbench.words import sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Corpus = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
+
+MAX_JUDGE_FAILURES = 0.05
+"""Share of judge faults above which a gate gives no verdict."""
+POOL = 10
+"""How many runs of the baseline's version are pooled at most."""
+_SUSPICIOUS = 0.01
+"""Level at which errors on one side withhold a pass, and at which a judge counts as moved."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Compares runs of one suite under one gate. `corpora` are the corpus functions by metric name."""
+
+    ledger: Ledger
+    gate: GateSpec
+    corpora: Mapping[str, Corpus]
+
+    def __call__(self, candidate: Run, baseline: Run | None, *, common: bool = False) -> Comparison:
+        """The comparison. `common` compares runs that differ where they must not, on their common samples."""
+        if baseline is None:
+            return self._none(
+                candidate,
+                (),
+                f"no baseline {self.gate.baseline!r}; make one with: "
+                f"haetae promote {candidate.id} --baseline {self.gate.baseline}",
+            )
+        pool = self._pool(candidate, baseline)
+        found = changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics))
+        ids = tuple(run.id for run in pool)
+        changed, moved = tuple(map(str, found)), _attributed(found)
+        stop = self._obstacle(candidate, baseline) or (None if common else _incomparable(found))
+        if stop:
+            return replace(self._none(candidate, ids, stop), changed=changed, moved=moved)
+        return self._compared(candidate, pool, changed, moved, restricted=common and any(c.forbids for c in found))
+
+    def _none(self, candidate: Run, baseline: tuple[str, ...], why: str) -> Comparison:
+        return Comparison(candidate.suite, candidate.id, baseline, Verdict.NO_VERDICT, why, self.gate.alpha)
+
+    def _pool(self, candidate: Run, baseline: Run) -> list[Run]:
+        """The promoted run, and the quiet runs before the candidate that only chance sets apart from it."""
+        pool = [baseline]
+        for run in self.ledger.runs(candidate.suite, limit=10 * POOL):
+            alike = (
+                run.number < candidate.number
+                and run.id != baseline.id
+                and run.status is RunStatus.FINISHED
+                and run.manifest.target == baseline.manifest.target
+                and run.manifest.dataset == baseline.manifest.dataset
+                and run.manifest.metrics == baseline.manifest.metrics
+            )
+            if alike and len(pool) < POOL and self._quiet(run):
+                pool.append(run)
+        return pool
+
+    def _quiet(self, run: Run) -> bool:
+        said = self.ledger.comparison(run.id)
+        return said is not None and said.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)
+
+    def _obstacle(self, candidate: Run, baseline: Run) -> str | None:
+        """Why the scores there are cannot carry a verdict."""
+        for run in (candidate, baseline):
+            if run.status is not RunStatus.FINISHED:
+                return f"{run.id} is not finished ({run.status.value})"
+            for account in self.ledger.accounting(run.id):
+                if account.metric in self.gate.metrics and (why := self._uncovered(account)):
+                    return f"{run.id}: {why}"
+        return None
+
+    def _uncovered(self, account: Accounting) -> str | None:
+        if account.scored == 0:
+            return f"{account.metric}: no sample is scored ({_listed(account.unscored)})"
+        faults = sum(count for reason, count in account.unscored.items() if reason in reasons.JUDGE_FAULTS)
+        if faults > MAX_JUDGE_FAILURES * account.total:
+            return f"{account.metric}: the judge failed on {faults} of {account.total} ({_listed(account.unscored)})"
+        if account.scored < self.gate.coverage * account.total:
+            return (
+                f"{account.metric}: {account.scored} of {account.total} scored, below the coverage of "
+                f"{self.gate.coverage:.0%} ({_listed(account.unscored)})"
+            )
+        return None
+
+    def _compared(
+        self, candidate: Run, pool: list[Run], changed: tuple[str, ...], moved: tuple[str, ...], restricted: bool
+    ) -> Comparison:
+        tables = {
+            name: (tuple(self.ledger.table(run.id, name) for run in pool), self.ledger.table(candidate.id, name))
+            for name in self.gate.metrics
+        }
+        columns = [
+            column for name, gate in self.gate.metrics.items() for column in self._columns(name, gate, *tables[name])
+        ]
+        verdict, found = compare(columns, alpha=self.gate.alpha, seed=candidate.seed)
+        differences = [replace(d, margin=None) if d.margin == math.inf else d for d in found]
+        warnings = [f"{d.metric}{_at(d.slice)}: {d.note}" for d in differences if "rise" in d.note]
+        for name, (before, after) in tables.items():
+            p = _errors(before, after)
+            if p is not None and p <= _SUSPICIOUS:
+                warnings.append(f"{name}: more samples are unscored than in the baseline (sign test p = {p:.2g})")
+                verdict = Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict
+        judged = [name for name in tables if candidate.manifest.metrics[name].judge is not None]
+        evidence = [said for name in judged if (said := _judge_evidence(name, *tables[name]))]
+        if evidence:
+            moved = tuple(dict.fromkeys((*moved, "judge")))
+        elif not moved:
+            moved = ("model",) if verdict is Verdict.REGRESSION else ("noise",)
+        worst = [d for d in differences if d.verdict is Verdict.REGRESSION] or list(differences)
+        return Comparison(
+            suite=candidate.suite,
+            candidate=candidate.id,
+            baseline=tuple(run.id for run in pool),
+            verdict=verdict,
+            reason=sentence(verdict, differences, candidate.manifest.metrics),
+            alpha=self.gate.alpha,
+            differences=tuple(differences),
+            changed=changed,
+            moved=moved,
+            movers=self._movers(worst[0].metric, tables) if worst else (),
+            warnings=(*warnings, *evidence),
+            restricted=restricted,
+        )
+
+    def _columns(
+        self, name: str, gate: MetricGate, before: tuple[ScoreTable, ...], after: ScoreTable
+    ) -> list[GatedColumn]:
+        keys = [""]
+        if gate.by is not None:
+            keys += [f"{gate.by}={value}" for value in sorted({*after.slices[gate.by]} - {""})]
+        margin = self._margin(gate)
+        return [
+            GatedColumn(
+                metric=name,
+                baseline=before,
+                candidate=after,
+                corpus=self.corpora.get(name),
+                margin=margin,
+                slice=key,
+                minimum=gate.min,
+                maximum=gate.max,
+            )
+            for key in keys
+        ]
+
+    def _margin(self, gate: MetricGate) -> float:
+        """The declared tolerance, else the gate's; none where only a floor or a ceiling is declared."""
+        if gate.max_drop is not None:
+            return gate.max_drop
+        return self.gate.max_drop if gate.min is None and gate.max is None else math.inf
+
+    def _movers(self, name: str, tables: Mapping[str, tuple[tuple[ScoreTable, ...], ScoreTable]]) -> tuple[Mover, ...]:
+        before, after = tables[name]
+        return tuple(movers(name, before, after))
+
+
+def _attributed(found: Sequence[Change]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(change.what for change in found))
+
+
+def _incomparable(found: Sequence[Change]) -> str | None:
+    forbidden = [change for change in found if change.forbids]
+    if not forbidden:
+        return None
+    what = " and ".join(dict.fromkeys(change.what for change in forbidden))
+    shown = "; ".join(str(change) for change in forbidden[:3])
+    return f"the runs differ in {what}: {shown}. Promote a new baseline, or compare the common samples on request"
+
+
+def _errors(before: tuple[ScoreTable, ...], after: ScoreTable) -> float | None:
+    """The sign test on samples that failed on one side only; None when nothing failed."""
+    then = {i: v != v for table in before[:1] for i, v in zip(table.sample_ids, table.values, strict=True)}
+    now = {i: v != v for i, v in zip(after.sample_ids, after.values, strict=True)}
+    both = sorted(then.keys() & now.keys())
+    if not any(then[i] or now[i] for i in both):
+        return None
+    return errors_moved([bool(then[i]) for i in both], [bool(now[i]) for i in both])
+
+
+def _judge_evidence(name: str, before: tuple[ScoreTable, ...], after: ScoreTable) -> str | None:
+    """A sentence when the same answers were judged differently."""
+    found = judge_moved(before, after)
+    if found.p is None or found.p > _SUSPICIOUS:
+        return None
+    return (
+        f"{name}: the judge moved: {found.n_identical} of {found.n} answers are the same as in the baseline, "
+        f"and are judged {found.delta:+.3g} (p = {found.p:.2g})"
+    )
+
+
+def _listed(unscored: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(unscored.items())) or "none unscored"
+
+
+def _at(key: str) -> str:
+    return f"[{key}]" if key else ""

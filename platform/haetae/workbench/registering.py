@@ -1,0 +1,100 @@
+"""Files become registered contents; contents and manifests are shown as differences."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+from pathlib import Path
+
+import orjson
+
+from haetae.catalog.dataset_file import open_dataset
+from haetae.catalog.model_file import load_model
+from haetae.catalog.prompt_file import load_prompt
+from haetae.core.canonical import Json
+from haetae.core.ledger import Ledger, Registry, Version
+from haetae.core.reference import Kind, Reference, check_name
+from haetae.core.run import Manifest, Run
+from haetae.core.tracker import RunRecord
+from haetae.errors import RegistryError
+from haetae.settings import Settings
+from haetae.workbench.comparable import changes
+
+_MOST_ROWS = 10_000
+"""Rows of the per-sample table that a tracker is given at most; the ledger keeps all."""
+
+
+def content_of(kind: Kind, file: Path, name: str | None, settings: Settings) -> tuple[str, Json]:
+    """The name and content to register from a file; default name: the file's, up to its first dot."""
+    name = check_name(name or file.name.partition(".")[0])
+    if kind == "model":
+        return name, load_model(file)
+    if kind == "prompt":
+        return name, load_prompt(file).content
+    return name, _keep_dataset(file, settings)
+
+
+def _keep_dataset(file: Path, settings: Settings) -> Json:
+    """A copy of the file under its version, so that a registered dataset stays what it was."""
+    dataset = open_dataset(file, root=file.resolve().parent)
+    kept = settings.home / "datasets" / f"{dataset.version.removeprefix('sha256:')}{''.join(file.suffixes)}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    if not kept.exists():
+        partial = kept.with_name(f".{kept.name}.partial")
+        shutil.copyfile(file, partial)
+        partial.replace(kept)
+    return {"name": dataset.name, "version": dataset.version, "count": dataset.count, "file": kept.name}
+
+
+def diff(before: Version, after: Version) -> str:
+    """A unified diff of two versions' contents, empty when they are the same."""
+    lines = difflib.unified_diff(
+        _lines(before.content), _lines(after.content), before.reference, after.reference, lineterm=""
+    )
+    return "\n".join(lines)
+
+
+def _lines(content: Json) -> list[str]:
+    if isinstance(content, list):
+        return [line for turn in content for line in (f"[{turn['role']}]", *turn["content"].splitlines())]
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode().splitlines()
+
+
+def manifest_diff(run: Run, now: Manifest) -> str:
+    """Why a run cannot be continued: what has changed since it started."""
+    found = [str(change) for change in changes(run.manifest, now, frozenset(now.metrics))]
+    if run.manifest.suite != now.suite:
+        before, after = (_lines(dict(manifest.suite)) for manifest in (run.manifest, now))
+        found += [line for line in difflib.unified_diff(before, after, lineterm="", n=0) if line[0] in "+-"][2:]
+    listed = "\n  ".join(found) or "something that is not shown here"
+    return f"{run.id} cannot be continued, this has changed since it started:\n  {listed}\nStart a new run instead."
+
+
+def record_of(ledger: Ledger, registry: Registry, run_id: str) -> RunRecord:
+    """Everything a tracker is told of a run."""
+    run = ledger.run(run_id)
+    return RunRecord(
+        run=run,
+        estimates=ledger.estimates(run_id),
+        comparison=ledger.comparison(run_id),
+        accounting=ledger.accounting(run_id),
+        spent=ledger.spent(run_id),
+        results=ledger.results(run_id, limit=_MOST_ROWS),
+        versions=_versions(registry, run.manifest),
+        suite_text="\n".join(_lines(dict(run.manifest.suite))),
+    )
+
+
+def _versions(registry: Registry, manifest: Manifest) -> list[Version]:
+    found = []
+    for written, pinned in manifest.references.items():
+        kind: Kind = "model"
+        if written == manifest.suite["target"].get("prompt"):
+            kind = "prompt"
+        elif written == manifest.suite["dataset"]:
+            kind = "dataset"
+        try:
+            found.append(registry.find(kind, Reference.parse(pinned)))
+        except RegistryError:
+            continue  # a judge's prompt, or a name that lives in MLflow: nothing of ours to mirror
+    return found

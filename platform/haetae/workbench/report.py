@@ -1,0 +1,193 @@
+"""What a run returns to its door, and how it reads as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from haetae.core.canonical import Json
+from haetae.core.metric import MetricFacts
+from haetae.core.run import Accounting, Run, RunStatus, Spent
+from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
+from haetae.workbench.words import points, tolerance
+
+_MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NO_VERDICT: "–"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run, its estimates, and what was said of it. `notes` are for people: what trackers did, what to do next."""
+
+    run: Run
+    estimates: Sequence[Estimate]
+    accounting: Sequence[Accounting]
+    spent: Spent
+    comparison: Comparison | None = None
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict, None for a suite that declares no gate."""
+        if self.comparison is not None:
+            return self.comparison.verdict
+        return None
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 regression, 3 no verdict or an unfinished run; 0 for a suite without a gate."""
+        return self.exit_code_when(strict=False)
+
+    def exit_code_when(self, strict: bool) -> int:
+        """The same, and 3 for an inconclusive verdict when `strict`."""
+        if self.run.status is not RunStatus.FINISHED:
+            return 3
+        return 0 if self.verdict is None else exit_code(self.verdict, strict)
+
+    def as_json(self) -> Json:
+        """The report for scripts."""
+        return {
+            "run": self.run.id,
+            "suite": self.run.suite,
+            "status": self.run.status.value,
+            "note": self.run.note,
+            "verdict": None if self.verdict is None else self.verdict.value,
+            "dataset": dict(self.run.manifest.dataset),
+            "references": dict(self.run.manifest.references),
+            "total": self.run.total,
+            "estimates": [estimate.as_json() for estimate in self.estimates],
+            "comparison": None if self.comparison is None else self.comparison.as_json(),
+            "accounting": [
+                {
+                    "metric": a.metric,
+                    "total": a.total,
+                    "scored": a.scored,
+                    "unscored": dict(a.unscored),
+                    "not_run": a.not_run,
+                }
+                for a in self.accounting
+            ],
+            "spent": {
+                "calls": self.spent.calls,
+                "tokens": self.spent.tokens,
+                "cost_usd": self.spent.cost_usd,
+                "unpriced_calls": self.spent.unpriced_calls,
+                "reused": self.spent.reused,
+                "retried": self.spent.retried,
+            },
+            "notes": list(self.notes),
+        }
+
+    @cached_property
+    def text(self) -> str:
+        """The report as plain text for a terminal or a log."""
+        run = self.run
+        data = run.manifest.dataset
+        lines = [
+            f"{run.id}  {run.status.value}  {data['name']} ({data['count']} samples, {data['version'][:19]})",
+            *([f"  {run.note}"] if run.note else []),
+            *(f"  {written} = {pinned}" for written, pinned in run.manifest.references.items() if written != pinned),
+            "",
+            *_table(("metric", "value", "95 % interval", "n", "unscored"), map(self._estimate_row, self._wholes())),
+            *self._holes(),
+            "",
+            f"  {self._spent_line()}",
+        ]
+        if self.comparison is not None:
+            lines += ["", *comparison_lines(self.comparison, run)]
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+    def _wholes(self) -> list[Estimate]:
+        return [estimate for estimate in self.estimates if not estimate.slice]
+
+    def _estimate_row(self, estimate: Estimate) -> tuple[str, ...]:
+        interval = "" if estimate.low is None or estimate.high is None else f"{_g(estimate.low)} to {_g(estimate.high)}"
+        value = "none" if estimate.value is None else _g(estimate.value)
+        return estimate.metric, value, interval, str(estimate.n), str(estimate.unscored)
+
+    def _holes(self) -> list[str]:
+        out = []
+        for account in self.accounting:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(account.unscored.items()))
+            if account.not_run:
+                reasons = ", ".join(filter(None, (reasons, f"not run {account.not_run}")))
+            if reasons:
+                out.append(f"  {account.metric}: {account.scored} of {account.total} scored; {reasons}")
+        return out
+
+    def _spent_line(self) -> str:
+        spent = self.spent
+        cost = "cost unknown" if spent.cost_usd is None else f"${spent.cost_usd:.4f}"
+        if spent.cost_usd is not None and spent.unpriced_calls:
+            cost += f" and {spent.unpriced_calls} calls of unknown price"
+        again = f"{spent.reused} answers reused, {spent.retried} retried"
+        return f"{spent.calls} calls, {spent.tokens} tokens, {cost}; {again}"
+
+
+def exit_code(verdict: Verdict, strict: bool) -> int:
+    """What a command-line door exits with."""
+    return 3 if strict and verdict is Verdict.INCONCLUSIVE else verdict.exit_code
+
+
+def comparison_lines(comparison: Comparison, run: Run) -> list[str]:
+    """A comparison as lines of text; `run` is its candidate."""
+    facts = run.manifest.metrics
+    verdict = comparison.verdict
+    baseline = comparison.baseline[0] if comparison.baseline else "none"
+    pooled = f" and {len(comparison.baseline) - 1} quiet runs like it" if len(comparison.baseline) > 1 else ""
+    lines = [f"{_MARKS[verdict]} {verdict.value.upper()}  against {baseline}{pooled}", f"  {comparison.reason}"]
+    if comparison.restricted:
+        lines.append("  Restricted: the runs differ where they must not; only their common samples were compared.")
+    if comparison.differences:
+        lines += ["", *_table(_COLUMNS, (_difference_row(d, facts) for d in comparison.differences)), ""]
+    lines += [f"  changed  {change}" for change in comparison.changed]
+    if comparison.moved:
+        lines.append(f"  what moved: {', '.join(comparison.moved)}")
+    lines += [f"  ! {warning}" for warning in comparison.warnings]
+    if verdict is Verdict.REGRESSION and comparison.movers:
+        lines.append("  samples that moved most:")
+        lines += [
+            f"    {_plain(m.sample_id)}  {m.metric} {_g(m.baseline)} → {_g(m.candidate)}" for m in comparison.movers
+        ]
+    return lines
+
+
+_COLUMNS = ("", "metric", "difference", "95 % interval", "tolerance", "p (adj.)", "n", "")
+
+
+def _difference_row(d: Difference, facts: Mapping[str, MetricFacts]) -> tuple[str, ...]:
+    metric_facts = facts[d.metric]
+    name = f"{d.metric} {d.slice}".strip()
+    if d.delta is None:
+        return _MARKS[d.verdict], name, "none", "", "", "", str(d.n), d.note
+    interval = (
+        ""
+        if d.low is None or d.high is None
+        else f"{points(d.low, metric_facts, sign=True)} to {points(d.high, metric_facts, sign=True)}".replace(
+            " points to", " to"
+        )
+    )
+    margin = tolerance(d, metric_facts)
+    p = "" if d.p_drop_adjusted is None else _p(d.p_drop_adjusted)
+    return _MARKS[d.verdict], name, points(d.delta, metric_facts, sign=True), interval, margin, p, str(d.n), d.note
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    body = [header, *rows]
+    widths = [max(len(row[i]) for row in body) for i in range(len(header))]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in body
+    ]
+
+
+def _g(number: float) -> str:
+    return f"{number:.4g}"
+
+
+def _p(probability: float) -> str:
+    return "<0.001" if probability < 0.001 else f"{probability:.3f}"
+
+
+def _plain(text: str) -> str:
+    """An id for a terminal: control characters escaped."""
+    return text.encode("unicode_escape").decode() if not text.isprintable() else text

@@ -1,0 +1,86 @@
+"""Verdicts in words that a product manager understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from haetae.core.metric import MetricFacts
+from haetae.core.verdict import Difference, Verdict
+
+
+def points(amount: float, facts: MetricFacts, *, sign: bool = False) -> str:
+    """An amount of a metric's own units for people: points of 100 on a bounded scale, else as it is."""
+    if facts.low is not None and facts.high is not None:
+        scaled = 100 * amount / (facts.high - facts.low)
+        return f"{scaled:{'+' if sign else ''}.1f} points"
+    return f"{amount:{'+' if sign else ''}.3g}"
+
+
+def tolerance(difference: Difference, facts: MetricFacts) -> str:
+    """The declared tolerance of a column; it is kept on the scale of 0…1 for bounded metrics."""
+    if difference.margin is None:
+        return "none declared"
+    if facts.low is not None and facts.high is not None:
+        return f"{100 * difference.margin:g} points"
+    return f"{difference.margin:g}"
+
+
+def sentence(verdict: Verdict, differences: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
+    """The verdict in one or two sentences, with its numbers."""
+    if verdict is Verdict.REGRESSION:
+        return _regression([d for d in differences if d.verdict is Verdict.REGRESSION], facts)
+    if verdict is Verdict.INCONCLUSIVE:
+        return _inconclusive([d for d in differences if d.verdict is Verdict.INCONCLUSIVE], facts)
+    tolerated = [d for d in differences if "tolerated" in d.note]
+    if tolerated:
+        names = ", ".join(_name(d) for d in tolerated)
+        return f"Within tolerance: {names} fell, by less than the declared tolerance."
+    return f"Nothing fell by more than its tolerance ({_count(len(differences), 'comparison')})."
+
+
+def _regression(found: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
+    wholes = [d for d in found if not d.slice]
+    parts = []
+    for difference in wholes or found[:1]:
+        where = sorted(
+            (d for d in found if d.slice and d.metric == difference.metric and difference.slice == ""),
+            key=lambda d: abs(d.delta or 0.0),
+            reverse=True,
+        )
+        mostly = f", mostly in {where[0].slice}" if where else ""
+        parts.append(f"{moved(difference, facts[difference.metric])}{mostly}")
+    first = (wholes or found)[0]
+    allowed = tolerance(first, facts[first.metric])
+    return f"{'; '.join(parts)}; this is not noise. Tolerance: {allowed}."
+
+
+def moved(difference: Difference, facts: MetricFacts) -> str:
+    """`faithful fell by 4.1 points (95 % interval 1.9 to 6.3)`."""
+    delta = difference.delta or 0.0
+    worse = (delta < 0) == facts.higher_is_better
+    verb = "fell" if delta < 0 else "rose"
+    text = f"{_name(difference)} {verb} by {points(abs(delta), facts)}"
+    if difference.low is not None and difference.high is not None:
+        ends = sorted((-difference.low, -difference.high) if delta < 0 else (difference.low, difference.high))
+        low, high = (points(end, facts).removesuffix(" points") for end in ends)
+        text += f" (95 % interval {low} to {high})"
+    if difference.note == "below the floor":
+        text += f", {difference.note}"
+    return text if worse or delta == 0 else f"{text}, an improvement"
+
+
+def _inconclusive(found: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
+    if not found:
+        return "The numbers would pass, but errors on one side withhold it."
+    needed = [d.needed - d.n for d in found if d.needed is not None and d.needed > d.n]
+    names = ", ".join(dict.fromkeys(_name(d) for d in found))
+    more = f" About {max(needed)} more samples would settle it." if needed else ""
+    return f"Not proven either way: {names} may have fallen by more than the tolerance, or not.{more}"
+
+
+def _name(difference: Difference) -> str:
+    return f"{difference.metric} in {difference.slice}" if difference.slice else difference.metric
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
