@@ -1,0 +1,102 @@
+"""What one run says of a metric: a value with its interval, over the whole run and over each slice."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from haetae.core.table import ScoreTable
+from haetae.core.verdict import Estimate
+from haetae.stats.corpus import Corpus, bootstrap, corpus_value, pseudo_values
+from haetae.stats.distributions import normal_quantile
+from haetae.stats.intervals import Interval, cluster_mean, t_interval, wilson
+from haetae.stats.power import DROPS_TO_FIND, detectable, paired_sd
+from haetae.stats.samples import Floats, Ints, Samples, average, codes_of, sum_by
+from haetae.stats.scale import is_binary, is_closed, unit
+
+
+def estimates(
+    name: str, table: ScoreTable, corpus: Corpus | None, *, level: float = 0.95, seed: int = 0
+) -> list[Estimate]:
+    """Estimate metric `name` over the whole run, then over every `key=value` of `table.slices`, sorted.
+
+    Repeats are averaged within a sample first. `n` counts samples with at least one scored repeat,
+    `unscored` samples without any (samples, not rows); `clusters` counts those of the n. Samples that
+    lack a slice's key belong to no slice of it.
+
+    Intervals at `level`: `wilson` for 0/1 scores of unrepeated, unclustered samples; `bootstrap` for
+    corpus metrics (`corpus` given), reproducible from `seed`; cluster-robust `t` for all others, cut to
+    the metric's range. The value is None for n = 0, the interval also for n = 1 or one cluster.
+
+    `detectable_drop` is for one run against one other at α = .05 and power .8, with the spread of this
+    run and a correlation of .5 between the runs; None where the spread is unknown.
+    """
+    samples = average([table])
+    clusters = codes_of(table.clusters)[1][samples.rows]
+    cells: list[tuple[str, Ints]] = [("", np.arange(len(samples.ids), dtype=np.intp))]
+    for key in sorted(table.slices):
+        values, codes = codes_of(tuple(table.slices[key]))
+        own = codes[samples.rows]
+        cells += [(f"{key}={value}", np.flatnonzero(own == code)) for code, value in enumerate(values) if value]
+    return [_estimate(name, slice_, table, samples, clusters, cell, corpus, level, seed) for slice_, cell in cells]
+
+
+def _estimate(
+    name: str,
+    slice_: str,
+    table: ScoreTable,
+    samples: Samples,
+    clusters: Ints,
+    cell: Ints,
+    corpus: Corpus | None,
+    level: float,
+    seed: int,
+) -> Estimate:
+    scored = cell[samples.scored[cell]]
+    n, unscored = len(scored), len(cell) - len(scored)
+    if n == 0:
+        return Estimate(name, slice_, None, None, None, 0, 0, unscored, level)
+    values, groups = samples.values[scored], clusters[scored]
+    if corpus is not None:
+        if samples.stats is None:
+            raise ValueError(f"{name}: a corpus metric needs its per-sample statistics")
+        value, interval, drop = _corpus(corpus, samples.stats[scored], groups, level, seed)
+        method = "bootstrap"
+    else:
+        method, value, interval, drop = _mean(table, values, groups, samples.repeated, level)
+    low, high = interval if interval is not None and n > 1 else (None, None)
+    return Estimate(name, slice_, value, low, high, n, len(np.unique(groups)), unscored, level, method, drop)
+
+
+def _mean(
+    table: ScoreTable, values: Floats, clusters: Ints, repeated: bool, level: float
+) -> tuple[str, float, Interval | None, float | None]:
+    facts, of = table.facts, cluster_mean(values, clusters)
+    if of.clusters == of.n and not repeated and is_binary(facts, values):
+        low, width = facts.low or 0.0, unit(facts)
+        share = (of.mean - low) / width
+        below, above = wilson(share, of.n, level)
+        return "wilson", of.mean, (low + below * width, low + above * width), _binary_drop(share, of.n) * width
+    interval = t_interval(of, level, unit(facts) if is_closed(facts) else None)
+    if interval is not None:
+        floor = -math.inf if facts.low is None else facts.low
+        interval = max(interval[0], floor), min(interval[1], math.inf if facts.high is None else facts.high)
+    return "t", of.mean, interval, detectable(paired_sd(of.sd), of.n) if of.sd else None
+
+
+def _binary_drop(share: float, n: int) -> float:
+    """With the share shrunk as by Agresti and Coull 1998, so that all ones do not promise to find anything."""
+    z2 = normal_quantile(0.975) ** 2
+    centre = (share * n + z2 / 2) / (n + z2)
+    return min(1.0, max(detectable(paired_sd(math.sqrt(centre * (1 - centre))), n), DROPS_TO_FIND / n))
+
+
+def _corpus(
+    corpus: Corpus, stats: Floats, clusters: Ints, level: float, seed: int
+) -> tuple[float | None, Interval | None, float | None]:
+    value = corpus_value(corpus, stats)
+    interval = None if value is None else bootstrap(sum_by(clusters, stats), corpus, level=level, seed=seed)
+    pseudo = pseudo_values(corpus, stats)
+    sd = None if pseudo is None else cluster_mean(pseudo, clusters).sd
+    return value, interval, detectable(paired_sd(sd), len(stats)) if sd else None
