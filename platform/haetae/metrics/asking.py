@@ -1,0 +1,152 @@
+"""Asking a judge: fences round what it judges, one repair of an unreadable answer, and the bill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import TypeVar
+
+from haetae.core import reasons
+from haetae.core.canonical import Json, digest
+from haetae.core.generation import Failure, Generation, Usage
+from haetae.core.model import Embeddings, LanguageModel
+from haetae.core.sample import Message, Sample
+from haetae.core.score import Score
+from haetae.core.template import Prompt
+from haetae.errors import JudgeError
+from haetae.metrics.reply import is_refusal, read_object
+from haetae.metrics.text import nfc
+
+T = TypeVar("T")
+
+_SHOWN = 2_000
+"""Characters of an unreadable reply that are kept for people."""
+
+_REASONS = {
+    reasons.CONTENT_FILTER: reasons.JUDGE_REFUSED,
+    reasons.TRUNCATED: reasons.JUDGE_UNPARSEABLE,
+    reasons.EMPTY: reasons.JUDGE_UNPARSEABLE,
+}
+"""Failures that are the judge's answer; every other one is its endpoint's, worth asking again."""
+
+
+class UnansweredError(Exception):
+    """The judge gave nothing that can be scored; the metric turns it into an unscored Score."""
+
+    def __init__(self, reason: str, explanation: str) -> None:
+        super().__init__(explanation)
+        self.reason = reason
+
+    @property
+    def score(self) -> Score:
+        return Score.unscored(self.reason, str(self))
+
+
+@cache
+def shipped_prompt(name: str) -> Prompt:
+    """A prompt of this package, by its file name in prompts/."""
+    return Prompt.of(name, files("haetae.metrics").joinpath("prompts", name).read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Marks where text that is judged begins and ends: `<output-3f9a…>` to `</output-3f9a…>`.
+
+    The mark is a hash of the sample and the very output it encloses. It is the same each time the
+    pair is judged, so answers can be reused, and no output can hold its own.
+    """
+
+    mark: str
+
+    @classmethod
+    def of(cls, sample: Sample, output: str) -> Fence:
+        return cls(digest("fence", sample.id, output)[:16])
+
+    def __call__(self, label: str, text: str) -> str:
+        return f"<{label}-{self.mark}>\n{nfc(text)}\n</{label}-{self.mark}>"
+
+
+def under_rules(fence: Fence, turns: Sequence[Message]) -> tuple[Message, ...]:
+    """The turns under the rules that every judge is given, as one system message."""
+    rules = shipped_prompt("rules.md").render({"mark": fence.mark}, "")[0].content
+    own = [turn.content for turn in turns if turn.role == "system"]
+    system = Message("system", "\n\n".join([rules, *own]))
+    return (system, *(turn for turn in turns if turn.role != "system"))
+
+
+@dataclass(slots=True)
+class Interview:
+    """The calls behind one score, and what they cost together."""
+
+    calls: int = 0
+    usage: Usage | None = None
+    cost_usd: float | None = 0.0
+    model: str | None = None
+
+    async def ask(
+        self,
+        model: LanguageModel,
+        messages: tuple[Message, ...],
+        schema: Json,
+        read: Callable[[dict[str, Json]], T],
+        **decoding: Json,
+    ) -> T:
+        """What `read` makes of the judge's object. `read` raises ValueError for one of the wrong shape.
+
+        An unreadable answer is asked for once more, with the fault named. Raises UnansweredError, and
+        JudgeError where every further call would fail the same way.
+        """
+        turns = messages
+        for last in (False, True):
+            text = self._heard(await model.chat(turns, schema=schema, **decoding)).output
+            found = read_object(text)
+            try:
+                if found is not None:
+                    return read(found)
+                fault = "there is no complete JSON object in it"
+            except ValueError as exc:
+                fault = str(exc)
+            if last:
+                break
+            again = shipped_prompt("again.md").render({"fault": fault}, "")
+            turns = (*messages, Message("assistant", text[:_SHOWN]), *again)
+        refused = found is None and is_refusal(text)
+        reason = reasons.JUDGE_REFUSED if refused else reasons.JUDGE_UNPARSEABLE
+        raise UnansweredError(reason, f"{fault}: {text[:_SHOWN]}")
+
+    async def embed(self, model: LanguageModel, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+        """One vector per text. Raises UnansweredError and JudgeError."""
+        found = await model.embed(texts)
+        if isinstance(found, Failure):
+            raise self._failed(found)
+        self._pay(found)
+        if len(found.vectors) != len(texts):
+            raise UnansweredError(reasons.JUDGE_FAILED, f"{len(found.vectors)} vectors for {len(texts)} texts")
+        return found.vectors
+
+    def bill(self, score: Score) -> Score:
+        """The score with what was spent on it."""
+        return replace(score, usage=self.usage, cost_usd=self.cost_usd if self.calls else None, model=self.model)
+
+    def _heard(self, reply: Generation | Failure) -> Generation:
+        if isinstance(reply, Failure):
+            raise self._failed(reply)
+        self._pay(reply)
+        self.model = reply.model or self.model
+        return reply
+
+    def _failed(self, failure: Failure) -> Exception:
+        if failure.fatal:
+            return JudgeError(failure.message)
+        reason = _REASONS.get(failure.reason, reasons.JUDGE_FAILED)
+        return UnansweredError(reason, f"{failure.reason}: {failure.message}")
+
+    def _pay(self, call: Generation | Embeddings) -> None:
+        """Add one call up. A cost that is unknown makes the sum unknown: it is not 0."""
+        self.calls += 1
+        if call.usage is not None:
+            self.usage = call.usage if self.usage is None else self.usage + call.usage
+        unknown = call.cost_usd is None or self.cost_usd is None
+        self.cost_usd = None if unknown else (self.cost_usd or 0.0) + (call.cost_usd or 0.0)

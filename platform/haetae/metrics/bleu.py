@@ -1,0 +1,81 @@
+"""BLEU by sacrebleu: n-gram precision with a brevity penalty, 0 to 100.
+
+Source: Papineni et al. (2002), in the form of Post, "A call for clarity in reporting BLEU scores"
+(2018): exponential smoothing, corpus value from summed counts. The value of one sample uses the
+effective order, so that a perfect answer of three words is 100 and not 0.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sacrebleu.metrics.bleu import BLEU
+
+from haetae.core.metric import MetricFacts
+from haetae.metrics.choices import canonical
+from haetae.metrics.sacre import CACHED_REFERENCES, SacreScore, by_script, check_tokenizer, signature
+from haetae.metrics.text import script_of
+
+_ORDER = 4
+
+
+class Bleu(SacreScore):
+    """BLEU, 0 to 100. Statistics per sample: [output length, reference length, 4 matches, 4 totals].
+
+    `tokenizer` is one of sacrebleu's; `auto` picks by the script of each sample's references.
+    """
+
+    def __init__(self, tokenizer: str = "auto") -> None:
+        name = check_tokenizer("bleu", tokenizer)
+        scripts = by_script()
+        self._name = {script: chosen if name == "auto" else name for script, chosen in scripts.items()}
+        self._scorers = {tok: BLEU(tokenize=tok, force=True) for tok in set(self._name.values())}
+        signed = signature(self._scorers[self._name["other"]])
+        if name == "auto":
+            signed = signed.replace("tok:13a", "tok:auto")
+        self._info = lru_cache(maxsize=CACHED_REFERENCES)(self._reference_info)
+        self.facts = MetricFacts(
+            text=canonical("bleu", tokenizer=(tokenizer, "auto")),
+            version="1",
+            high=100.0,
+            needs=frozenset({"reference"}),
+            corpus=True,
+            signature={"sacrebleu": signed, "unicode": "NFC"} | ({"auto": dict(scripts)} if name == "auto" else {}),
+        )
+
+    def statistics(self, output: str, given: tuple[str, ...]) -> list[float]:
+        scorer, info = self._info(given)
+        return scorer._compute_segment_statistics(scorer._preprocess_segment(output), info)  # type: ignore[return-value]  # ints are floats
+
+    def sentence(self, statistics: list[float]) -> float:
+        return float(
+            BLEU.compute_bleu(
+                correct=statistics[2 : 2 + _ORDER],  # type: ignore[arg-type]  # counts, typed as int there
+                total=statistics[2 + _ORDER :],  # type: ignore[arg-type]
+                sys_len=int(statistics[0]),
+                ref_len=int(statistics[1]),
+                smooth_method="exp",
+                effective_order=True,
+            ).score
+        )
+
+    def corpus(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Corpus BLEU of summed statistics: sacrebleu's `corpus_score`, for all leading axes at once."""
+        totals = np.asarray(totals, dtype=np.float64)
+        found, wanted = totals[..., 0], totals[..., 1]
+        correct, total = totals[..., 2 : 2 + _ORDER], totals[..., 2 + _ORDER :]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            missed = (correct == 0) & (total > 0)
+            halvings = np.exp2(np.cumsum(missed, axis=-1))
+            precision = np.where(missed, 100 / (halvings * total), 100 * correct / total)
+            brevity = np.where(found < wanted, np.exp(1 - wanted / found), 1.0)
+            value = brevity * np.exp(np.log(precision).mean(axis=-1))
+        defined = (total > 0).all(axis=-1) & (correct > 0).any(axis=-1)
+        return np.where(defined, np.minimum(value, 100.0), 0.0)
+
+    def _reference_info(self, given: tuple[str, ...]) -> tuple[BLEU, dict[str, Any]]:
+        scorer = self._scorers[self._name[script_of(" ".join(given))]]
+        return scorer, scorer._extract_reference_info([scorer._preprocess_segment(text) for text in given])

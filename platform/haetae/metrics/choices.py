@@ -1,0 +1,57 @@
+"""The checks that metric constructors share, and the canonical text of a metric."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from haetae.core.canonical import Json, dumps
+from haetae.errors import ConfigError
+
+
+def one_of(metric: str, parameter: str, value: object, known: Iterable[str]) -> str:
+    """The value if it is known. Raises ConfigError with the known values, the nearest first."""
+    names = list(known)
+    if isinstance(value, str) and value in names:
+        return value
+    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(f"{metric}: {parameter} {value!r} is none of {', '.join(names)}{hint}")
+
+
+def whole(metric: str, parameter: str, value: object, low: int, high: int) -> int:
+    """The value if it is a whole number from low to high. Raises ConfigError."""
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    raise ConfigError(f"{metric}: {parameter} {value!r} is not a whole number from {low} to {high}")
+
+
+def flag(metric: str, parameter: str, value: object) -> bool:
+    """The value if it is true or false. Raises ConfigError."""
+    if isinstance(value, bool):
+        return value
+    raise ConfigError(f"{metric}: {parameter} {value!r} is neither true nor false")
+
+
+def bounds(metric: str, scale: object) -> tuple[float, float]:
+    """A scale [low, high] as two floats. Raises ConfigError unless low and high are finite and low < high."""
+    if isinstance(scale, list | tuple) and len(scale) == 2:
+        low, high = scale
+        numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in scale)
+        if numbers and float("-inf") < low < high < float("inf"):
+            return float(low), float(high)
+    raise ConfigError(f"{metric}: scale {scale!r} is not [low, high] with low below high, such as [1, 5]")
+
+
+def canonical(kind: str, *positional: Json, **parameters: tuple[Json, Json]) -> str:
+    """`rouge(L, tokenizer=korean)`: the kind, its first argument, and every parameter that is not the default.
+
+    Each parameter is given as (value, default).
+    """
+    shown = [_shown(value) for value in positional]
+    shown += [f"{name}={_shown(value)}" for name, (value, default) in parameters.items() if value != default]
+    return f"{kind}({', '.join(shown)})" if shown else kind
+
+
+def _shown(value: Json) -> str:
+    return value if isinstance(value, str) else dumps(value)

@@ -1,0 +1,146 @@
+"""ROUGE: overlap with a reference by n-grams or by the longest common subsequence.
+
+Source: Lin, "ROUGE: a package for automatic evaluation of summaries" (2004), in the form of the
+rouge-score package: F-measure with beta 1, Lsum by union of subsequences with sentences at line ends.
+With `tokenizer=ascii` the numbers are that package's, but for one case: it gives identical texts of a
+single word a ROUGE-2 of 0 because they have no bigram; identical token lists score 1 here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+from haetae.core import reasons
+from haetae.core.generation import Generation
+from haetae.core.metric import MetricFacts
+from haetae.core.sample import Sample
+from haetae.core.score import Score
+from haetae.metrics.choices import canonical, one_of
+from haetae.metrics.text import EMPTY_OUTPUT, no_reference, references
+from haetae.metrics.tokenize import Cut, tokenizer
+
+Tokens = Sequence[str]
+
+
+class Rouge:
+    """The F-measure of ROUGE-1, ROUGE-2, ROUGE-L or ROUGE-Lsum, in [0, 1]; the best reference counts."""
+
+    def __init__(self, variant: str | int = "L", *, tokenizer: str = "unicode") -> None:
+        self._variant = one_of("rouge", "variant", str(variant), ("1", "2", "L", "Lsum"))
+        self._tokenizer = _tokenizer(tokenizer, "rouge")
+        self.facts = MetricFacts(
+            text=canonical("rouge", self._variant, tokenizer=(tokenizer, "unicode")),
+            version="1",
+            needs=frozenset({"reference"}),
+            signature={"tokenizer": self._tokenizer.signature, "unicode": "NFC", "case": "lower", "measure": "F1"},
+        )
+
+    def score(self, sample: Sample, generation: Generation) -> Score:
+        given = references(sample)
+        if not given:
+            return no_reference()
+        best = None
+        for reference in given:
+            cut = self._tokenizer.pick(reference)
+            if _cached(cut, reference):
+                best = max(best or 0.0, self._against(reference, generation.output, cut))
+        if best is None:
+            return Score.unscored(reasons.UNSUPPORTED_LANGUAGE, "the tokenizer drops all text of every reference")
+        return Score(best, explanation=None if generation.output.strip() else EMPTY_OUTPUT)
+
+    def _against(self, reference: str, output: str, cut: Cut) -> float:
+        if self._variant == "Lsum":
+            return _lsum(_sentences(reference, cut), _sentences(output, cut))
+        tokens = cut(output)
+        wanted = _cached(cut, reference)
+        if tokens == wanted:
+            return 1.0
+        if self._variant == "L":
+            return _f1(lcs_length(tokens, wanted), len(tokens), len(wanted))
+        n = int(self._variant)
+        found, counted = _ngrams(tokens, n), _ngrams(wanted, n)
+        return _f1((found & counted).total(), found.total(), counted.total())
+
+
+_tokenizer = tokenizer  # the constructor's parameter has the same name
+
+
+@lru_cache(maxsize=1024)
+def _cached(cut: Cut, reference: str) -> tuple[str, ...]:
+    """A reference is met again by each repeat and by each ROUGE of the suite."""
+    return cut(reference)
+
+
+def _ngrams(tokens: Tokens, n: int) -> Counter[tuple[str, ...]]:
+    return Counter(zip(*(tokens[start:] for start in range(n)), strict=False))
+
+
+def _f1(hits: int, found: int, wanted: int) -> float:
+    if not hits:
+        return 0.0
+    precision, recall = hits / found, hits / wanted
+    return 2 * precision * recall / (precision + recall)
+
+
+def _positions(tokens: Tokens) -> dict[str, int]:
+    """For each token the bits of the places where it stands."""
+    places: dict[str, int] = {}
+    for place, token in enumerate(tokens):
+        places[token] = places.get(token, 0) | 1 << place
+    return places
+
+
+def lcs_length(a: Tokens, b: Tokens) -> int:
+    """The length of the longest common subsequence.
+
+    Bit-parallel: one row of the table is one integer, a step of its staircase one cleared bit.
+    Source: Hyyrö, "Bit-parallel LCS-length computation revisited" (2004).
+    """
+    places = _positions(a)
+    full = row = (1 << len(a)) - 1
+    for token in b:
+        if match := row & places.get(token, 0):
+            row = ((row + match) | (row - match)) & full
+    return len(a) - row.bit_count()
+
+
+def _common(reference: Tokens, other: Tokens) -> set[int]:
+    """The places in the reference of one longest common subsequence: the one rouge-score walks back to."""
+    places = _positions(reference)
+    full = (1 << len(reference)) - 1
+    rows = [full]
+    for token in other:
+        match = rows[-1] & places.get(token, 0)
+        rows.append(((rows[-1] + match) | (rows[-1] - match)) & full)
+    found: set[int] = set()
+    i, j = len(reference), len(other)
+    while i and j:
+        if reference[i - 1] == other[j - 1]:
+            i, j = i - 1, j - 1
+            found.add(i)
+        elif rows[j] >> (i - 1) & 1:  # no step here: the same length without this word of the reference
+            i -= 1
+        else:
+            j -= 1
+    return found
+
+
+def _sentences(text: str, cut: Cut) -> list[tuple[str, ...]]:
+    return [cut(line) for line in text.split("\n") if line]
+
+
+def _lsum(reference: list[tuple[str, ...]], output: list[tuple[str, ...]]) -> float:
+    wanted, found = (Counter(token for line in lines for token in line) for lines in (reference, output))
+    sizes = found.total(), wanted.total()
+    hits = 0
+    for line in reference:
+        union = set[int]().union(*(_common(line, other) for other in output))
+        for place in union:
+            token = line[place]
+            if wanted[token] > 0 and found[token] > 0:  # no token is counted twice
+                hits += 1
+                wanted[token] -= 1
+                found[token] -= 1
+    return _f1(hits, *sizes)

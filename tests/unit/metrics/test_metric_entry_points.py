@@ -1,0 +1,48 @@
+"""Every metric that a suite can name: it loads, its signature can be read, and its facts are a metric's."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pytest
+
+from haetae.core.canonical import dumps
+from haetae.core.metric import CorpusMetric, Metric, facts_from_json
+from haetae.core.model import LanguageModel
+from haetae.core.template import Prompt
+
+POINTS = [point for point in entry_points(group="haetae.metrics") if point.value.startswith("haetae.metrics.")]
+FIRST: dict[str, Any] = {"recorded": "win", "ragas": "faithfulness", "judge": Prompt.of("p", "{{ output }}")}
+
+
+def test_the_first_release_has_its_metrics() -> None:
+    assert {point.name for point in POINTS} >= {
+        *("exact_match", "token_f1", "rouge", "bleu", "chrf", "ter", "judge", "recorded"),
+        *("faithfulness", "answer_relevancy", "context_relevancy", "ragas", "latency_s", "tokens", "cost_usd"),
+    }
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
+def test_a_metric_is_made_from_its_annotated_signature(point: EntryPoint, scripted: Callable[..., Any]) -> None:
+    if point.name == "ragas":
+        pytest.importorskip("ragas")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ragas' dependencies warn at import
+        factory = point.load()
+    arguments: dict[str, Any] = {}
+    for name, parameter in inspect.signature(factory, eval_str=True).parameters.items():
+        assert parameter.annotation is not parameter.empty
+        if parameter.annotation is LanguageModel:
+            arguments[name] = scripted()
+        elif parameter.default is parameter.empty:
+            arguments[name] = [0, 1] if name == "scale" else FIRST[point.name]
+    metric = factory(**arguments)
+    assert isinstance(metric, Metric)
+    assert metric.facts.text.startswith(point.name)
+    assert metric.facts.corpus == isinstance(metric, CorpusMetric)
+    assert facts_from_json(metric.facts.as_json()) == metric.facts
+    assert dumps(metric.facts.as_json())

@@ -1,0 +1,68 @@
+"""Exact match and token F1 against hand-worked numbers of the SQuAD formula."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haetae.core import reasons
+from haetae.core.generation import Generation
+from haetae.core.sample import Sample
+from haetae.core.score import Score
+from haetae.errors import ConfigError
+from haetae.metrics.reference import ExactMatch, TokenF1
+
+
+def test_exact_match_looks_past_blanks_at_the_ends_and_the_unicode_form(score_of: Callable[..., Score]) -> None:
+    assert score_of(ExactMatch(), " 서울 \n", "서울").value == 1.0
+    assert score_of(ExactMatch(), unicodedata.normalize("NFD", "서울"), "부산", "서울").value == 1.0
+    assert score_of(ExactMatch(), "Seoul", "seoul").value == 0.0
+    assert score_of(ExactMatch("none"), "서울 ", "서울").value == 0.0
+    assert score_of(ExactMatch("squad"), "The Eiffel Tower.", "eiffel tower").value == 1.0
+
+
+def test_token_f1_is_squads_formula(score_of: Callable[..., Score]) -> None:
+    # answer of 3 tokens, 2 of them in the reference of 4: P 2/3, R 2/4, F1 4/7
+    found = score_of(TokenF1("squad"), "the red big car", "a red old fast car!").value
+    assert found == pytest.approx(4 / 7, abs=1e-15)
+    assert score_of(TokenF1("squad"), "car", "boat", "the car").value == 1.0
+
+
+def test_characters_count_as_korquad_counts(score_of: Callable[..., Score]) -> None:
+    assert score_of(TokenF1("characters"), "서울시", "서울").value == pytest.approx(2 * (2 / 3) / (2 / 3 + 1))
+
+
+@pytest.mark.parametrize("text", ["안녕하세요", "สวัสดี", "你好", "🎉", "the", "?!"])
+@pytest.mark.parametrize("tokenizer", ["unicode", "squad", "korean", "auto", "characters"])
+def test_identical_text_of_any_script_is_one(text: str, tokenizer: str, score_of: Callable[..., Score]) -> None:
+    assert score_of(TokenF1(tokenizer), text, text).value == 1.0
+
+
+@pytest.mark.parametrize("metric", [ExactMatch(), ExactMatch("none"), TokenF1()])
+def test_empty_sides_never_divide_by_zero(metric: ExactMatch | TokenF1, score_of: Callable[..., Score]) -> None:
+    # MET-04
+    empty = score_of(metric, "", "답")
+    assert (empty.value, empty.explanation) == (0.0, "the output is empty")
+    assert score_of(metric, "답", "").reason == reasons.MISSING_REFERENCE
+
+
+def test_wrong_arguments_name_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="none of none, nfc, squad; did you mean 'squad'"):
+        ExactMatch("squat")
+    with pytest.raises(ConfigError, match="token_f1: tokenizer 3 is none of"):
+        TokenF1(3)  # type: ignore[arg-type]  # what a suite file may say
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_token_f1_is_symmetric_and_in_range(a: str, b: str) -> None:
+    one = TokenF1().score(Sample("s", "", (a,)), Generation(b)).value
+    other = TokenF1().score(Sample("s", "", (b,)), Generation(a)).value
+    if a.strip() and b.strip():
+        assert one is not None
+        assert 0 <= one <= 1
+        assert one == pytest.approx(other)
+        assert TokenF1().score(Sample("s", "", (a,)), Generation(a)).value == 1.0
