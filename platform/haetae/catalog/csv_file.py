@@ -7,14 +7,14 @@ Columns are `input`, `reference`, `id`, `metadata.<key>`, and, as JSON, `referen
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from haetae.catalog.explain import nearest
+from haetae.catalog.jsonl import parse_json
 from haetae.catalog.lines import LIMIT_MESSAGE, MAX_ROW, TooLong, read_lines
 from haetae.catalog.rows import FIELDS, BadRow, Fault
-from haetae.core.canonical import Json, loads
+from haetae.core.canonical import Json
 from haetae.errors import DatasetError, Problem
 
 _JSON_COLUMNS = frozenset({"references", "contexts", "reference_contexts", "tool_calls"})
@@ -113,9 +113,9 @@ def _row(header: list[str], cells: list[str]) -> Json | BadRow:
             metadata[column.removeprefix("metadata.")] = cell
         elif column in _JSON_COLUMNS:
             try:
-                row[column] = loads(cell)
-            except (json.JSONDecodeError, RecursionError) as exc:
-                faults.append((column, f"expected a JSON list, got text that is not JSON: {exc}"))
+                row[column] = parse_json(cell.encode("utf-8"))
+            except BadRow as bad:
+                faults.append((column, f"expected a JSON list: {bad.faults[0][1]}"))
         else:
             row[column] = cell
     if metadata:

@@ -63,13 +63,12 @@ class DatasetFile:
                 if key in seen:
                     duplicates.append((line, name))
                     self._rejected.add(line)
+                    if len(duplicates) >= MAX_PROBLEMS and not self._skip_bad:
+                        break
                     continue
                 text = digest(sample)
             except BadRow as bad:
                 self._reject(problems(self._file, line, bad), line)
-                continue
-            except RecursionError:
-                self._reject([Problem("nested too deep", self._file, line)], line)
                 continue
             seen.add(key)
             version.update(text.encode())
@@ -129,14 +128,16 @@ class DatasetFile:
                 first.setdefault(name, line)
         for line, name in duplicates:
             where = (
-                f"on lines {first[name]} and {line}" if name in first else f"on line {line}, made from content before"
+                f"on lines {first[name]} and {line}"
+                if name in first
+                else f"on line {line}, like the id made from the content of a row before"
             )
             self.rejects.append(Problem(f"the id {name!r} stands twice, {where}", self._file, line, None, "id"))
         self.rejects.sort(key=lambda problem: problem.line or 0)
 
     def _must_be_unchanged(self) -> None:
         if _stamp(self.path) != self._stamp:
-            raise DatasetError(Problem("the file changed while it was in use", self._file))
+            raise DatasetError(Problem("the file changed or vanished while it was in use", self._file))
 
 
 def open_dataset(

@@ -28,19 +28,20 @@ _EXPECTED = {
 _RANGES = frozenset({"finite_number", "greater_than", "greater_than_equal", "less_than", "less_than_equal"})
 
 
-def explain(error: ValidationError, data: Json, schema: Json, places: Places, prefix: Path = ()) -> list[Problem]:
+def explain(error: ValidationError, data: Json, schema: Json, places: Places, only: str | None = None) -> list[Problem]:
     """One problem per field. `schema` is the JSON schema of what was expected, for ranges and key names.
 
-    `data` is what was validated; it stands in the file at `prefix`.
+    `data` is what was validated; `only` keeps errors of one type of pydantic's.
     """
     by_path: dict[Path, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
-        by_path.setdefault(_real_path(detail, data), []).append(detail)
+        if only in (None, detail["type"]):
+            by_path.setdefault(_real_path(detail, data), []).append(detail)
     problems = []
     for path, details in by_path.items():
         kind = details[0]["type"]
-        message, path = _message(path, details, data, schema, places, prefix)
-        problems.append(places.problem(dotted((*prefix, *path)), message, at_key=kind == "extra_forbidden"))
+        message, path = _message(path, details, data, schema, places)
+        problems.append(places.problem(dotted(path), message, at_key=kind == "extra_forbidden"))
     return problems
 
 
@@ -81,12 +82,10 @@ def _real_path(detail: ErrorDetails, data: Json) -> Path:
     return tuple(path)
 
 
-def _message(
-    path: Path, details: Sequence[ErrorDetails], data: Json, schema: Json, places: Places, prefix: Path
-) -> tuple[str, Path]:
+def _message(path: Path, details: Sequence[ErrorDetails], data: Json, schema: Json, places: Places) -> tuple[str, Path]:
     detail = details[0]
     kind, value = detail["type"], _at(data, path)
-    spelled = places.spelled.get(dotted((*prefix, *path)))
+    spelled = places.spelled.get(dotted(path))
     if kind == "extra_forbidden":
         known = {name for node in _schemas(schema, path[:-1]) for name in node.get("properties", {})}
         hint = nearest(str(path[-1]), sorted(known)) or f"; there are {', '.join(sorted(known))}"
@@ -108,15 +107,15 @@ def _message(
     if kind in ("too_short", "string_too_short"):
         return "may not be empty", path
     if kind == "value_error":
-        return _own_words(str(detail["ctx"]["error"]), path, places, prefix)
+        return _own_words(str(detail["ctx"]["error"]), path, places)
     return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}, got {found(value, spelled)}", path
 
 
-def _own_words(message: str, path: Path, places: Places, prefix: Path) -> tuple[str, Path]:
+def _own_words(message: str, path: Path, places: Places) -> tuple[str, Path]:
     """A rule of ours may begin with the field that it means: `gate.metrics.rouge: no metric of that name`."""
     field, colon, rest = message.partition(": ")
     inner = (*path, *field.split("."))
-    if colon and dotted((*prefix, *inner)) in places.values:
+    if colon and dotted(inner) in places.values:
         return rest, inner
     return message, path
 
@@ -126,7 +125,7 @@ def _at(data: Json, path: Path) -> Json:
         if isinstance(data, dict):
             data = data.get(part)
         else:
-            data = data[part] if isinstance(data, list) and isinstance(part, int) else None
+            data = data[part] if isinstance(data, list) and isinstance(part, int) and part < len(data) else None
     return data
 
 

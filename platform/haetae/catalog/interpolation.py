@@ -52,7 +52,7 @@ def literal_secrets(value: Json, places: Places) -> list[Problem]:
     return [
         places.problem(dotted(path), "a literal secret is refused; write ${NAME} and set that environment variable")
         for path, text in _texts(value)
-        if looks_secret(text) or (_is_secret_place(path) and text)
+        if looks_secret(without_placeholders(text)) or (_is_secret_place(path) and text and not variables(text))
     ]
 
 
@@ -69,4 +69,4 @@ def _texts(node: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
         for index, inner in enumerate(node):
             yield from _texts(inner, (*path, index))
     elif isinstance(node, str):
-        yield path, without_placeholders(node)
+        yield path, node

@@ -10,6 +10,8 @@ from haetae.catalog.lines import LIMIT_MESSAGE, TooLong, read_lines
 from haetae.catalog.rows import BadRow
 from haetae.core.canonical import Json, loads
 
+MAX_DEPTH = 64
+
 
 def read_jsonl(path: Path, file: str) -> Iterator[tuple[int, Json | BadRow]]:
     """(line, the parsed row, or why there is none). Blank lines are passed over."""
@@ -17,15 +19,35 @@ def read_jsonl(path: Path, file: str) -> Iterator[tuple[int, Json | BadRow]]:
         if isinstance(line, TooLong):
             yield number, BadRow([("", LIMIT_MESSAGE)])
         elif line and not line.isspace():
-            yield number, _parsed(line)
+            try:
+                yield number, parse_json(line)
+            except BadRow as bad:
+                yield number, bad
 
 
-def _parsed(line: bytes) -> Json | BadRow:
+def parse_json(raw: bytes) -> Json:
+    """Strict JSON of 64 levels at most. Raises BadRow."""
     try:
-        return loads(line)
+        value = loads(raw)
     except json.JSONDecodeError as exc:
-        return BadRow([("", f"not JSON at column {exc.pos + 1}: {exc.msg}")])
+        raise BadRow([("", f"not JSON at column {exc.pos + 1}: {exc.msg}")]) from exc
     except UnicodeDecodeError as exc:
-        return BadRow([("", f"not UTF-8 at byte {exc.start} of the line; save as UTF-8")])
-    except (RecursionError, ValueError) as exc:
-        return BadRow([("", f"not JSON: {exc}")])
+        raise BadRow([("", f"not UTF-8 at byte {exc.start} of the line; save as UTF-8")]) from exc
+    except ValueError as exc:  # a number of thousands of digits
+        raise BadRow([("", f"not JSON: {exc}")]) from exc
+    # Counting brackets is cheap and rules out nearly every row before its levels are counted.
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_deep(value):
+        raise BadRow([("", f"nested over {MAX_DEPTH} levels")])
+    return value
+
+
+def _is_deep(value: Json) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for node in level
+            for inner in (node.values() if isinstance(node, dict) else node)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)

@@ -49,7 +49,7 @@ def _second_look(
     except ValidationError as again:
         return [
             problem
-            for problem in explain(again, mended, schema, places)
+            for problem in explain(again, mended, schema, places, only="value_error")
             if problem.field not in (None, *faulty)
             and not any(f"{name}.".startswith(f"{problem.field}.") for name in invented if name)
         ]

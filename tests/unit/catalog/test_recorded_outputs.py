@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haetae.catalog.recorded import open_outputs
+from haetae.core.generation import Generation, Usage
+from haetae.core.sample import ToolCall
+from haetae.errors import DatasetError
+
+Write = Callable[[str, str | bytes], Path]
+Rows = Callable[..., Path]
+
+
+def test_every_field_of_a_line_arrives(write_rows: Rows, project: Path) -> None:
+    row = {
+        "id": "a",
+        "output": "\ud835 답",
+        "contexts": ["c"],
+        "tool_calls": [{"name": "f", "arguments": {"x": 1}}, {"name": "g"}],
+        "usage": {"input": 10, "output": 5},
+        "cost_usd": 0.5,
+        "latency_s": 2,
+        "model": "m",
+        "finish_reason": "stop",
+        "scores": {"exact": 1, "none": None},
+        "win_probability": 0.7,
+    }
+    assert list(open_outputs(write_rows([row, {"id": 7, "output": ""}]), project)) == [
+        (
+            "a",
+            Generation(
+                output="\ud835 답",
+                contexts=("c",),
+                tool_calls=(ToolCall("f", {"x": 1}), ToolCall("g", {})),
+                usage=Usage(input=10, output=5),
+                cost_usd=0.5,
+                latency_s=2.0,
+                model="m",
+                finish_reason="stop",
+                recorded_scores={"exact": 1.0, "win_probability": 0.7},
+            ),
+        ),
+        ("7", Generation("")),
+    ]
+
+
+def test_scores_alone_are_enough(write_rows: Rows, project: Path) -> None:
+    path = write_rows([{"id": "a", "win_probability": 1}])
+    assert list(open_outputs(path, project)) == [("a", Generation("", recorded_scores={"win_probability": 1.0}))]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"output": "x"}, "id: missing"),
+        ({"id": True, "output": "x"}, "id: expected text, got true"),
+        ({"id": "a\nb", "output": "x"}, "id: an id is printable text"),
+        ({"id": "a"}, "output: missing; expected text, or scores"),
+        ({"id": "a", "output": 5}, "output: expected text, got the number 5"),
+        ({"id": "a", "outptu": "x"}, "outptu: unknown field; did you mean output?; only numbers become scores"),
+        ({"id": "a", "output": "x", "flag": True}, "flag: unknown field"),
+        ({"id": "a", "scores": {"x": "1"}}, "scores.x: expected a number, got text '1'"),
+        ({"id": "a", "scores": [1]}, "scores: expected a mapping of numbers, got a list"),
+        ({"id": "a", "scores": {"x": 1}, "x": 2}, "x: given twice"),
+        ({"id": "a", "output": "x", "latency_s": -1}, "latency_s: expected a number of at least 0"),
+        ({"id": "a", "output": "x", "usage": 3}, "usage: expected a mapping of token counts"),
+        ({"id": "a", "output": "x", "usage": {"inputs": 3}}, "usage.inputs: unknown bucket; did you mean input?"),
+        ({"id": "a", "output": "x", "usage": {"input": 1.5}}, "usage.input: expected an int of at least 0"),
+        ({"id": "a", "output": "x", "contexts": "c"}, "contexts: expected a list of texts"),
+        ({"id": "a", "output": "x", "tool_calls": 3}, "tool_calls: expected a list"),
+        ([], "expected a JSON object, got a list"),
+    ],
+)
+def test_a_line_of_another_shape_is_refused_at_its_field(row: Any, said: str, write_rows: Rows, project: Path) -> None:
+    with pytest.raises(DatasetError) as caught:
+        list(open_outputs(write_rows([{"id": "first", "output": "x"}, row]), project))
+    assert f"data.jsonl:2: {said}" in str(caught.value)
+
+
+def test_an_id_that_comes_twice_names_both_lines(write_rows: Rows, project: Path) -> None:
+    path = write_rows([{"id": "a", "output": "x"}, {"id": "b", "output": "x"}, {"id": "a", "output": "y"}])
+    with pytest.raises(DatasetError, match=r"data\.jsonl:3: id: the id 'a' stands twice, on lines 1 and 3"):
+        list(open_outputs(path, project))
+
+
+def test_nan_and_infinity_are_no_scores(write: Write, project: Path) -> None:
+    for value in ("NaN", "Infinity", "1e999"):
+        with pytest.raises(DatasetError, match=r"o\.jsonl:1: "):
+            list(open_outputs(write("o.jsonl", f'{{"id": "a", "win": {value}}}'), project))
+
+
+def test_a_file_that_cannot_be_opened_is_said_at_once(write: Write, project: Path) -> None:
+    for path in (project / "none.jsonl", project / "../x.jsonl", write("o.csv", "id\n")):
+        with pytest.raises(DatasetError):
+            open_outputs(path, project)

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from haetae.catalog.suite_file import load_suite
+from haetae.catalog.suite_schema import suite_schema
+from haetae.errors import ConfigError
+
+Write = Callable[[str, str | bytes], Path]
+
+
+def _refusal(path: Path, env: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_suite(path, env or {})
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_right_file_becomes_a_suite(write: Write, suite_text: str) -> None:
+    loaded = load_suite(write("support.yaml", suite_text), {})
+    assert loaded.suite.suite == "support-bot"
+    assert loaded.suite.metrics == {"chrf": "chrf", "rouge": {"rouge": "L", "tokenizer": "korean"}}
+    assert loaded.suite.gate is not None
+    assert loaded.suite.gate.metrics["rouge"].max_drop == 0.03
+    assert loaded.text == suite_text
+    assert loaded.secrets == ()
+
+
+def test_later_problems_are_placed_by_field(write: Write, suite_text: str) -> None:
+    loaded = load_suite(write("suites/support.yaml", suite_text), {})
+    assert str(loaded.problem("metrics.rouge.tokenizer", "m")) == (
+        "suites/support.yaml:8:33: metrics.rouge.tokenizer: m"
+    )
+
+
+def test_files_are_located_from_the_suites_folder_and_inside_the_project(write: Write, suite_text: str) -> None:
+    data = write("data/a.jsonl", "{}")
+    loaded = load_suite(write("suites/support.yaml", suite_text), {})
+    assert loaded.locate("dataset", "../data/a.jsonl") == data.resolve()
+    with pytest.raises(ConfigError, match=r"suites/support\.yaml:2:10: dataset: .*outside the project"):
+        loaded.locate("dataset", "../../a.jsonl")
+
+
+def test_variables_are_filled_in_as_text_and_kept_out_of_the_snapshot(write: Write, suite_text: str) -> None:
+    text = suite_text.replace("support-llm@production", "${MODEL}@production") + "cluster: $${MODEL}\n# gpt-secret\n"
+    loaded = load_suite(write("s.yaml", text), {"MODEL": "gpt-secret", "OTHER": "x"})
+    assert loaded.suite.target.model == "gpt-secret@production"
+    assert loaded.suite.cluster == "${MODEL}"
+    assert loaded.secrets == ("gpt-secret",)
+    assert "gpt-secret" not in loaded.text
+    assert "gpt-secret" not in str(loaded.problem("target.model", "no model gpt-secret"))
+
+
+def test_a_filled_variable_is_not_read_again(write: Write, suite_text: str) -> None:
+    text = suite_text.replace("support-llm@production", "${A}")
+    assert load_suite(write("s.yaml", text), {"A": "${B}"}).suite.target.model == "${B}"
+
+
+def test_a_filled_value_of_the_wrong_type_is_not_repeated(write: Write, suite_text: str) -> None:
+    (problem,) = _refusal(write("s.yaml", suite_text + "limit: ${N}\n"), {"N": "hunter22"})
+    assert problem == "s.yaml:14:8: limit: expected int, got text '${N}'"
+
+
+def test_rules_between_fields_are_reported_beside_other_mistakes(write: Write, suite_text: str) -> None:
+    text = suite_text.replace("rouge: { max_drop", "bleu: { max_drop") + "limit: ten\n"
+    assert _refusal(write("s.yaml", text)) == [
+        "s.yaml:13:11: gate.metrics.bleu: no metric of that name; the suite has chrf, rouge",
+        "s.yaml:14:8: limit: expected int, got text 'ten'",
+    ]
+
+
+def test_an_invented_stand_in_causes_no_further_problem(write: Write, suite_text: str) -> None:
+    text = suite_text.replace("model: support-llm@production\n  prompt: support-answer@candidate", "function: 5")
+    assert _refusal(write("s.yaml", text)) == [
+        "s.yaml:4:13: target.function: expected text, got the number 5; write it in quotes"
+    ]
+
+
+def test_a_target_of_two_kinds_is_said_at_the_target(write: Write, suite_text: str) -> None:
+    (problem,) = _refusal(
+        write("s.yaml", suite_text.replace("  prompt: support-answer@candidate", "  outputs: o.jsonl"))
+    )
+    assert problem == "s.yaml:4:3: target: name exactly one of model, function or outputs; found model and outputs"
+
+
+def test_a_number_in_a_text_field_shows_how_it_was_spelled(write: Write, suite_text: str) -> None:
+    (problem,) = _refusal(write("s.yaml", suite_text.replace("support-bot", "1.10")))
+    assert problem == "s.yaml:1:8: suite: expected text, got the number 1.10; write it in quotes"
+
+
+def test_a_metric_called_token_is_no_secret(write: Write, suite_text: str) -> None:
+    assert "token" in load_suite(write("s.yaml", suite_text.replace("  chrf: chrf", "  token: chrf")), {}).suite.metrics
+
+
+def test_the_schema_is_json_and_knows_every_field_and_range() -> None:
+    schema = json.loads(json.dumps(suite_schema()))
+    assert {"suite", "dataset", "target", "metrics", "gate", "budget"} <= schema["properties"].keys()
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["suite", "dataset", "target", "metrics"]
+    assert schema["$defs"]["GateSpec"]["properties"]["coverage"]["maximum"] == 1
+
+
+def test_a_suite_that_is_not_there_is_named(project: Path) -> None:
+    assert _refusal(project / "none.yaml")[0].startswith("none.yaml: cannot be read: ")
+    assert _refusal(project)[0].endswith("is not a regular file")
+
+
+def test_an_empty_metrics_or_gate_section_is_said(write: Write, suite_text: str) -> None:
+    text = suite_text.partition("metrics:")[0] + "metrics: {}\nschedule: {}\n"
+    assert _refusal(write("s.yaml", text)) == [
+        "s.yaml:6:10: metrics: may not be empty",
+        "s.yaml:7:11: schedule.cron: missing",
+    ]
