@@ -127,11 +127,7 @@ class DatasetFile:
             if isinstance(name, str) and name in wanted and line not in self._rejected:
                 first.setdefault(name, line)
         for line, name in duplicates:
-            where = (
-                f"on lines {first[name]} and {line}"
-                if name in first
-                else f"on line {line}, like the id made from the content of a row before"
-            )
+            where = f"on lines {first[name]} and {line}" if name in first else "here and as one made from content"
             self.rejects.append(Problem(f"the id {name!r} stands twice, {where}", self._file, line, None, "id"))
         self.rejects.sort(key=lambda problem: problem.line or 0)
 
