@@ -1,0 +1,133 @@
+"""One database: a writing and a reading engine, and transactions that outlive the weather.
+
+On SQLite every writing transaction begins with BEGIN IMMEDIATE (a transaction that reads first and
+then writes would fail at once when another process committed in between, whatever the timeout), and
+readers have an engine of their own, so that they never wait for a writer. One process has one
+writing connection at a time: two of them can meet the WAL-reset race of SQLite before 3.51.3.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from haetae.errors import StoreError
+from haetae.store.faults import error_code, is_away, place, storing
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+PATIENCE_S: Final = 60.0
+"""How long a transaction is tried again while the database is away or busy."""
+_BUSY_S: Final = 30.0
+_AGAIN: Final = {"SQLITE_BUSY", "40001", "40P01", "23505"}  # busy, serialization, deadlock, a number taken
+_WRITING: Final[dict[str, threading.RLock]] = defaultdict(threading.RLock)
+
+
+class Database:
+    """Transactions on one URL. Safe to use from several threads."""
+
+    def __init__(self, url: URL, *, readonly: bool = False) -> None:
+        self.url = url
+        self.readonly = readonly
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._writer = _sqlite_writer(url) if self.is_sqlite else _postgres(url, pool_size=1, max_overflow=0)
+        self._reader = _sqlite_reader(url) if self.is_sqlite else _postgres(url, isolation_level="REPEATABLE READ")
+        self._writing = _WRITING[str(url)]
+        self._met = False
+
+    def read(self, what: str, work: Callable[[Connection], T]) -> T:
+        """Do `work` on one snapshot of the database."""
+        return self._transact(self._reader, what, work)
+
+    def write(self, what: str, work: Callable[[Connection], T]) -> T:
+        """Do `work` and commit it; on return it is on disk. `work` may be done more than once."""
+        if self.readonly:
+            raise StoreError(f"{what}: the ledger {place(self.url)} was opened for reading only")
+        with self._writing:
+            return self._transact(self._writer, what, work)
+
+    def insert(self, table: sa.Table) -> Any:
+        """An INSERT that knows ON CONFLICT, which has one form on both databases."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def close(self) -> None:
+        self._writer.dispose()
+        self._reader.dispose()
+
+    def _transact(self, engine: Engine, what: str, work: Callable[[Connection], T]) -> T:
+        until, pause = time.monotonic() + PATIENCE_S, 0.05
+        with storing(self.url, what):
+            while True:
+                try:
+                    with engine.begin() as connection:
+                        done = work(connection)
+                    self._met = True
+                    return done
+                except DBAPIError as exc:
+                    if not self._passing(exc) or time.monotonic() > until:
+                        raise
+                    _log.warning("%s: %s; trying again", what, type(exc.orig).__name__)
+                time.sleep(pause)
+                pause = min(2 * pause, 2.0)
+
+    def _passing(self, exc: DBAPIError) -> bool:
+        """Whether the same transaction may succeed later. A server that was never met is not waited for."""
+        return error_code(exc) in _AGAIN or (not self.is_sqlite and self._met and is_away(exc))
+
+
+def _postgres(url: URL, **options: Any) -> Engine:
+    arguments = {"connect_timeout": 10, "application_name": "haetae"}
+    return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, **options)
+
+
+def _sqlite(url: URL, begin: str, prepare: Callable[[sqlite3.Connection], None], **options: Any) -> Engine:
+    arguments = {"isolation_level": None, "check_same_thread": False, "timeout": _BUSY_S}
+    engine = sa.create_engine(url, connect_args=arguments, poolclass=QueuePool, hide_parameters=True, **options)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.create_function("lower", 1, _lower, deterministic=True)
+        prepare(connection)
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _sqlite_writer(url: URL) -> Engine:
+    return _sqlite(url, "BEGIN IMMEDIATE", _prepare_writer, pool_size=1, max_overflow=0)
+
+
+def _sqlite_reader(url: URL) -> Engine:
+    return _sqlite(url, "BEGIN", _prepare_reader)
+
+
+def _prepare_writer(connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power loss
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _prepare_reader(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _lower(text: str | bytes | float | None) -> str | bytes | float | None:
+    """SQL's lower() for letters of every script; SQLite's own knows only ASCII."""
+    return text.lower() if isinstance(text, str) else text

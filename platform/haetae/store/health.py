@@ -1,0 +1,119 @@
+"""What `haetae doctor` finds out about a ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from haetae.errors import StoreError
+from haetae.store.address import parse_url
+from haetae.store.database import Database
+from haetae.store.faults import place
+from haetae.store.schema import SCHEMA
+
+_MENDED: Final = {(3, 44, 6), (3, 50, 7)}
+_NETWORK: Final = ("nfs", "cifs", "smb", "fuse.sshfs", "ceph", "glusterfs", "fuse.glusterfs")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know. A `problem` needs mending, a `warning` needs knowing."""
+
+    level: Literal["fine", "warning", "problem"]
+    message: str
+
+
+def has_wal_race(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite can lose a transaction when two connections write and one resets the log.
+
+    Versions 3.7.0 to 3.51.2 can, except 3.44.6 and 3.50.7. Source: sqlite.org/wal.html#walresetbug.
+    """
+    return (3, 7, 0) <= version <= (3, 51, 2) and version not in _MENDED
+
+
+def file_system_of(path: Path, mounts: str | None = None) -> str:
+    """The type of the file system that holds `path`, "" where the system does not tell.
+
+    `mounts` is the text of /proc/mounts.
+    """
+    if mounts is None:
+        table = Path("/proc/self/mounts")
+        mounts = table.read_text(encoding="utf-8", errors="replace") if table.exists() else ""
+    wanted, best, kind = path.absolute(), -1, ""
+    for line in mounts.splitlines():
+        _, point, filesystem, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        if wanted.is_relative_to(point) and len(point) >= best:
+            best, kind = len(point), filesystem
+    return kind
+
+
+def network_filesystem(path: Path) -> str | None:
+    """The type of the network file system that holds `path`, None on a local disk."""
+    kind = file_system_of(path)
+    return kind if kind.startswith(_NETWORK) else None
+
+
+def findings(url: str) -> list[Finding]:
+    """What is to be said of the ledger at `url`. Changes nothing. Raises ConfigError for a wrong URL."""
+    address = parse_url(url)
+    path = Path(place(address))
+    if address.get_backend_name() == "sqlite":
+        found = _file_findings(path)
+        if not path.exists():
+            return [*found, Finding("fine", f"no ledger yet at {path}; haetae run makes one")]
+        if any(finding.level == "problem" for finding in found):
+            return found
+    else:
+        found = []
+    return [*found, _schema(Database(address, readonly=True))]
+
+
+def _schema(database: Database) -> Finding:
+    try:
+        SCHEMA.check(database)
+    except StoreError as exc:
+        return Finding("problem", str(exc))
+    finally:
+        database.close()
+    return Finding("fine", f"the ledger {place(database.url)} has the schema {SCHEMA.revisions[-1]}")
+
+
+def _file_findings(path: Path) -> list[Finding]:
+    """What is to be said of one SQLite ledger. Reads the whole file once."""
+    found = []
+    version = sqlite3.sqlite_version
+    if has_wal_race(sqlite3.sqlite_version_info):
+        found.append(
+            Finding(
+                "warning",
+                f"SQLite {version} has the WAL-reset race (mended in 3.51.3, 3.50.7 and 3.44.6): two processes that "
+                "write one ledger at the same moment can damage it; write from one process at a time, take a newer "
+                "SQLite, or use Postgres",
+            )
+        )
+    else:
+        found.append(Finding("fine", f"SQLite {version}"))
+    if kind := network_filesystem(path):
+        found.append(Finding("problem", f"{path} lies on a network file system ({kind}); SQLite needs a local disk"))
+    return [*found, _integrity(path)] if path.exists() else found
+
+
+def _integrity(path: Path) -> Finding:
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            said = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
+            if said == ["ok"]:
+                said = [
+                    f"a row of {row[0]} without its {row[2]}" for row in connection.execute("PRAGMA foreign_key_check")
+                ]
+    except sqlite3.DatabaseError as exc:
+        said = [str(exc)]
+    if not said:
+        return Finding("fine", f"{path} is whole")
+    copies = sorted(str(copy) for copy in path.parent.glob(f"{path.name}.*.bak"))
+    cure = f"restore a copy: {', '.join(copies)}" if copies else "there is no backup copy beside it"
+    return Finding("problem", f"{path} is damaged ({'; '.join(said[:5])}); {cure}")

@@ -1,0 +1,267 @@
+"""The straight path of a run: start, record, continue, finish. What a method acknowledged is on disk."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from haetae.core import reasons
+from haetae.core.clock import Clock
+from haetae.core.reference import check_name
+from haetae.core.run import GenerationRow, Manifest, Run, RunStatus, ScoreRow
+from haetae.core.sample import Sample
+from haetae.errors import StoreError
+from haetae.store.database import Database
+from haetae.store.owner import Owner, this_process
+from haetae.store.rows import (
+    Row,
+    generation_values,
+    read_generation,
+    read_run,
+    read_score,
+    run_values,
+    sample_values,
+    score_values,
+)
+from haetae.store.tables import GENERATION, RUN, SAMPLE, SCORE
+
+LEASE: Final = timedelta(minutes=15)
+"""How long a run is believed to be worked on by another machine after its last recorded row."""
+CHUNK: Final = 500
+"""How many values one IN takes: well under what every SQLite and Postgres allows."""
+_WEATHER: Final[list[sa.ColumnClause[str]]] = [sa.literal_column(f"'{reason}'") for reason in sorted(reasons.RETRIED)]
+_FREE: Final[dict[str, Any]] = dict.fromkeys(
+    ("owner_host", "owner_pid", "owner_started", "owner_token", "lease_until"), None
+)
+
+
+def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The distinct values, `CHUNK` at a time."""
+    distinct = list(dict.fromkeys(values))
+    return (distinct[start : start + CHUNK] for start in range(0, len(distinct), CHUNK))
+
+
+def run_row(connection: Connection, run_id: str) -> Row:
+    """A run's row. Raises StoreError, naming the newest runs, when there is none."""
+    row = connection.execute(sa.select(RUN).where(RUN.c.id == run_id)).mappings().first()
+    if row is None:
+        newest = connection.execute(sa.select(RUN.c.id).order_by(RUN.c.started_at.desc()).limit(5)).scalars().all()
+        raise StoreError(f"there is no run {run_id!r}; the newest are: {', '.join(newest) or 'none'}")
+    return row
+
+
+class Recording:
+    """Runs and their rows, as the engine writes them. See `haetae.core.ledger.Ledger`.
+
+    A run in work is leased by one ledger object. A dead process has no lease; one that lives on this
+    machine keeps it; one on another machine keeps it until `LEASE` after its last row.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._token = uuid.uuid4().hex
+        self._leased: set[str] = set()
+
+    def start(
+        self, suite: str, manifest: Manifest, total: int, at: datetime, seed: int, tags: Mapping[str, str]
+    ) -> Run:
+        check_name(suite)
+
+        def work(connection: Connection) -> Run:
+            last = connection.execute(sa.select(sa.func.max(RUN.c.number)).where(RUN.c.suite == suite)).scalar()
+            number = (last or 0) + 1
+            run = Run(f"{suite}.{number}", suite, number, RunStatus.RUNNING, manifest, total, at, seed=seed, tags=tags)
+            connection.execute(RUN.insert(), {**run_values(run), **self._lease()})
+            return run
+
+        run = self._database.write(f"starting a run of {suite}", work)
+        self._leased.add(run.id)
+        return run
+
+    def unfinished(self, suite: str, manifest_digest: str) -> Run | None:
+        query = (
+            sa.select(RUN)
+            .where(RUN.c.suite == suite, RUN.c.manifest_digest == manifest_digest)
+            .where(RUN.c.status != RunStatus.FINISHED.value)
+            .order_by(RUN.c.number.desc())
+        )
+        rows = self._database.read("looking for a run to continue", lambda c: c.execute(query).mappings().all())
+        return next((read_run(row) for row in rows if self._holder(row) is None), None)
+
+    def resume(self, run_id: str) -> Run:
+        def work(connection: Connection) -> Run:
+            row = run_row(connection, run_id)
+            if row["status"] == RunStatus.FINISHED.value:
+                raise StoreError(f"run {run_id} is finished: there is nothing to continue")
+            if holder := self._holder(row):
+                raise StoreError(f"run {run_id} is being worked on by {holder}; wait for it or end it")
+            changes = {"status": RunStatus.RUNNING.value, "finished_at": None, "note": None, **self._lease()}
+            # on Postgres another process may have leased it since it was read
+            free = sa.and_(RUN.c.id == run_id, RUN.c.owner_token.is_not_distinct_from(row["owner_token"]))
+            if connection.execute(RUN.update().where(free).values(changes)).rowcount != 1:
+                raise StoreError(f"run {run_id} has just been taken up by another process")
+            return read_run({**row, **changes})
+
+        run = self._database.write(f"continuing run {run_id}", work)
+        self._leased.add(run_id)
+        return run
+
+    def record(
+        self,
+        run_id: str,
+        samples: Iterable[Sample],
+        generations: Iterable[GenerationRow],
+        scores: Iterable[ScoreRow],
+        at: datetime,
+    ) -> None:
+        sample_rows = [sample_values(sample) for sample in samples]
+        generation_rows = [generation_values(run_id, row, at) for row in generations]
+        score_rows = [score_values(run_id, row, at) for row in scores]
+
+        def work(connection: Connection) -> None:
+            self._renew(connection, run_id)
+            if sample_rows:
+                connection.execute(self._database.insert(SAMPLE).on_conflict_do_nothing(), sample_rows)
+            if generation_rows:
+                _number(connection, run_id, generation_rows)
+                connection.execute(self._generation_upsert, generation_rows)
+            if score_rows:
+                connection.execute(self._score_upsert, score_rows)
+
+        self._database.write(f"recording rows of run {run_id}", work)
+
+    def done(self, run_id: str) -> Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]]:
+        def work(connection: Connection) -> dict[tuple[str, int], tuple[GenerationRow, dict[str, ScoreRow]]]:
+            found: dict[tuple[str, int], tuple[GenerationRow, dict[str, ScoreRow]]] = {}
+            query = sa.select(GENERATION).where(GENERATION.c.run_id == run_id)
+            query = query.order_by(GENERATION.c.position, GENERATION.c.repeat)
+            for row in connection.execute(query).mappings():
+                found[row["sample_id"], row["repeat"]] = (read_generation(row), {})
+            for row in connection.execute(sa.select(SCORE).where(SCORE.c.run_id == run_id)).mappings():
+                found[row["sample_id"], row["repeat"]][1][row["metric"]] = read_score(row)
+            return found
+
+        return self._database.read(f"reading what run {run_id} has", work)
+
+    def find_generations(self, keys: Sequence[str]) -> Mapping[str, GenerationRow]:
+        return {row["key"]: read_generation(row) for row in self._originals(GENERATION, keys)}
+
+    def find_scores(self, keys: Sequence[str]) -> Mapping[str, ScoreRow]:
+        return {row["key"]: read_score(row) for row in self._originals(SCORE, keys)}
+
+    def finish(self, run_id: str, status: RunStatus, at: datetime, note: str | None = None) -> Run:
+        def work(connection: Connection) -> Run:
+            row = run_row(connection, run_id)
+            if row["owner_token"] != self._token and (holder := self._holder(row)):
+                raise StoreError(f"run {run_id} is being worked on by {holder}, which alone may end it")
+            run = read_run(row).ended(status, at, note)
+            changes = {"status": status.value, "finished_at": at, "note": note, **_FREE}
+            connection.execute(RUN.update().where(RUN.c.id == run_id).values(changes))
+            return run
+
+        run = self._database.write(f"ending run {run_id}", work)
+        self._leased.discard(run_id)
+        return run
+
+    def release(self) -> None:
+        """Give back the leases of this ledger, so that what it did not end can be continued at once."""
+        if self._leased:
+            mine = RUN.c.owner_token == self._token
+            self._database.write("giving back leases", lambda c: c.execute(RUN.update().where(mine).values(_FREE)))
+            self._leased.clear()
+
+    def _originals(self, table: sa.Table, keys: Sequence[str]) -> Sequence[Row]:
+        """The rows that were computed under these keys: neither failures nor copies of other rows."""
+        query = sa.select(table).where(table.c.reason.is_(None), sa.not_(table.c.reused)).order_by(table.c.created_at)
+
+        def work(connection: Connection) -> Sequence[Row]:
+            return [
+                row
+                for some in chunks(keys)
+                for row in connection.execute(query.where(table.c.key.in_(some))).mappings()
+            ]
+
+        return self._database.read(f"looking for earlier rows of {table.name}", work)
+
+    def _lease(self) -> dict[str, Any]:
+        me = this_process()
+        return {
+            "owner_host": me.host,
+            "owner_pid": me.pid,
+            "owner_started": me.started,
+            "owner_token": self._token,
+            "lease_until": self._clock.now() + LEASE,
+        }
+
+    def _renew(self, connection: Connection, run_id: str) -> None:
+        mine = sa.and_(RUN.c.id == run_id, RUN.c.owner_token == self._token)
+        renewed = connection.execute(RUN.update().where(mine).values(lease_until=self._clock.now() + LEASE))
+        if renewed.rowcount != 1:
+            row = run_row(connection, run_id)
+            whose = Owner(row["owner_host"], row["owner_pid"], "") if row["owner_token"] else "nobody"
+            raise StoreError(
+                f"run {run_id} ({row['status']}) is leased by {whose}, not by this ledger: resume it first"
+            )
+
+    def _holder(self, row: Row) -> Owner | None:
+        """Who works on a run now, None when nobody does."""
+        if row["owner_token"] is None:
+            return None
+        owner = Owner(row["owner_host"], row["owner_pid"], row["owner_started"])
+        alive = owner.is_alive() if owner.is_near else row["lease_until"] > self._clock.now()
+        return owner if alive else None
+
+    @cached_property
+    def _generation_upsert(self) -> sa.Insert:
+        """A failure of the weather gives way to anything better; its calls still count."""
+        insert = self._database.insert(GENERATION)
+        new, old = insert.excluded, GENERATION.c
+        better = sa.or_(new.reason.is_(None), new.reason.not_in(_WEATHER))
+        kept = {"run_id", "sample_id", "repeat", "position"}
+        changes = {column.name: column for column in new if column.name not in kept}
+        upsert: sa.Insert = insert.on_conflict_do_update(
+            index_elements=["run_id", "sample_id", "repeat"],
+            set_={**changes, "attempts": old.attempts + new.attempts},
+            where=sa.and_(old.reason.in_(_WEATHER), better),
+        )
+        return upsert
+
+    @cached_property
+    def _score_upsert(self) -> sa.Insert:
+        """`not_generated` gives way to any score, a failure of the weather to a settled one."""
+        insert = self._database.insert(SCORE)
+        keys = ["run_id", "sample_id", "repeat", "metric"]
+        upsert: sa.Insert = insert.on_conflict_do_update(
+            index_elements=keys,
+            set_={column.name: column for column in insert.excluded if column.name not in keys},
+            where=_settled(SCORE.c.reason) < _settled(insert.excluded.reason),
+        )
+        return upsert
+
+
+def _settled(reason: Any) -> sa.Case[int]:
+    return sa.case((reason == reasons.NOT_GENERATED, 0), (reason.in_(_WEATHER), 1), else_=2)
+
+
+def _number(connection: Connection, run_id: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Give each row the position of its sample: that of the sample's first row, else the next free one."""
+    table = GENERATION.c
+    last = connection.execute(sa.select(sa.func.max(table.position)).where(table.run_id == run_id)).scalar()
+    following = 0 if last is None else last + 1
+    known: dict[str, int] = {}
+    query = sa.select(table.sample_id, table.position).where(table.run_id == run_id)
+    for some in chunks([row["sample_id"] for row in rows]):
+        for sample_id, position in connection.execute(query.where(table.sample_id.in_(some))):
+            known[sample_id] = position
+    for row in rows:
+        if row["sample_id"] not in known:
+            known[row["sample_id"]] = following
+            following += 1
+        row["position"] = known[row["sample_id"]]

@@ -1,0 +1,88 @@
+"""The scores of one metric over one run as columns, straight from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from haetae.core import canonical
+from haetae.core.canonical import Json
+from haetae.core.table import ScoreTable
+from haetae.errors import StoreError
+from haetae.store.database import Database
+from haetae.store.ledger import run_row
+from haetae.store.rows import Row, read_run
+from haetae.store.tables import GENERATION, SAMPLE, SCORE
+
+
+class ScoreTables:
+    """`table` of `haetae.core.ledger.Ledger`."""
+
+    _database: Database
+
+    def table(self, run_id: str, metric: str) -> ScoreTable:
+        """Raises StoreError naming the metrics of the run when it has none of that name.
+
+        Slices are the suite's; the cluster of a sample without the suite's cluster key is itself.
+        """
+
+        def work(connection: Connection) -> ScoreTable:
+            manifest = read_run(run_row(connection, run_id)).manifest
+            if metric not in manifest.metrics:
+                raise StoreError(f"run {run_id} has no metric {metric!r}; it has: {', '.join(manifest.metrics)}")
+            rows = _rows(connection, run_id, metric)
+            slices: Sequence[str] = manifest.suite.get("slices") or ()
+            cluster: str | None = manifest.suite.get("cluster")
+            facets = _facets(connection, run_id) if slices or cluster else {}
+            return ScoreTable(
+                facts=manifest.metrics[metric],
+                sample_ids=tuple(row["sample_id"] for row in rows),
+                values=np.array([np.nan if row["value"] is None else row["value"] for row in rows], dtype=np.float64),
+                clusters=tuple(_text(facets, row, cluster) or row["sample_id"] for row in rows),
+                stats=_stats(rows),
+                slices={key: tuple(_text(facets, row, key) for row in rows) for key in slices},
+                reasons=tuple(row["reason"] for row in rows),
+                digests=tuple(row["sample_digest"] for row in rows),
+                outputs=tuple(row["output_digest"] for row in rows),
+            )
+
+        return self._database.read(f"reading the scores of {metric} in run {run_id}", work)
+
+
+def _rows(connection: Connection, run_id: str, metric: str) -> Sequence[Row]:
+    columns = (SCORE.c.sample_id, SCORE.c.value, SCORE.c.reason, SCORE.c.stats)
+    query = (
+        sa.select(*columns, GENERATION.c.sample_digest, GENERATION.c.output_digest)
+        .select_from(SCORE.join(GENERATION))
+        .where(SCORE.c.run_id == run_id, SCORE.c.metric == metric)
+        .order_by(GENERATION.c.position, GENERATION.c.repeat)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def _facets(connection: Connection, run_id: str) -> Mapping[str, Mapping[str, Json]]:
+    """The metadata of the run's samples by their digest."""
+    used = sa.select(GENERATION.c.sample_digest).where(GENERATION.c.run_id == run_id)
+    query = sa.select(SAMPLE.c.digest, SAMPLE.c.facets).where(SAMPLE.c.digest.in_(used))
+    return dict(connection.execute(query).tuples().all())
+
+
+def _text(facets: Mapping[str, Mapping[str, Json]], row: Row, key: str | None) -> str:
+    """One metadata value as text: a text as it is, anything else as JSON, "" where there is none."""
+    value = facets[row["sample_digest"]].get(key) if key is not None else None
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else canonical.dumps(value)
+
+
+def _stats(rows: Sequence[Row]) -> NDArray[np.float64] | None:
+    """Shape (rows, k), NaN in unscored rows; None unless every scored row has k statistics."""
+    lengths = {len(row["stats"] or ()) for row in rows if row["value"] is not None}
+    if len(lengths) != 1 or (k := lengths.pop()) == 0:
+        return None
+    hole = [np.nan] * k
+    return np.array([hole if row["value"] is None else row["stats"] for row in rows], dtype=np.float64)

@@ -1,0 +1,83 @@
+"""The door of the store: `open_ledger` gives the ledger and the registry of one database."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import TracebackType
+
+from haetae.core.clock import Clock, SystemClock
+from haetae.errors import StoreError
+from haetae.store.address import parse_url
+from haetae.store.database import Database
+from haetae.store.faults import place, storing
+from haetae.store.health import network_filesystem
+from haetae.store.ledger import Recording
+from haetae.store.outbox import Outbox
+from haetae.store.queries import Reading
+from haetae.store.registry import Versions
+from haetae.store.schema import SCHEMA
+from haetae.store.score_tables import ScoreTables
+from haetae.store.verdicts import Verdicts
+
+_log = logging.getLogger(__name__)
+
+
+class SqlLedger(Recording, Reading, ScoreTables, Verdicts, Outbox, Versions):
+    """`haetae.core.ledger.Ledger` and `Registry` on one SQLite file or Postgres database.
+
+    Safe to use from several threads. Closing it gives back the leases of runs it did not end.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where the ledger is, for people; without password."""
+        return place(self._database.url)
+
+    def close(self) -> None:
+        try:
+            self.release()
+        except StoreError as exc:
+            _log.warning("%s; they end with this process", exc)
+        finally:
+            self._database.close()
+
+    def __enter__(self) -> SqlLedger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_ledger(url: str, *, readonly: bool = False, clock: Clock | None = None) -> SqlLedger:
+    """Open the ledger at `sqlite:///path/ledger.db` or `postgresql://…`, and migrate its schema.
+
+    A SQLite file and its folder are made when they are missing, unless `readonly`: then nothing is
+    made or migrated. `clock` tells when the lease of another machine is over. Raises ConfigError for
+    a URL of another kind, MissingExtra without psycopg, and StoreError where no ledger can be opened.
+    """
+    address = parse_url(url)
+    if address.get_backend_name() == "sqlite":
+        path = Path(place(address))
+        if readonly and not path.exists():
+            raise StoreError(f"no ledger yet at {path}; run haetae run")
+        with storing(address, "making the folder of the ledger"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if network := network_filesystem(path):
+            raise StoreError(
+                f"{path} lies on a network file system ({network}), where SQLite loses data; "
+                "put the ledger on a local disk or use a postgresql:// URL"
+            )
+    with storing(address, "opening the ledger"):
+        database = Database(address, readonly=readonly)
+    try:
+        if readonly:
+            SCHEMA.check(database)
+        else:
+            SCHEMA.migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return SqlLedger(database, clock or SystemClock())

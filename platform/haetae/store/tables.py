@@ -1,0 +1,227 @@
+"""The tables of the ledger.
+
+    sample ──< generation ──< score        what was asked, what was answered, what it is worth
+                   │
+    run ───────────┴──< estimate, baseline, outbox
+    registration ──< alias                 models, prompts and datasets by number and content hash
+    comparison                             verdicts, each with the runs that it names
+
+The classes describe the schema; statements are written on the tables below them, because the ledger
+moves rows in bulk and never as objects. They have a metadata of their own, so that an application
+with SQLModel tables and Haetae do not meet.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from haetae.store.columns import JsonText, SafeText
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+# what `find_generations` and `find_scores` ask for, written as SQLAlchemy writes it for each database
+_ORIGINALS: dict[str, Any] = {
+    "sqlite_where": sa.text("reason IS NULL AND reused = 0"),
+    "postgresql_where": sa.text("reason IS NULL AND NOT reused"),
+}
+
+
+class Base(SQLModel, registry=registry(metadata=METADATA)):
+    """Base of the tables."""
+
+
+class RegistrationTable(Base, table=True):
+    """One immutable version of a model, prompt or dataset."""
+
+    __tablename__ = "registration"
+    __table_args__ = (sa.UniqueConstraint("kind", "name", "number"), sa.UniqueConstraint("kind", "name", "digest"))
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    name: str = Field(sa_type=SafeText)
+    number: int
+    digest: str
+    content: Any = Field(sa_type=JsonText)
+    created_at: datetime
+
+
+class AliasTable(Base, table=True):
+    """Where an alias points."""
+
+    __tablename__ = "alias"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["kind", "name", "number"], ["registration.kind", "registration.name", "registration.number"]
+        ),
+    )
+    kind: str = Field(primary_key=True)
+    name: str = Field(primary_key=True, sa_type=SafeText)
+    alias: str = Field(primary_key=True, sa_type=SafeText)
+    number: int
+    moved_at: datetime
+
+
+class SampleTable(Base, table=True):
+    """A sample by its content: `search` is what people look for, `payload` the whole sample."""
+
+    __tablename__ = "sample"
+    digest: str = Field(primary_key=True)
+    search: str = Field(sa_type=SafeText)
+    facets: Any = Field(sa_type=JsonText)  # the sample's metadata: its slices and clusters
+    payload: Any = Field(sa_type=JsonText)
+
+
+class RunTable(Base, table=True):
+    """A run and, while it is worked on, who does."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        sa.UniqueConstraint("suite", "number"),
+        sa.Index(None, "suite", "manifest_digest"),
+        sa.Index(None, "started_at"),
+    )
+    id: str = Field(primary_key=True, sa_type=SafeText)
+    suite: str = Field(sa_type=SafeText)
+    number: int
+    status: str
+    manifest: Any = Field(sa_type=JsonText)
+    manifest_digest: str
+    total: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    note: str | None = Field(default=None, sa_type=SafeText)
+    seed: int = Field(sa_type=sa.BigInteger)
+    tags: Any = Field(sa_type=JsonText)
+    owner_host: str | None = None
+    owner_pid: int | None = None
+    owner_started: str | None = None
+    owner_token: str | None = None
+    lease_until: datetime | None = None
+
+
+class GenerationTable(Base, table=True):
+    """An answer of a run, or why there is none. `position` is the order in which samples came."""
+
+    __tablename__ = "generation"
+    __table_args__ = (
+        sa.Index(None, "key", **_ORIGINALS),
+        sa.Index(None, "run_id", "position", "repeat"),
+    )
+    run_id: str = Field(primary_key=True, foreign_key="run.id", sa_type=SafeText)
+    sample_id: str = Field(primary_key=True, sa_type=SafeText)
+    repeat: int = Field(primary_key=True)
+    position: int
+    key: str
+    sample_digest: str = Field(foreign_key="sample.digest")
+    reason: str | None = None
+    output: str = Field(sa_type=SafeText)
+    output_digest: str
+    payload: Any = Field(sa_type=JsonText)
+    attempts: int
+    tokens: int | None = Field(default=None, sa_type=sa.BigInteger)
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    reused: bool
+    created_at: datetime
+
+
+class ScoreTable(Base, table=True):
+    """A score of a generation by one metric: a value, or a reason."""
+
+    __tablename__ = "score"
+    __table_args__ = (
+        sa.CheckConstraint("(value IS NULL) = (reason IS NOT NULL)", name="value_or_reason"),
+        sa.ForeignKeyConstraint(
+            ["run_id", "sample_id", "repeat"], ["generation.run_id", "generation.sample_id", "generation.repeat"]
+        ),
+        sa.Index(None, "key", **_ORIGINALS),
+        sa.Index(None, "run_id", "metric", "reason"),
+    )
+    run_id: str = Field(primary_key=True, sa_type=SafeText)
+    sample_id: str = Field(primary_key=True, sa_type=SafeText)
+    repeat: int = Field(primary_key=True)
+    metric: str = Field(primary_key=True, sa_type=SafeText)
+    key: str
+    value: float | None = None
+    reason: str | None = None
+    stats: Any = Field(default=None, sa_type=JsonText, nullable=True)
+    explanation: str | None = Field(default=None, sa_type=SafeText)
+    usage: Any = Field(default=None, sa_type=JsonText, nullable=True)
+    model: str | None = Field(default=None, sa_type=SafeText)
+    tokens: int | None = Field(default=None, sa_type=sa.BigInteger)
+    cost_usd: float | None = None
+    reused: bool
+    created_at: datetime
+
+
+class EstimateTable(Base, table=True):
+    """What was said of one metric × slice of a run, in the order in which it was said."""
+
+    __tablename__ = "estimate"
+    run_id: str = Field(primary_key=True, foreign_key="run.id", sa_type=SafeText)
+    position: int = Field(primary_key=True)
+    payload: Any = Field(sa_type=JsonText)
+
+
+class ComparisonTable(Base, table=True):
+    """A verdict. Every one is kept; the newest counts."""
+
+    __tablename__ = "comparison"
+    id: int | None = Field(default=None, primary_key=True)
+    suite: str = Field(sa_type=SafeText)
+    candidate: str = Field(index=True, sa_type=SafeText)
+    verdict: str
+    payload: Any = Field(sa_type=JsonText)
+    created_at: datetime
+
+
+class BaselineTable(Base, table=True):
+    """Who was promoted to which baseline, and when. The newest is the baseline."""
+
+    __tablename__ = "baseline"
+    __table_args__ = (sa.Index(None, "suite", "name"),)
+    id: int | None = Field(default=None, primary_key=True)
+    suite: str = Field(sa_type=SafeText)
+    name: str = Field(sa_type=SafeText)
+    run_id: str = Field(foreign_key="run.id", sa_type=SafeText)
+    promoted_at: datetime
+
+
+class OutboxTable(Base, table=True):
+    """What trackers have been told, and have yet to be told."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (sa.UniqueConstraint("tracker", "key"),)
+    id: int | None = Field(default=None, primary_key=True)
+    tracker: str = Field(sa_type=SafeText)
+    run_id: str = Field(foreign_key="run.id", sa_type=SafeText)
+    key: str = Field(sa_type=SafeText)
+    tries: int = 0
+    last_error: str | None = Field(default=None, sa_type=SafeText)
+    queued_at: datetime
+    tried_at: datetime | None = None
+    delivered_at: datetime | None = None
+    receipt: str | None = Field(default=None, sa_type=SafeText)
+
+
+REGISTRATION = METADATA.tables["registration"]
+ALIAS = METADATA.tables["alias"]
+SAMPLE = METADATA.tables["sample"]
+RUN = METADATA.tables["run"]
+GENERATION = METADATA.tables["generation"]
+SCORE = METADATA.tables["score"]
+ESTIMATE = METADATA.tables["estimate"]
+COMPARISON = METADATA.tables["comparison"]
+BASELINE = METADATA.tables["baseline"]
+OUTBOX = METADATA.tables["outbox"]

@@ -1,0 +1,74 @@
+"""Fixtures for every test: a real Postgres, started once a session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a Postgres server without a database name: HAETAE_TEST_POSTGRES, or one started here.
+
+    Where no Postgres is installed the test is skipped, and fails in CI.
+    """
+    if given := os.environ.get("HAETAE_TEST_POSTGRES"):
+        yield given.rstrip("/")
+        return
+    binaries = _binaries()
+    if binaries is None:
+        missing = "no Postgres is installed (initdb is neither on PATH nor in /usr/lib/postgresql)"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    folder = Path(tempfile.mkdtemp(prefix="haetae-postgres-"))
+    root = os.geteuid() == 0
+    if root:  # initdb refuses to run as root
+        shutil.chown(folder, "postgres")
+    user = ["runuser", "-u", "postgres", "--"] if root else []
+
+    def run(*command: str) -> None:
+        done = subprocess.run([*user, *command], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = str(folder / "data")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c full_page_writes=off"
+    control = [str(binaries / "pg_ctl"), "-D", data, "-w"]
+    try:
+        run(str(binaries / "initdb"), "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", "-D", data)
+        run(*control, "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}"
+        finally:
+            run(*control, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database that lives as long as the test."""
+    psycopg = pytest.importorskip("psycopg")
+    name = f"haetae_{os.getpid()}_{next(_NUMBERS)}"
+    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        yield f"{postgres_server}/{name}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _binaries() -> Path | None:
+    """The folder of the newest installed Postgres."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    found = shutil.which("initdb") or (installed[-1] if installed else None)
+    return None if found is None else Path(found).resolve().parent
