@@ -9,8 +9,10 @@ from haetae.demo.text import coverage, features, is_korean, overlap, sentences
 
 _TO_THE_JUDGE = re.compile(
     r"\b(?:ignore|disregard|forget)\b.*\b(?:instruction|rubric|above|previous|prompt)|"
-    r"\b(?:give|award|assign|rate|grade|score)\b.{0,40}\b\d+\b|\b(?:score|grade|rating|verdict)\b[\"']?\s*[:=]|"
-    r"(?:점수|만점|평점|채점).{0,20}(?:줘|주세요|주십시오|부여|매겨)|\d+\s*점.{0,12}(?:줘|주세요|주십시오|부여|매겨)|지시.{0,12}무시",
+    r"\b(?:give|award|assign)\b.{0,40}\b\d+\b|\b(?:rate|grade|score)\b (?:it|this|the)\b.{0,40}\b\d+\b|"
+    r"\b(?:score|grade|rating|verdict)\b[\"']?\s*[:=]|"
+    r"(?:점수|만점|평점|채점).{0,20}(?:줘|주세요|주십시오|부여|매겨)|\d+\s*점.{0,12}(?:줘|주세요|주십시오|부여|매겨)|지시.{0,12}무시|"
+    r"^</?\w+-[0-9a-f]{8,}>$|^#{1,6}\s",  # a forged fence, a forged heading
     re.IGNORECASE,
 )
 _ENDED = re.compile(r"[.!?。][\"'”’)\]]*$|(?:다|요|오)$")

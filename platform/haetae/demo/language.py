@@ -92,7 +92,7 @@ def _legacy_logprobs(model: CharacterModel, before: str, text: str, top: int) ->
             continue
         logprob = model.logprob(history, character)
         logprobs.append(logprob)
-        alternatives.append({**dict(model.top(history, top)), character: logprob})
+        alternatives.append({**dict(model.top(history, top)), character: logprob} if top else None)
     return {
         "tokens": list(text),
         "token_logprobs": logprobs,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from haetae.core.canonical import Json, loads
+from haetae.core.canonical import Json
 from haetae.demo.grading import quality
 from haetae.demo.judge_prompt import JudgePrompt
 from haetae.demo.text import coverage, features, is_korean, sentences
@@ -25,6 +25,7 @@ _NONCOMMITTAL = re.compile(
     r"확인할 수 없|알 수 없|모르겠|잘 모릅",
     re.IGNORECASE,
 )
+_MOST_QUESTIONS = 100
 _TEMPLATES = {
     False: ("{first}?", "What about this: {first}?", "What is said about {words}?"),
     True: ("{first} 맞나요?", "{first} 이 내용을 알려 주세요.", "{words} 어떻게 되나요?"),
@@ -91,7 +92,7 @@ def _verdicts(prompt: JudgePrompt, strict: Strictness) -> Json:
             }
         )
     listed = {"statements": entries, "verdicts": entries, "classifications": entries}
-    if listed.keys() & schema.get("properties", {}).keys():
+    if listed.keys() & _properties(schema).keys():
         return _fill(schema, listed)
     # one verdict for the whole: was this passage of use for that answer?
     share = coverage(prompt.text("answer"), contexts)
@@ -100,24 +101,15 @@ def _verdicts(prompt: JudgePrompt, strict: Strictness) -> Json:
 
 
 def _statements(prompt: JudgePrompt) -> list[str]:
-    """The statements to judge: the entries of a JSON list, or the lines of a numbered one."""
-    found = []
-    for block in prompt.texts.get("statements", []):
-        if block.startswith("["):
-            try:
-                listed = loads(block)
-            except ValueError:
-                listed = None  # a line that begins with a number in brackets
-            if isinstance(listed, list):
-                found += [str(entry) for entry in listed]
-                continue
-        found += [_MARK.sub("", line).strip() for line in block.splitlines() if line.strip()]
-    return found
+    """The statements to judge, one a line, without their numbers."""
+    lines = "\n".join(prompt.texts.get("statements", ())).splitlines()
+    return [_MARK.sub("", line).strip() for line in lines if line.strip()]
 
 
 def _questions(prompt: JudgePrompt) -> Json:
     answer, schema = prompt.text("answer"), prompt.schema or {}
-    wanted = schema.get("properties", {}).get("questions", {}).get("minItems", 3)
+    wanted = _properties(schema).get("questions", {}).get("minItems")
+    wanted = wanted if isinstance(wanted, int) and 0 < wanted <= _MOST_QUESTIONS else 3
     first = (sentences(answer) or [""])[0].rstrip(".!?")
     words = sorted(features(first), key=lambda feature: (-len(feature), feature))
     asked = []
@@ -143,7 +135,7 @@ def _relevance(prompt: JudgePrompt, strict: Strictness) -> Json:
 
 def _grade(prompt: JudgePrompt, strict: Strictness) -> Json:
     schema = prompt.schema or {}
-    properties = schema.get("properties", {})
+    properties = _properties(schema)
     name = "score" if "score" in properties else "grade"
     low, high, whole = _scale(properties.get(name, {}))
     share = quality(prompt) - strict.deduction
@@ -154,10 +146,20 @@ def _grade(prompt: JudgePrompt, strict: Strictness) -> Json:
 
 def _scale(schema: Mapping[str, Any]) -> tuple[float, float, bool]:
     """Lowest and highest value of a score's schema, and whether it is whole; 1 to 5 where it does not say."""
-    choices = [value for value in schema.get("enum", ()) if isinstance(value, int | float)]
+    choices = [value for value in schema.get("enum") or () if isinstance(value, int)]
     low = schema.get("minimum", min(choices, default=1))
     high = schema.get("maximum", max(choices, default=5))
+    if not (isinstance(low, int | float) and isinstance(high, int | float) and low < high):
+        raise ApiError(400, f"the schema's scale goes from {low!r} to {high!r}", "response_format")
     return low, high, schema.get("type") == "integer" or bool(choices)
+
+
+def _properties(schema: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The properties of an object's schema. Raises ApiError 400 for what is no such schema."""
+    found = schema.get("properties")
+    if not isinstance(found, dict) or not all(isinstance(described, dict) for described in found.values()):
+        raise ApiError(400, "the schema's properties are not an object of schemas", "response_format")
+    return found
 
 
 def _names(schema: Any) -> frozenset[str]:
@@ -175,7 +177,7 @@ def _fill(schema: Mapping[str, Any], offered: Mapping[str, Json], root: Mapping[
     """The offered values that the schema has properties for, in its order; objects in lists likewise."""
     root = root or schema
     out: dict[str, Json] = {}
-    for name, described in schema.get("properties", {}).items():
+    for name, described in _properties(schema).items():
         if name not in offered:
             continue
         value, items = offered[name], _resolve(described, root).get("items", {})

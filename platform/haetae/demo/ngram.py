@@ -13,10 +13,13 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from random import Random
 
 SCALARS = 0x110000 - 0x800
 """The number of Unicode scalar values: what an unseen character is drawn from."""
+TOP = 20
+"""The most characters that are ranked at one place."""
 
 BUILT_IN = (
     "The server answers every request that it accepts. A job waits in its queue until a worker takes it. "
@@ -41,7 +44,8 @@ class CharacterModel:
                 for size in range(min(order - 1, at) + 1):
                     self._followers.setdefault(text[at - size : at], Counter())[character] += 1
         self._totals = {history: followers.total() for history, followers in self._followers.items()}
-        self._often = [character for character, _ in self._followers[""].most_common(20)]
+        self._often = [character for character, _ in self._followers[""].most_common(TOP)]
+        self._likeliest = lru_cache(maxsize=32_768)(self._rank)  # texts come back to the same few characters
 
     def logprob(self, history: str, character: str) -> float:
         """Natural log of P(character | history)."""
@@ -60,23 +64,37 @@ class CharacterModel:
         return [self.logprob(text[max(0, at - self._order + 1) : at], text[at]) for at in range(len(text))]
 
     def top(self, history: str, count: int) -> list[tuple[str, float]]:
-        """The `count` (at most 20) likeliest next characters and their log-probabilities, best first.
+        """The `count` (at most `TOP`) likeliest next characters and their log-probabilities, best first.
 
         Exact: a character that never followed any ending of the history is no likelier than the
         commonest characters of all.
         """
-        history = history[max(0, len(history) - self._order + 1) :]
-        candidates = set(self._often)
-        for start in range(len(history)):
-            candidates.update(self._followers.get(history[start:], ()))
-        scored = [(character, self.logprob(history, character)) for character in candidates]
-        return heapq.nsmallest(count, scored, key=lambda entry: (-entry[1], entry[0]))
+        return self._likeliest(history[max(0, len(history) - self._order + 1) :])[:count]
+
+    def _rank(self, history: str) -> list[tuple[str, float]]:
+        shares: dict[str, float] = {}
+        left = 1.0  # the share of probability that longer histories leave to shorter ones
+        for start in range(len(history) + 1):
+            followers = self._followers.get(history[start:])
+            if followers is None:
+                continue
+            total, kinds = self._totals[history[start:]], len(followers)
+            share = left / (total + kinds)
+            if start == len(history):
+                possible = {character: followers[character] for character in (*shares, *self._often)}
+            else:
+                possible = followers
+            for character, times in possible.items():
+                shares[character] = shares.get(character, 0.0) + share * times
+            left = share * kinds
+        best = heapq.nsmallest(TOP, shares.items(), key=lambda entry: (-entry[1], entry[0]))
+        return [(character, math.log(share + left / SCALARS)) for character, share in best]
 
     def generate(self, prompt: str, count: int, temperature: float, random: Random) -> str:
-        """Continue the prompt by `count` characters: the likeliest at temperature 0, drawn from the 20 best above."""
+        """`count` more characters: the likeliest at temperature 0, above it drawn from the `TOP` likeliest."""
         made = ""
         for _ in range(count):
-            best = self.top(prompt[-self._order :] + made[-self._order :], 20)
+            best = self.top(prompt[-self._order :] + made[-self._order :], TOP)
             if temperature <= 0:
                 made += best[0][0]
                 continue

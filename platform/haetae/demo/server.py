@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -28,6 +29,8 @@ from haetae.core.canonical import Json
 from haetae.demo.models import DemoModels
 from haetae.demo.wire import ApiError, parse
 from haetae.errors import ConfigError
+
+_log = logging.getLogger(__name__)
 
 MAX_BODY = 4 * 2**20
 """Largest request, in bytes."""
@@ -128,6 +131,9 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as exc:
         message = f"the body is over {MAX_BODY:,} bytes" if exc.status == 413 else exc.reason
         return _json(ApiError(exc.status, message).as_json(), exc.status)
+    except Exception:
+        _log.exception("%s %s", request.method, request.path)
+        return _json(ApiError(500, "the server failed; its log says how").as_json(), 500)
 
 
 @web.middleware
