@@ -1,0 +1,37 @@
+"""The trackers by name, opened lightly: a server that does not answer is found before its library is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from haetae.errors import MissingExtra
+from haetae.trackers.reach import check_reachable
+
+if TYPE_CHECKING:
+    from haetae.trackers.mlflow import MlflowTracker
+    from haetae.trackers.wandb import WandbTracker
+
+
+def open_mlflow(tracking_uri: str, *, experiment_prefix: str = "haetae") -> MlflowTracker:
+    """The tracker of an MLflow server or database.
+
+    Raises TrackerError when a server does not answer, MissingExtra when MLflow is not installed.
+    """
+    check_reachable(tracking_uri)
+    try:
+        from haetae.trackers.mlflow import MlflowTracker
+    except ModuleNotFoundError as exc:
+        raise MissingExtra(exc.name or "mlflow", "mlflow") from exc
+    return MlflowTracker(tracking_uri, experiment_prefix=experiment_prefix)
+
+
+def open_wandb(
+    directory: str | Path, *, project: str = "haetae", mode: Literal["offline", "online"] = "offline"
+) -> WandbTracker:
+    """The tracker of W&B. Raises MissingExtra when wandb is not installed."""
+    try:
+        from haetae.trackers.wandb import WandbTracker
+    except ModuleNotFoundError as exc:
+        raise MissingExtra(exc.name or "wandb", "wandb") from exc
+    return WandbTracker(directory, project=project, mode=mode)
