@@ -15,7 +15,7 @@ _PATTERNS = (
     re.compile(r"(?i)(?<=basic )[A-Za-z0-9+/=]{12,}"),
     re.compile(
         r"(?i)(?:(?<=[?&;\s\"'{,(])|^)((?:[\w-]*[_-])?(?:key|apikey|token|secret|password|passwd|pwd|signature|sig"
-        r"|authorization|credential)s?)(\"?'?\s*[=:]\s*\"?'?)(?!\s)([^\s\"'&;,)}]{4,})"
+        r"|authorization|credential)s?)(\"?'?\s*[=:]\s*\"?'?)(?!\s|\d+\b)([^\s\"'&;,)}]{4,})"
     ),
     re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{12,}"),
     re.compile(

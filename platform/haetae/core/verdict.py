@@ -53,8 +53,8 @@ class Estimate:
 class Difference:
     """One metric × slice of a comparison, in the metric's own units, candidate − baseline.
 
-    `low` and `high` bound `delta` at 95 %. `margin` is the tolerance (on the
-    scale of 0…1 for a bounded metric), None where only a floor or ceiling is gated. `p_drop` is the one-sided
+    `low` and `high` bound `delta` at 95 %. `margin` is the tolerance, in
+    the metric's own units like all else, None where only a floor or ceiling is gated. `p_drop` is the one-sided
     evidence of a drop and `p_drop_adjusted` the same, adjusted over the whole family; `p_noninferior`
     is the evidence that the drop is smaller than the margin. `needed` is how many samples would settle
     an inconclusive column, None when it is settled. `note` says what a reader should know: `tolerated
@@ -119,8 +119,11 @@ class Comparison:
 
     @property
     def more_samples_needed(self) -> int | None:
-        """How many more samples would settle an inconclusive comparison, None when it is settled."""
-        missing = [d.needed - d.n for d in self.differences if d.needed is not None]
+        """How many more samples would settle an inconclusive comparison, None when it is settled.
+
+        Slices do not count: a pass rests on whole runs.
+        """
+        missing = [d.needed - d.n for d in self.differences if d.needed is not None and not d.slice]
         return max(missing) if missing and self.verdict is Verdict.INCONCLUSIVE else None
 
     def as_json(self) -> Json:

@@ -84,7 +84,11 @@ def assemble(
     _check_requests(dataset, target)
     manifest = Manifest(
         suite=suite.as_json(),
-        dataset={"name": dataset.name, "version": dataset.version, "count": dataset.count},
+        dataset={
+            "name": f"{dataset.path.parent.name}/{dataset.name}",
+            "version": dataset.version,
+            "count": dataset.count,
+        },
         target=dict(target.fingerprint),
         metrics={name: metric.facts for name, metric in metrics.items()},
         references=dict(sorted(resolver.pins.items())),
@@ -117,13 +121,18 @@ def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
         assert spec.outputs is not None  # noqa: S101  # the specification has exactly one of the three
         if spec.repeats != 1:
             raise ConfigError("recorded outputs hold one answer per sample: repeats must be 1")
-        file = loaded.locate("target.outputs", spec.outputs)
-        outputs = open_outputs(file, root=loaded.root)
-        with file.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-        return Recorded(outputs, {"file": file.name, "digest": digest})
+        return _recorded(loaded.locate("target.outputs", spec.outputs), loaded.root)
     except ConfigError as exc:
         raise ConfigError([_placed(loaded, "target", problem) for problem in exc.problems]) from exc
+
+
+def _recorded(file: Path, root: Path) -> Recorded:
+    """Recorded outputs, read through once so that a bad row stops the run before its start."""
+    for _ in open_outputs(file, root=root):
+        pass
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return Recorded(open_outputs(file, root=root), {"file": file.name, "digest": digest})
 
 
 def _dataset(
@@ -153,6 +162,14 @@ def _dataset(
     if limit is None and dataset.version != version.content["version"]:
         raise DatasetError(f"{stored} is no longer what was registered as {version.reference}; register it again")
     return dataset
+
+
+def _name(loaded: LoadedSuite, dataset: DatasetFile) -> str:
+    """How people call the dataset: its registered name, or its folder and file."""
+    written = loaded.suite.dataset
+    if dataset.path.is_relative_to(loaded.root):
+        return f"{dataset.path.parent.name}/{dataset.name}"
+    return written.partition("@")[0]
 
 
 def _required(metrics: Mapping[str, Metric]) -> frozenset[str]:

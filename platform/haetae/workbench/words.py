@@ -17,12 +17,8 @@ def points(amount: float, facts: MetricFacts, *, sign: bool = False) -> str:
 
 
 def tolerance(difference: Difference, facts: MetricFacts) -> str:
-    """The declared tolerance of a column; it is kept on the scale of 0…1 for bounded metrics."""
-    if difference.margin is None:
-        return "none declared"
-    if facts.low is not None and facts.high is not None:
-        return f"{100 * difference.margin:g} points"
-    return f"{difference.margin:g}"
+    """The declared tolerance of a column for people."""
+    return "none declared" if difference.margin is None else points(difference.margin, facts).replace(".0 ", " ")
 
 
 def sentence(verdict: Verdict, differences: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
@@ -72,8 +68,9 @@ def moved(difference: Difference, facts: MetricFacts) -> str:
 def _inconclusive(found: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
     if not found:
         return "The numbers would pass, but errors on one side withhold it."
-    needed = [d.needed - d.n for d in found if d.needed is not None and d.needed > d.n]
-    names = ", ".join(dict.fromkeys(_name(d) for d in found))
+    wholes = [d for d in found if not d.slice] or list(found)
+    needed = [d.needed - d.n for d in wholes if d.needed is not None and d.needed > d.n]
+    names = ", ".join(dict.fromkeys(_name(d) for d in wholes))
     more = f" About {max(needed)} more samples would settle it." if needed else ""
     return f"Not proven either way: {names} may have fallen by more than the tolerance, or not.{more}"
 

@@ -1,0 +1,56 @@
+# The verbs of a day. VENV may name another folder; uv is used where it is on the PATH, else pip.
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+INSTALL = $(shell command -v uv >/dev/null 2>&1 && echo "uv pip install --python $(BIN)/python" || echo "$(BIN)/python -m pip install")
+
+LOCK = -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+	--generate-hashes --exclude-newer "7 days"
+
+.PHONY: demo test check lint types contracts bench docs lock clean
+
+demo: $(VENV)/.demo  ## play a month of nightly runs, then serve the dashboard
+	$(BIN)/haetae demo
+
+test: $(VENV)/.test  ## all tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: lint types contracts test  ## what CI checks
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy -p haetae
+	$(BIN)/mypy flows dashboards
+
+contracts: $(VENV)/.test
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test  ## speed against the bare loop and the rivals, as ratios in one run
+	$(BIN)/python tests/bench/bench.py
+
+docs: $(VENV)/.test  ## the examples in the README, run
+	$(BIN)/python -m pytest tests/docs
+
+lock:  ## pin again: the newest releases that are at least seven days old (needs uv)
+	uv pip compile $(LOCK) --extra all pyproject.toml -o deploy/constraints.txt
+	uv pip compile $(LOCK) --extra all --extra test --extra lint -c deploy/constraints.txt pyproject.toml -o deploy/constraints-dev.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@if command -v uv >/dev/null 2>&1; then uv venv -q --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
+
+# Every package is pinned by version and hash; the checkout itself is installed without looking further.
+$(VENV)/.demo: $(BIN)/python pyproject.toml deploy/constraints.txt
+	$(INSTALL) -q --require-hashes -r deploy/constraints.txt
+	$(INSTALL) -q --no-deps -e .
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python pyproject.toml deploy/constraints-dev.txt
+	$(INSTALL) -q --require-hashes -r deploy/constraints-dev.txt
+	$(INSTALL) -q --no-deps -e .
+	@touch $@ $(VENV)/.demo
