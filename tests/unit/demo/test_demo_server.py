@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from haetae.demo.models import DemoModels
 from haetae.demo.server import MAX_BODY, DemoServer, is_loopback
 from haetae.errors import ConfigError
 
@@ -194,16 +195,18 @@ def test_a_port_that_is_taken_is_named() -> None:
     asyncio.run(second())
 
 
-def test_a_fault_of_its_own_is_a_server_error_in_the_log(talk: Any, caplog: pytest.LogCaptureFixture) -> None:
-    deep: dict[str, Any] = {}
-    for _ in range(900):
-        deep = {"items": deep}
-    form = {"type": "json_schema", "json_schema": {"name": "grade", "schema": {"properties": {"score": {}}, **deep}}}
-    schema = json.dumps(chat("lexical-judge", response_format=form)[1]).encode()
-    [(status, reply)] = talk(("/chat/completions", schema))
+def test_a_fault_of_its_own_is_a_server_error_and_stands_in_the_log(
+    talk: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: DemoModels) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(DemoModels, "listing", fail)
+    [(status, reply)] = talk(("/models", None))
     assert status == 500
     assert reply["error"]["type"] == "server_error"
-    assert "RecursionError" in caplog.text
+    assert "secret detail" not in reply["error"]["message"]
+    assert "ZeroDivisionError" in caplog.text
 
 
 @pytest.mark.parametrize(
