@@ -82,7 +82,8 @@ class Failure:
     """Why there is no generation: a reason of `haetae.core.reasons`, and a message for people.
 
     `retry_after_s` is how long the endpoint asked to wait. `fatal` says that every further call
-    would fail the same way (a wrong key): the run stops.
+    would fail the same way (a wrong key): the run stops. `usage` and `cost_usd` are what an answer that
+    cannot be used has cost all the same; a budget counts them.
     """
 
     reason: str
@@ -90,6 +91,8 @@ class Failure:
     attempts: int = 1
     retry_after_s: float | None = None
     fatal: bool = False
+    usage: Usage | None = None
+    cost_usd: float | None = None
 
     def as_json(self) -> Json:
         return {"reason": self.reason, "message": self.message, "attempts": self.attempts}

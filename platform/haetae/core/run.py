@@ -44,7 +44,7 @@ class Manifest:
             "suite": dict(self.suite),
             "dataset": dict(self.dataset),
             "target": dict(self.target),
-            "metrics": {name: facts.as_json() for name, facts in self.metrics.items()},
+            "metrics": [[name, facts.as_json()] for name, facts in self.metrics.items()],  # keeps their order
             "references": dict(self.references),
             "epoch": self.epoch,
         }
@@ -57,7 +57,7 @@ class Manifest:
 
 def manifest_from_json(value: Json) -> Manifest:
     """Read back what `Manifest.as_json` wrote."""
-    return Manifest(**{**value, "metrics": {name: facts_from_json(f) for name, f in value["metrics"].items()}})
+    return Manifest(**{**value, "metrics": {name: facts_from_json(facts) for name, facts in value["metrics"]}})
 
 
 @dataclass(frozen=True)

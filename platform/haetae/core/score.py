@@ -14,8 +14,8 @@ class Score:
     """A finite value, or None with a reason; never NaN.
 
     `stats` are the sufficient statistics of a corpus metric (BLEU's counts), summed over samples to
-    give the corpus value. `explanation` is the judge's, for people. `usage` and `cost_usd` are what
-    scoring itself spent. `model` is the judge's name as its endpoint reported it.
+    give the corpus value. `explanation` is the judge's, for people. `calls`, `usage` and `cost_usd` are
+    what scoring itself spent. `model` is the judge's name as its endpoint reported it.
     """
 
     value: float | None
@@ -25,6 +25,7 @@ class Score:
     usage: Usage | None = None
     cost_usd: float | None = None
     model: str | None = None
+    calls: int = 0
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.reason is not None):

@@ -14,7 +14,8 @@ class Target(Protocol):
     """Answers samples. Every failure of a call is a value; TargetError only when none can succeed.
 
     `fingerprint` is what fixes its answers: model, prompt, decoding, code. `free` says that a call
-    costs nothing worth keeping (recorded outputs), so answers are not looked up in the cache.
+    costs nothing worth keeping (recorded outputs). `reusable` says that the fingerprint and the request
+    are all that fixes an answer, so that the answer of an earlier run may be taken.
     """
 
     @property
@@ -22,6 +23,9 @@ class Target(Protocol):
 
     @property
     def free(self) -> bool: ...
+
+    @property
+    def reusable(self) -> bool: ...
 
     def request(self, sample: Sample) -> Json:
         """What would be asked for this sample: with the fingerprint it addresses the call.

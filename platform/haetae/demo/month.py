@@ -12,7 +12,8 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,8 @@ from pathlib import Path
 
 import click
 
-from haetae.core.verdict import Verdict
+from haetae.core.run import Run
+from haetae.core.verdict import Estimate, Verdict
 from haetae.demo.server import DemoServer
 from haetae.settings import Settings, load_settings
 from haetae.workbench.bench import Workbench
@@ -45,6 +47,10 @@ _PROMPTS = {
     "translate-ko-en": "translate-ko-en/prompts/translate",
 }
 _URL = "HAETAE_DEMO_URL"
+_NOISE = {"support-ko": 0.03, "docs-en": 0.03, "translate-ko-en": 0.6}
+"""How often, at temperature 1, each suite's model takes the second-best answer: a property, not an event."""
+_THRESHOLD = 0.02
+"""What the naive rule calls a regression: a mean more than 2 points of 100 lower."""
 
 
 @dataclass
@@ -110,6 +116,8 @@ class _Month:
             for suite in SUITES:
                 self._run(suite, number)
         click.echo(_CLOSING)
+        for suite in SUITES:
+            click.echo(f"  {suite:16} {self._tally(suite)}")
 
     def _register(self) -> None:
         bench = self.bench
@@ -143,6 +151,7 @@ class _Month:
     def _run(self, suite: str, number: int) -> None:
         drifted = suite == "docs-en" and number >= self._on(JUDGE_CHANGE)
         self.server.judge_revision = 2 if drifted else 1
+        self.server.temperature_noise = _NOISE[suite]
         last = number == self.nights - 1
         report = self.bench.run(shipped(suite) / "suite.yaml", fresh=True, track=last, tags={"door": "demo"})
         if number == 0:
@@ -161,8 +170,27 @@ class _Month:
             for note in report.notes:
                 click.echo(f"       {note}")
 
+    def _tally(self, suite: str) -> str:
+        """What was said of a suite over the month, beside what the naive rule would have said."""
+        ledger = self.bench.ledger
+        runs = sorted(ledger.runs(suite, limit=self.nights), key=lambda run: run.number)[1:]
+        said = Counter(c.verdict for run in runs if (c := ledger.comparison(run.id)) is not None)
+        first = {e.metric: e for e in ledger.estimates(f"{suite}.1") if not e.slice}
+        alarms = sum(any(_fell(e, first, run) for e in ledger.estimates(run.id)) for run in runs)
+        verdicts = ", ".join(f"{count} {verdict.value}" for verdict, count in said.most_common())
+        return f'{verdicts}; "the mean fell by 2 points" would have alarmed on {alarms} nights'
+
     def _on(self, share: float) -> int:
         return round(share * self.nights)
+
+
+def _fell(estimate: Estimate, first: Mapping[str, Estimate], run: Run) -> bool:
+    """Whether a gated mean is more than 2 points of 100 below the first night's."""
+    facts, then = run.manifest.metrics[estimate.metric], first.get(estimate.metric)
+    gated = estimate.metric in run.manifest.suite["gate"]["metrics"] and not estimate.slice
+    if not gated or then is None or then.value is None or estimate.value is None:
+        return False
+    return then.value - estimate.value > _THRESHOLD * ((facts.high or 1.0) - (facts.low or 0.0))
 
 
 @contextmanager

@@ -128,7 +128,8 @@ class Interview:
 
     def bill(self, score: Score) -> Score:
         """The score with what was spent on it."""
-        return replace(score, usage=self.usage, cost_usd=self.cost_usd if self.calls else None, model=self.model)
+        cost = self.cost_usd if self.calls else None
+        return replace(score, calls=self.calls, usage=self.usage, cost_usd=cost, model=self.model)
 
     def _heard(self, reply: Generation | Failure) -> Generation:
         if isinstance(reply, Failure):

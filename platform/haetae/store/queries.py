@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,9 +70,23 @@ class Reading:
 
         return self._database.read(f"accounting for run {run_id}", work)
 
+    def reported_models(self, run_id: str) -> Mapping[str, frozenset[str]]:
+        """The names that endpoints gave themselves: of the target under "", of judges by metric."""
+        targets = sa.select(sa.literal(""), GENERATION.c.model).where(GENERATION.c.run_id == run_id)
+        judges = sa.select(SCORE.c.metric, SCORE.c.model).where(SCORE.c.run_id == run_id)
+
+        def read(connection: Connection) -> Sequence[Any]:
+            return connection.execute(sa.union(targets, judges)).all()
+
+        found: dict[str, set[str]] = {}
+        for name, model in self._database.read(f"reading which models answered run {run_id}", read):
+            if model is not None:
+                found.setdefault(name, set()).add(model)
+        return {name: frozenset(models) for name, models in found.items()}
+
     def spent(self, run_id: str) -> Spent:
-        """Calls are the attempts of answers that were not reused, and one per score for which a judge was
-        asked. Cost is the sum of what has a price, None when nothing has; the answered calls that
+        """Calls are the attempts of answers that were not reused, and the calls behind scores that were
+        not. Cost is the sum of what has a price, None when nothing has; the answered calls that
         have none are `unpriced_calls`."""
         work = GENERATION.c
         fresh = sa.not_(work.reused)
@@ -81,16 +95,16 @@ class Reading:
             _total(work.tokens, fresh),
             sa.func.sum(work.cost_usd).filter(fresh),
             _total(work.attempts, sa.and_(fresh, work.reason.is_(None), work.cost_usd.is_(None))),
-            _total(work.attempts - 1, fresh),
+            _total(work.attempts - 1, sa.and_(fresh, work.attempts > 1)),
             _total(1, work.reused),
         ).where(work.run_id == run_id)
         judged = SCORE.c
-        asked = sa.and_(sa.not_(judged.reused), sa.or_(judged.usage.is_not(None), judged.model.is_not(None)))
+        asked = sa.and_(sa.not_(judged.reused), judged.calls > 0)
         judgements = sa.select(
-            _total(1, asked),
+            _total(judged.calls, asked),
             _total(judged.tokens, asked),
             sa.func.sum(judged.cost_usd).filter(sa.not_(judged.reused)),
-            _total(1, sa.and_(asked, judged.cost_usd.is_(None))),
+            _total(judged.calls, sa.and_(asked, judged.cost_usd.is_(None))),
         ).where(judged.run_id == run_id)
 
         def read(connection: Connection) -> tuple[Sequence[Any], Sequence[Any]]:

@@ -58,6 +58,7 @@ def generation_values(run_id: str, row: GenerationRow, at: datetime) -> dict[str
         "output_digest": output_digest,
         "payload": payload,
         "attempts": result.attempts,
+        "model": None if isinstance(result, Failure) else result.model,
         "tokens": tokens,
         "cost_usd": cost,
         "latency_s": latency,
@@ -92,6 +93,7 @@ def score_values(run_id: str, row: ScoreRow, at: datetime) -> dict[str, Any]:
         "explanation": score.explanation,
         "usage": None if score.usage is None else score.usage.as_json(),
         "model": score.model,
+        "calls": score.calls,
         "tokens": _total(score.usage),
         "cost_usd": _real(score.cost_usd),
         "reused": row.reused,
@@ -109,6 +111,7 @@ def read_score(row: Row) -> ScoreRow:
         usage=None if row["usage"] is None else Usage(*row["usage"]),
         cost_usd=row["cost_usd"],
         model=row["model"],
+        calls=row["calls"],
     )
     return ScoreRow(row["sample_id"], row["repeat"], row["metric"], row["key"], score, reused=bool(row["reused"]))
 

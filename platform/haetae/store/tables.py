@@ -129,6 +129,7 @@ class GenerationTable(Base, table=True):
     output_digest: str
     payload: Any = Field(sa_type=JsonText)
     attempts: int
+    model: str | None = Field(default=None, sa_type=SafeText)
     tokens: int | None = Field(default=None, sa_type=sa.BigInteger)
     cost_usd: float | None = None
     latency_s: float | None = None
@@ -159,6 +160,7 @@ class ScoreTable(Base, table=True):
     explanation: str | None = Field(default=None, sa_type=SafeText)
     usage: Any = Field(default=None, sa_type=JsonText, nullable=True)
     model: str | None = Field(default=None, sa_type=SafeText)
+    calls: int = 0
     tokens: int | None = Field(default=None, sa_type=sa.BigInteger)
     cost_usd: float | None = None
     reused: bool

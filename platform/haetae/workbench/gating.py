@@ -51,7 +51,10 @@ class Gate:
                 f"haetae promote {candidate.id} --baseline {self.gate.baseline}",
             )
         pool = self._pool(candidate, baseline)
-        found = changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics))
+        found = [
+            *changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics)),
+            *self._renamed(candidate, baseline),
+        ]
         ids = tuple(run.id for run in pool)
         changed, moved = tuple(map(str, found)), _attributed(found)
         stop = self._obstacle(candidate, baseline) or (None if common else _incomparable(found))
@@ -64,7 +67,7 @@ class Gate:
 
     def _pool(self, candidate: Run, baseline: Run) -> list[Run]:
         """The promoted run, and the quiet runs before the candidate that only chance sets apart from it."""
-        pool = [baseline]
+        pool, names = [baseline], self.ledger.reported_models(baseline.id)
         for run in self.ledger.runs(candidate.suite, limit=10 * POOL):
             alike = (
                 run.number < candidate.number
@@ -74,13 +77,25 @@ class Gate:
                 and run.manifest.dataset == baseline.manifest.dataset
                 and run.manifest.metrics == baseline.manifest.metrics
             )
-            if alike and len(pool) < POOL and self._quiet(run):
+            if alike and len(pool) < POOL and self._quiet(run) and self.ledger.reported_models(run.id) == names:
                 pool.append(run)
         return pool
 
     def _quiet(self, run: Run) -> bool:
         said = self.ledger.comparison(run.id)
         return said is not None and said.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)
+
+    def _renamed(self, candidate: Run, baseline: Run) -> list[Change]:
+        """Models that call themselves otherwise than they did, behind the same reference."""
+        before, after = self.ledger.reported_models(baseline.id), self.ledger.reported_models(candidate.id)
+        renamed = []
+        for name in ("", *self.gate.metrics):
+            then, now = before.get(name), after.get(name)
+            if then and now and then != now:
+                field = f"metrics.{name}.reported_model" if name else "target.reported_model"
+                what = "judge" if name else "model"
+                renamed.append(Change(what, field, ", ".join(sorted(then)), ", ".join(sorted(now))))
+        return renamed
 
     def _obstacle(self, candidate: Run, baseline: Run) -> str | None:
         """Why the scores there are cannot carry a verdict."""
@@ -112,19 +127,24 @@ class Gate:
             name: (tuple(self.ledger.table(run.id, name) for run in pool), self.ledger.table(candidate.id, name))
             for name in self.gate.metrics
         }
+        judged = {name: _judge_evidence(name, *tables[name]) for name in tables if self._is_judged(candidate, name)}
+        evidence = {name: said for name, said in judged.items() if said}
         columns = [
-            column for name, gate in self.gate.metrics.items() for column in self._columns(name, gate, *tables[name])
+            column
+            for name, gate in self.gate.metrics.items()
+            if name not in evidence or restricted
+            for column in self._columns(name, gate, *tables[name])
         ]
         verdict, found = compare(columns, alpha=self.gate.alpha, seed=candidate.seed)
         differences = [replace(d, margin=None) if d.margin == math.inf else d for d in found]
+        if evidence and not restricted and verdict is not Verdict.REGRESSION:
+            verdict = Verdict.NO_VERDICT
         warnings = [f"{d.metric}{_at(d.slice)}: {d.note}" for d in differences if "rise" in d.note]
         for name, (before, after) in tables.items():
             p = _errors(before, after)
             if p is not None and p <= _SUSPICIOUS:
                 warnings.append(f"{name}: more samples are unscored than in the baseline (sign test p = {p:.2g})")
                 verdict = Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict
-        judged = [name for name in tables if candidate.manifest.metrics[name].judge is not None]
-        evidence = [said for name in judged if (said := _judge_evidence(name, *tables[name]))]
         if evidence:
             moved = tuple(dict.fromkeys((*moved, "judge")))
         elif not moved:
@@ -135,15 +155,18 @@ class Gate:
             candidate=candidate.id,
             baseline=tuple(run.id for run in pool),
             verdict=verdict,
-            reason=sentence(verdict, differences, candidate.manifest.metrics),
+            reason=_why(verdict, evidence) or sentence(verdict, differences, candidate.manifest.metrics),
             alpha=self.gate.alpha,
             differences=tuple(differences),
             changed=changed,
             moved=moved,
             movers=self._movers(worst[0].metric, tables) if worst else (),
-            warnings=(*warnings, *evidence),
+            warnings=(*warnings, *evidence.values()),
             restricted=restricted,
         )
+
+    def _is_judged(self, run: Run, name: str) -> bool:
+        return run.manifest.metrics[name].judge is not None
 
     def _columns(
         self, name: str, gate: MetricGate, before: tuple[ScoreTable, ...], after: ScoreTable
@@ -175,6 +198,13 @@ class Gate:
     def _movers(self, name: str, tables: Mapping[str, tuple[tuple[ScoreTable, ...], ScoreTable]]) -> tuple[Mover, ...]:
         before, after = tables[name]
         return tuple(movers(name, before, after))
+
+
+def _why(verdict: Verdict, evidence: Mapping[str, str]) -> str | None:
+    if verdict is not Verdict.NO_VERDICT:
+        return None
+    names = ", ".join(evidence)
+    return f"the judge of {names} scores the same answers differently now: its scores say nothing of the application"
 
 
 def _attributed(found: Sequence[Change]) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from haetae.core.ledger import Ledger
 from haetae.core.run import Run
 from haetae.core.tracker import Mirror, RunRecord, Tracker
 from haetae.engine.outbox import drain
-from haetae.errors import MissingExtra
 from haetae.settings import Settings
+from haetae.trackers.opening import open_mlflow, open_wandb
 
 if TYPE_CHECKING:
     from haetae.trackers.mlflow import MlflowTracker
@@ -53,16 +53,8 @@ class Telling:
         return self._mlflow()
 
     def _mlflow(self) -> MlflowTracker:
-        try:
-            from haetae.trackers.mlflow import MlflowTracker
-        except ModuleNotFoundError as exc:
-            raise MissingExtra("mlflow", "mlflow") from exc
-        return MlflowTracker(self.settings.mlflow)
+        return open_mlflow(self.settings.mlflow)
 
     def _wandb(self) -> Tracker:
-        try:
-            from haetae.trackers.wandb import WandbTracker
-        except ModuleNotFoundError as exc:
-            raise MissingExtra("wandb", "wandb") from exc
         folder = self.settings.home / "wandb"
-        return WandbTracker(folder, project=self.settings.wandb_project, mode=self.settings.wandb_mode)
+        return open_wandb(folder, project=self.settings.wandb_project, mode=self.settings.wandb_mode)
