@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -23,7 +25,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> None:
     """List suites, runs, models, prompts or datasets."""
     from haetae import Workbench
+    from haetae.core.reference import Kind
 
+    rows: list[tuple[str, ...]]
     with Workbench() as bench:
         if what in ("suites", "runs"):
             names = bench.ledger.suites() if what == "suites" else [None]
@@ -32,8 +36,6 @@ def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> Non
             rows = [_run_row(bench, run.id) for run in runs]
         else:
             header = ("version", "aliases", "digest", "registered (UTC)", "")
-            from haetae.core.reference import Kind
-
             rows = [
                 (v.reference, " ".join(v.aliases), v.digest[:12], f"{v.created_at:%Y-%m-%d %H:%M}", "")
                 for v in bench.versions(cast(Kind, what.removesuffix("s")))
@@ -81,11 +83,13 @@ def export_command(run: str, form: str, out: str | None) -> None:
 
     with Workbench() as bench:
         if out is None:
-            export(bench.ledger, run, form, click.get_text_stream("stdout", encoding="utf-8"))
+            stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", errors="backslashreplace", newline="")
+            export(bench.ledger, run, form, stream)
+            stream.detach()  # flushes, and leaves standard output open
             return
         partial = Path(f"{out}.partial")
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            export(bench.ledger, run, form, stream)
+        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as written:
+            export(bench.ledger, run, form, written)
         partial.replace(out)
     click.echo(f"{run} written to {out}")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -43,6 +46,13 @@ class _Lazy(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would exit with 1, which says "regression" here
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(3) from None
+
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="haetae")
@@ -54,7 +64,11 @@ def haetae() -> None:
 
 
 def main() -> None:
-    """The entry point: every error of the package becomes a message and an exit code."""
+    """The entry point: every error of the package becomes a message and an exit code.
+
+    What nobody foresaw exits with 3: it is never taken for a regression.
+    """
+    from haetae.cli.printing import plain
     from haetae.errors import HaetaeError
 
     try:
@@ -68,10 +82,14 @@ def main() -> None:
         exc.show()
         sys.exit(2)
     except HaetaeError as exc:
-        click.echo(f"haetae: {exc}", err=True)
+        click.echo(plain(f"haetae: {exc}"), err=True)
         sys.exit(exc.exit_code)
+    except OSError as exc:
+        click.echo(plain(f"haetae: {exc}"), err=True)
+        sys.exit(3)
     except KeyboardInterrupt:
         click.echo("interrupted; what was finished is kept, the same command goes on", err=True)
         sys.exit(3)
-    except BrokenPipeError:
-        sys.exit(0)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(3)

@@ -6,7 +6,7 @@ from typing import cast
 
 import click
 
-from haetae.cli.printing import print_json
+from haetae.cli.printing import plain, print_json
 
 _kind = click.argument("kind", type=click.Choice(["model", "prompt", "dataset"]))
 
@@ -57,4 +57,4 @@ def diff_command(kind: str, before: str, after: str) -> None:
 
     with Workbench() as bench:
         text = bench.diff(cast(Kind, kind), before, after)
-    click.echo(text or "no difference")
+    click.echo(plain(text) or "no difference")

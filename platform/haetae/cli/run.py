@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from haetae.cli.printing import print_json, print_report
+from haetae.cli.printing import plain, print_json, print_report
 from haetae.cli.progress import watching
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -94,7 +94,7 @@ def compare_command(candidate: str, baseline: str | None, as_json: bool, strict:
     if as_json:
         print_json(comparison.as_json())
     else:
-        click.echo("\n".join(comparison_lines(comparison, run)))
+        click.echo(plain("\n".join(comparison_lines(comparison, run))))
     raise SystemExit(exit_code(comparison.verdict, strict))
 
 

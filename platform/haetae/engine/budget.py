@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from haetae.core.generation import Usage
+from haetae.core.run import Spent
 from haetae.core.suite import BudgetSpec
 from haetae.errors import HaetaeError
 
@@ -17,7 +19,8 @@ class BudgetExhausted(HaetaeError):
 class Meter:
     """Counts what a run spends, and refuses the call that could exceed the budget.
 
-    A call under way is expected to cost what the dearest finished call did.
+    A call under way is expected to cost what the dearest finished call did; under a budget of money or
+    tokens the first call goes alone, as nothing says yet what a call may cost.
     """
 
     budget: BudgetSpec | None = None
@@ -28,9 +31,20 @@ class Meter:
     _open: int = 0
     _dearest_tokens: int = 0
     _dearest_usd: float = 0.0
+    _known: bool = False
+    _ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
-    def opened(self) -> None:
+    def go_on_from(self, spent: Spent) -> None:
+        """Count what a run that is continued has spent before: its budget is for the whole of it."""
+        self.calls += spent.calls
+        self.tokens += spent.tokens
+        self.usd += spent.cost_usd or 0.0
+
+    async def opened(self) -> None:
         """A call is about to start. Raises BudgetExhausted when it could exceed the budget."""
+        while self._blind and self._open:
+            self._ended.clear()
+            await self._ended.wait()
         self._check()
         self.calls += 1
         self._open += 1
@@ -38,6 +52,8 @@ class Meter:
     def closed(self, usage: Usage | None, cost_usd: float | None) -> None:
         """A call has ended."""
         self._open -= 1
+        self._known = self._known or usage is not None or cost_usd != 0.0
+        self._ended.set()
         if usage:
             self.tokens += usage.total
             self._dearest_tokens = max(self._dearest_tokens, usage.total)
@@ -46,6 +62,12 @@ class Meter:
         else:
             self.usd += cost_usd
             self._dearest_usd = max(self._dearest_usd, cost_usd)
+
+    @property
+    def _blind(self) -> bool:
+        """Whether nothing says yet what a call may cost, and it matters."""
+        limited = self.budget is not None and (self.budget.usd is not None or self.budget.tokens is not None)
+        return limited and not self._known
 
     def _check(self) -> None:
         if self.budget is None:

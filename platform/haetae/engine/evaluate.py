@@ -68,7 +68,7 @@ class Evaluation:
         self._meter = meter
         self._repeats = repeats
         self._in_flight = in_flight
-        self._reuse = reuse and not target.free
+        self._reuse = reuse
         self._watcher = watcher
         self._stopping = False
         self._done = self._failed = self._unscored = self._reused = 0
@@ -106,9 +106,11 @@ class Evaluation:
             raise
         finally:
             self._stopping = True
-            await asyncio.gather(*workers, return_exceptions=True)
+            try:
+                await asyncio.gather(*workers, return_exceptions=True)  # cancelling it cancels the workers
+            finally:
+                await committer.close()
             await jobs.aclose()
-            await committer.close()
 
     # what there is to do
 
@@ -136,7 +138,7 @@ class Evaluation:
             request = self._target.request(sample)
             key = digest(self._target_digest, request, repeat, self._run.manifest.epoch)
             jobs.append(_Job(sample, repeat, request, key, generation, kept))
-        if not self._reuse:
+        if not (self._reuse and self._target.reusable):
             return iter(jobs)
         unknown = [job.key for job in jobs if job.known is None]
         found = await asyncio.to_thread(self._ledger.find_generations, unknown) if unknown else {}

@@ -25,6 +25,8 @@ _WORTH_IT = frozenset(
     {reasons.TIMEOUT, reasons.CONNECTION, reasons.RATE_LIMITED, reasons.SERVER_ERROR, reasons.MALFORMED}
 )
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 30.0
+_LONGEST_PAUSE_S = 600.0
+"""The longest Retry-After that is waited for: beyond it (a day's quota) the run stops and can be continued."""
 
 _Answer = TypeVar("_Answer", Generation, Embeddings)
 
@@ -32,8 +34,8 @@ _Answer = TypeVar("_Answer", Generation, Embeddings)
 class Patient:
     """Asks the inner model within the limits, again where that may help.
 
-    Raises `error` when no call can succeed any more: the endpoint refused the key or the model, or is
-    down. Raises BudgetExhausted before a call that could exceed the budget.
+    Raises `error` when no call can succeed any more: the endpoint refused the key or the model, is down,
+    or asks to wait for longer than ten minutes. Raises BudgetExhausted before a call that could exceed the budget.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Patient:
     async def _ask(self, call: Callable[[], Awaitable[_Answer | Failure]]) -> tuple[_Answer | Failure, int]:
         for attempt in range(1, self._tries + 1):
             async with self._limiter.slot():
-                self._meter.opened()
+                await self._meter.opened()
                 try:
                     answer = await call()
                 except BaseException:
@@ -86,9 +88,11 @@ class Patient:
             if not isinstance(answer, Failure):
                 self._meter.closed(answer.usage, answer.cost_usd)
                 return answer, attempt
-            self._meter.closed(None, 0.0)
+            self._meter.closed(answer.usage, answer.cost_usd or 0.0)
             if answer.fatal or self._limiter.down:
                 raise self._error(answer.message)
+            if answer.retry_after_s and answer.retry_after_s > _LONGEST_PAUSE_S:
+                raise self._error(f"{answer.message}; it asks to wait {answer.retry_after_s:.0f} s: go on later")
             if answer.reason not in _WORTH_IT or attempt == self._tries:
                 break
             if not answer.retry_after_s:

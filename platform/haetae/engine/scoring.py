@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 
 from haetae.core import reasons
 from haetae.core.canonical import digest
@@ -13,13 +15,14 @@ from haetae.core.metric import Metric, MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.secrets import redact
-from haetae.errors import HaetaeError
+from haetae.errors import ConfigError, HaetaeError
 
 
 async def score(metric: Metric, sample: Sample, result: Generation | Failure) -> Score:
     """The score, or why there is none: no answer, a part that the sample lacks, a metric that raised.
 
-    An error of this package passes through: it says that no further call can succeed.
+    An error of this package passes through: it says that no further call can succeed. A ConfigError here
+    is one sample's (a rubric that names metadata which it lacks): everything else was checked before.
     """
     if isinstance(result, Failure):
         return Score.unscored(reasons.NOT_GENERATED, result.reason)
@@ -28,7 +31,11 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
         return Score.unscored(lacking)
     try:
         given = metric.score(sample, result)
-        found: Score = await given if inspect.isawaitable(given) else given
+        found = await given if inspect.isawaitable(given) else given
+        if not isinstance(found, Score):
+            raise TypeError(f"a metric returns a Score, not {type(found).__name__}")
+    except ConfigError as exc:
+        return Score.unscored(reasons.METRIC_RAISED, redact(str(exc)))
     except HaetaeError:
         raise
     except Exception as exc:
@@ -51,11 +58,17 @@ def _lacking(facts: MetricFacts, sample: Sample, generation: Generation) -> str 
 
 
 def _checked(found: Score, facts: MetricFacts) -> Score:
-    """A value outside the declared range is unscored, never clamped."""
+    """A value outside the declared range, or statistics that are not finite, are unscored, never clamped."""
+    if found.cost_usd is not None and not math.isfinite(found.cost_usd):
+        found = replace(found, cost_usd=None)
     if found.value is None:
         return found
     checked = Score.of(found.value, facts.low, facts.high)
-    return found if checked.value is not None else checked
+    if not all(map(math.isfinite, found.stats)):
+        checked = Score.unscored(reasons.NOT_FINITE, "the metric's statistics are not finite")
+    if checked.value is not None:
+        return found
+    return replace(found, value=None, stats=(), reason=checked.reason, explanation=checked.explanation)
 
 
 def score_key(facts: MetricFacts, sample: Sample, generation_key: str, result: Generation | Failure, epoch: str) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from haetae.core import reasons
+from haetae.core.addresses import forbidden
 from haetae.core.canonical import Json, dumps, loads
 from haetae.core.clock import Clock
 from haetae.core.generation import Failure, Generation
@@ -55,8 +60,11 @@ class Endpoint:
         self._query = dict(query or {})
         self._price = price
         keys = ", ".join(f"${name}" for name in key_names)
-        self._place = redact(f"{self._base} (model {model}, {f'key from {keys}' if keys else 'no key'})")
-        self._secrets = tuple(secret.encode() for secret in secrets if len(secret) >= 4)
+        self._known = tuple(secret for secret in secrets if len(secret) >= 4)
+        host = urlsplit(self._base)
+        shown = self._base if self._base == fingerprint.get("base_url") else f"{host.scheme}://{host.netloc}"
+        self._place = redact(f"{shown} (model {model}, {f'key from {keys}' if keys else 'no key'})", self._known)
+        self._secrets = tuple({form.encode() for secret in self._known for form in _spellings(secret)})
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._timeout_s = timeout_s
         self._connections = connections
@@ -79,8 +87,8 @@ class Endpoint:
     ) -> Generation | Failure:
         """See `LanguageModel.chat`."""
         turns = [{"role": message.role, "content": message.content} for message in messages]
+        rung = self._rung
         while True:
-            rung = self._rung
             payload = {"model": self._model, "messages": turns, **self._parameters, **overrides}
             if schema is not None:
                 self._ask_for_json(payload, schema, _LADDER[rung])
@@ -88,13 +96,14 @@ class Endpoint:
                 payload["max_completion_tokens"] = payload.pop("max_tokens")
             reply = await self._post("/chat/completions", payload)
             if not isinstance(reply, Failure):
+                self._rung = max(self._rung, rung)  # only a way that worked is remembered
                 return chat_reply(reply[0], reply[1], self._price)
             if reply.reason != reasons.REJECTED or reply.fatal:
                 return reply
             if "max_completion_tokens" in reply.message and "max_tokens" in payload:
                 self._renamed_limit = True
             elif schema is not None and rung < len(_LADDER) - 1:
-                self._rung = max(self._rung, rung + 1)
+                rung += 1
             else:
                 return reply
 
@@ -152,9 +161,10 @@ class Endpoint:
         except TimeoutError:
             return Failure(reasons.TIMEOUT, f"no complete answer from {self._place} in {self._timeout_s:g} s")
         except aiohttp.ClientSSLError as exc:
-            return Failure(reasons.CONNECTION, f"TLS with {self._place} failed: {exc}", fatal=True)
+            why = redact(f"TLS with {self._place} failed: {exc}", self._known)
+            return Failure(reasons.CONNECTION, why, fatal=True)
         except (aiohttp.ClientError, OSError) as exc:
-            return Failure(reasons.CONNECTION, redact(f"{self._place}: {type(exc).__name__}: {exc}"))
+            return Failure(reasons.CONNECTION, redact(f"{self._place}: {type(exc).__name__}: {exc}", self._known))
         return raw, self._clock.monotonic() - started
 
     def _without_secrets(self, raw: bytes) -> bytes:
@@ -167,7 +177,7 @@ class Endpoint:
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300),
+                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300, resolver=_Resolver()),
                 timeout=self._timeout,
                 trust_env=True,
             )
@@ -178,6 +188,31 @@ class Endpoint:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+class _Resolver(AbstractResolver):
+    """Names are resolved as ever, and every address is judged as if it had been written in the URL."""
+
+    def __init__(self) -> None:
+        self._inner = aiohttp.DefaultResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        for address in found:
+            if fault := forbidden(address["host"]):
+                raise OSError(f"{host} resolves to what no request may go to: {fault}")
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """A secret as it may come back: as it is, inside JSON (also with `\\/`), inside a URL."""
+    inside = json.dumps(secret)[1:-1]
+    return secret, inside, inside.replace("/", "\\/"), quote(secret, safe="")
 
 
 def _encode(payload: Json) -> bytes:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import hashlib
 import importlib
 import inspect
+import math
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +23,31 @@ from haetae.core.clock import Clock
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.sample import Sample, ToolCall
 from haetae.core.secrets import redact
+from haetae.engine.budget import Meter
 from haetae.errors import ConfigError
 
 _ARGUMENTS = ("input", "sample", "contexts", "metadata", "messages")
 
 
 class FunctionTarget:
-    """Calls a function, sync (in a thread) or async, by the names of its parameters.
+    """Calls a function, sync (in a thread of its own) or async, by the names of its parameters.
 
     A parameter may be `input` (the question as text), `messages`, `contexts`, `metadata` or `sample`;
     a lone parameter of any other name is the input. It returns the answer as text, a `Generation`, or a
     mapping with `output` (or `answer`) and optionally `contexts`, `tool_calls`, `usage`, `cost_usd`. What it raises
-    fails that sample only. The code of its module is part of the fingerprint.
+    fails that sample only. The code of its module is part of the fingerprint; what else its answers rest
+    on (other modules, files, an index) is not known, so no answer of an earlier run is taken.
     """
 
     free = False
+    reusable = False
 
-    def __init__(self, function: Callable[..., Any], name: str, clock: Clock, timeout_s: float) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, clock: Clock, timeout_s: float, meter: Meter) -> None:
         self._function = function
         self._name = name
         self._clock = clock
         self._timeout_s = timeout_s
+        self._meter = meter
         self._takes = _parameters(function, name)
 
     @property
@@ -47,25 +56,35 @@ class FunctionTarget:
         return {"kind": "function", "function": self._name, "code": _code_digest(self._function)}
 
     def request(self, sample: Sample) -> Json:
-        """The sample's content: a function may read all of it but the reference."""
-        return {name: value for name, value in sample.as_json().items() if name not in ("references", "id")}
+        """The sample's content: a function may read all of it but what it is scored against."""
+        return {name: value for name, value in _open(sample).as_json().items() if name != "id"}
 
     async def generate(self, sample: Sample, request: Json, repeat: int) -> Generation | Failure:
-        """One answer within the deadline."""
-        arguments = {parameter: _value(sample, what) for parameter, what in self._takes.items()}
+        """One answer within the deadline. Raises BudgetExhausted before a call that could exceed the budget."""
+        await self._meter.opened()
+        try:
+            answer = await self._answer(sample)
+        except BaseException:
+            self._meter.closed(None, None)
+            raise
+        self._meter.closed(answer.usage, answer.cost_usd)
+        return answer
+
+    async def _answer(self, sample: Sample) -> Generation | Failure:
+        arguments = {parameter: _value(_open(sample), what) for parameter, what in self._takes.items()}
         started = self._clock.monotonic()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s) as deadline:
                 if inspect.iscoroutinefunction(self._function):
                     answer = await self._function(**arguments)
                 else:
-                    answer = await asyncio.to_thread(self._function, **arguments)
+                    answer = await _in_thread(self._function, arguments)
                     if inspect.isawaitable(answer):
                         answer = await answer
             return _generation(answer, self._clock.monotonic() - started)
-        except TimeoutError:
-            return Failure(reasons.TIMEOUT, f"{self._name} did not answer in {self._timeout_s:g} s")
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
+            if isinstance(exc, TimeoutError) and deadline.expired():
+                return Failure(reasons.TIMEOUT, f"{self._name} did not answer in {self._timeout_s:g} s")
             return Failure(reasons.TARGET_RAISED, redact("".join(traceback.format_exception(exc, limit=-4))))
 
     async def aclose(self) -> None:
@@ -81,23 +100,62 @@ def load_function(path: str, root: Path) -> Callable[..., Any]:
         found: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as exc:
-        raise ConfigError(f"target.function: {path}: {exc}; modules are looked for in {root} first") from exc
+    except (Exception, SystemExit) as exc:  # a module runs when it is imported, and may raise anything
+        why = redact(f"{type(exc).__name__}: {exc}")
+        raise ConfigError(f"target.function: {path}: {why}; modules are looked for in {root} first") from exc
     if not callable(found):
         raise ConfigError(f"target.function: {path} is a {type(found).__name__}, not a callable")
     return found  # type: ignore[no-any-return]  # whatever was named, checked to be callable
 
 
 def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
-    required = [
-        p for p in inspect.signature(function).parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
+    try:
+        signature = inspect.signature(function)
+    except ValueError as exc:  # some built-in functions tell none
+        raise ConfigError(f"target.function: {name} has no readable signature") from exc
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    required = [p for p in signature.parameters.values() if p.kind in by_name]
+    if not required or any(p.kind is p.POSITIONAL_ONLY for p in signature.parameters.values()):
+        raise ConfigError(f"target.function: {name} takes no parameter by name; offered are {', '.join(_ARGUMENTS)}")
     if len(required) == 1 and required[0].name not in _ARGUMENTS:
         return {required[0].name: "input"}
     unknown = [p.name for p in required if p.name not in _ARGUMENTS and p.default is p.empty]
     if unknown:
         raise ConfigError(f"target.function: {name} asks for {', '.join(unknown)}; offered are {', '.join(_ARGUMENTS)}")
-    return {p.name: p.name for p in required if p.name in _ARGUMENTS}
+    taken = {p.name: p.name for p in required if p.name in _ARGUMENTS}
+    if not taken.keys() & {"input", "sample", "messages"}:
+        raise ConfigError(f"target.function: {name} takes neither input, messages nor sample: it is asked nothing")
+    return taken
+
+
+def _open(sample: Sample) -> Sample:
+    """The sample without what its answer is scored against."""
+    return replace(sample, references=(), reference_contexts=None, tool_calls=None)
+
+
+async def _in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Call in a daemon thread of its own: a call that never ends holds up no other, nor the end of the program."""
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def settle(answer: Any, error: BaseException | None) -> None:
+        if not done.done():  # the deadline may have passed
+            done.set_result((answer, error))
+
+    def work() -> None:
+        answer, error = None, None
+        try:
+            answer = context.run(function, **arguments)
+        except BaseException as exc:
+            error = exc
+        with suppress(RuntimeError):  # the loop is closed: the run has ended without this answer
+            loop.call_soon_threadsafe(settle, answer, error)
+
+    threading.Thread(target=work, name="haetae-function", daemon=True).start()
+    answer, error = await done
+    if error is not None:
+        raise error
+    return answer
 
 
 def _value(sample: Sample, what: str) -> Any:
@@ -115,8 +173,10 @@ def _value(sample: Sample, what: str) -> Any:
 
 
 def _generation(answer: Any, latency_s: float) -> Generation | Failure:
-    if isinstance(answer, Generation | Failure):
+    if isinstance(answer, Failure):
         return answer
+    if isinstance(answer, Generation):
+        return _checked(answer if answer.latency_s is not None else replace(answer, latency_s=latency_s))
     if isinstance(answer, str):
         answer = {"output": answer}
     if not isinstance(answer, Mapping):
@@ -127,7 +187,9 @@ def _generation(answer: Any, latency_s: float) -> Generation | Failure:
     if not output:
         return Failure(reasons.EMPTY, "the function returned an empty answer")
     contexts, calls, usage = answer.get("contexts"), answer.get("tool_calls"), answer.get("usage")
-    return Generation(
+    if isinstance(contexts, str):
+        raise TypeError("the function's contexts are one text; expected a list of texts")
+    generation = Generation(
         output=output,
         contexts=None if contexts is None else tuple(str(context) for context in contexts),
         tool_calls=None if calls is None else tuple(ToolCall(c["name"], c.get("arguments", {})) for c in calls),
@@ -135,6 +197,19 @@ def _generation(answer: Any, latency_s: float) -> Generation | Failure:
         cost_usd=answer.get("cost_usd"),
         latency_s=latency_s,
     )
+    return _checked(generation)
+
+
+def _checked(generation: Generation) -> Generation:
+    """The generation, or TypeError or ValueError for what no ledger could keep."""
+    usage, numbers = generation.usage, [generation.cost_usd, generation.latency_s, *(generation.logprobs or ())]
+    if not isinstance(generation.output, str):
+        raise TypeError(f"the function's output is {type(generation.output).__name__}; expected text")
+    if not all(number is None or math.isfinite(number) for number in numbers):
+        raise ValueError("cost_usd, latency_s and logprobs are finite numbers")
+    if usage is not None and not all(type(count) is int and count >= 0 for count in usage.as_json()):
+        raise TypeError("usage counts tokens: whole numbers of at least 0")
+    return generation
 
 
 def _code_digest(function: Callable[..., Any]) -> str | None:

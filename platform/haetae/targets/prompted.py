@@ -19,6 +19,7 @@ class Prompted:
     """Asks a model with a prompt; without a prompt the sample's own input is the chat."""
 
     free = False
+    reusable = True
 
     def __init__(self, model: LanguageModel, prompt: Prompt | None) -> None:
         if prompt is not None:

@@ -19,6 +19,7 @@ class Recorded:
     """
 
     free = True
+    reusable = False
 
     def __init__(self, outputs: Iterator[tuple[str, Generation]], fingerprint: Mapping[str, Json]) -> None:
         self._outputs = outputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ from haetae.core.sample import ToolCall
 from haetae.core.secrets import redact
 
 _SERVER_FAULTS = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
+_FILTERED = ("content_filter", "content management policy", "content_policy_violation")
+_MOST_SHOWN = 600
+"""Characters of an endpoint's own message that are kept."""
 _TOO_LONG = ("context_length", "maximum context", "too many tokens", "prompt is too long", "exceeds the context")
 
 
@@ -38,15 +42,19 @@ def usage_of(body: Json) -> Usage | None:
     None when the endpoint gave none, or gave what cannot be a count.
     """
     counts = body.get("usage")
-    if not isinstance(counts, dict):
+    given, made = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")
+    if given is None:
         return None
-    given, made = counts.get("prompt_tokens"), counts.get("completion_tokens", 0)
-    if not isinstance(given, int) or not isinstance(made, int):
-        return None
-    cached = (counts.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    reasoning = (counts.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
-    cached, reasoning = min(cached, given), min(reasoning, made)
+    made = made or 0
+    cached = min(given, _count(counts.get("prompt_tokens_details"), "cached_tokens") or 0)
+    reasoning = min(made, _count(counts.get("completion_tokens_details"), "reasoning_tokens") or 0)
     return Usage(given - cached, cached, made - reasoning, reasoning)
+
+
+def _count(counts: Json, name: str) -> int | None:
+    """A count of tokens; None for what cannot be one."""
+    count = counts.get(name) if isinstance(counts, dict) else None
+    return count if type(count) is int and 0 <= count < 2**53 else None
 
 
 def chat_reply(raw: bytes, latency_s: float, price: Price | None) -> Generation | Failure:
@@ -59,39 +67,56 @@ def chat_reply(raw: bytes, latency_s: float, price: Price | None) -> Generation 
         calls = tuple(_tool_call(call) for call in message.get("tool_calls") or ())
         if content is not None and not isinstance(content, str):
             content = "".join(part.get("text", "") for part in content)
+        logprobs = _logprobs(choice)
+        usage = usage_of(body)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as exc:
         return malformed(raw, exc)
-    usage = usage_of(body)
+    cost = price.of(usage) if price and usage else None
+
+    def none(reason: str, why: str) -> Failure:
+        return Failure(reason, why, usage=usage, cost_usd=cost)
+
     if finish == "content_filter":
-        return Failure(reasons.CONTENT_FILTER, "the endpoint's content filter withheld the answer")
+        return none(reasons.CONTENT_FILTER, "the endpoint's content filter withheld the answer")
     if finish == "length":
-        return Failure(reasons.TRUNCATED, "the answer reached the token limit (max_tokens)")
+        return none(reasons.TRUNCATED, "the answer reached the token limit (max_tokens)")
     refusal = message.get("refusal")
-    if refusal:
+    if isinstance(refusal, str) and refusal:
         content, finish = refusal, "refusal"
     if not content and not calls:
-        return Failure(reasons.EMPTY, "the endpoint returned an empty answer")
+        return none(reasons.EMPTY, "the endpoint returned an empty answer")
     return Generation(
         output=content or "",
         tool_calls=calls or None,
         usage=usage,
-        cost_usd=price.of(usage) if price and usage else None,
+        cost_usd=cost,
         latency_s=latency_s,
-        model=body.get("model"),
-        finish_reason=finish,
-        logprobs=_logprobs(choice),
+        model=_text(body.get("model")),
+        finish_reason=_text(finish),
+        logprobs=logprobs,
     )
 
 
 def _tool_call(call: Json) -> ToolCall:
     function = call["function"]
-    arguments = function.get("arguments") or "{}"
-    return ToolCall(function["name"], loads(arguments) if isinstance(arguments, str) else arguments)
+    name, arguments = function["name"], function.get("arguments") or "{}"
+    arguments = loads(arguments) if isinstance(arguments, str) else arguments
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        raise ValueError("a tool call has a name and an object of arguments")
+    return ToolCall(name, arguments)
 
 
 def _logprobs(choice: Json) -> tuple[float, ...] | None:
-    tokens = (choice.get("logprobs") or {}).get("content")
-    return tuple(float(token["logprob"]) for token in tokens) if tokens else None
+    """The tokens' log probabilities; None where they are absent or not all numbers."""
+    given = choice.get("logprobs")
+    tokens = given.get("content") if isinstance(given, dict) else None
+    found = [token.get("logprob") for token in tokens] if isinstance(tokens, list) else []
+    finite = all(isinstance(p, int | float) and math.isfinite(p) for p in found)
+    return tuple(float(p) for p in found) if found and finite else None
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def malformed(raw: bytes, exc: Exception | None = None) -> Failure:
@@ -103,17 +128,19 @@ def malformed(raw: bytes, exc: Exception | None = None) -> Failure:
 
 def http_failure(status: int, headers: Mapping[str, str], raw: bytes, place: str, now: datetime) -> Failure:
     """What a status other than 200 means. `place` names the endpoint and the key's variable for people."""
-    detail = redact(_error_text(raw))
+    detail = redact(_error_text(raw))[:_MOST_SHOWN]
     message = f"HTTP {status} from {place}: {detail}" if detail else f"HTTP {status} from {place}"
     if status == 429:
         quota = "insufficient_quota" in detail
         return Failure(reasons.RATE_LIMITED, message, retry_after_s=retry_after(headers, now), fatal=quota)
     if status in _SERVER_FAULTS:
         return Failure(reasons.SERVER_ERROR, message, retry_after_s=retry_after(headers, now))
-    if status in (401, 403, 404, 407) or 300 <= status < 400:
+    if status in (401, 402, 403, 404, 407) or 300 <= status < 400:
         return Failure(reasons.REJECTED, message, fatal=True)
     if status in (400, 413, 422) and any(mark in detail.lower() for mark in _TOO_LONG):
         return Failure(reasons.TOO_LONG, message)
+    if status == 400 and any(mark in detail.lower() for mark in _FILTERED):
+        return Failure(reasons.CONTENT_FILTER, message)
     return Failure(reasons.REJECTED, message)
 
 
@@ -134,11 +161,14 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass  # not seconds: the header may also hold a date
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (moment.astimezone(UTC) - now).total_seconds())
+    if moment.tzinfo is None:  # a date without a zone is in UTC
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())

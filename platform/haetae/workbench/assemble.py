@@ -115,9 +115,8 @@ def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
             prompt = None if spec.prompt is None else resolver.prompt(spec.prompt)
             return Prompted(resolver.model(spec.model, TargetError), prompt)
         if spec.function is not None:
-            return FunctionTarget(
-                load_function(spec.function, loaded.root), spec.function, clock, suite.limits.timeout_s
-            )
+            function = load_function(spec.function, loaded.root)
+            return FunctionTarget(function, spec.function, clock, suite.limits.timeout_s, resolver.meter)
         assert spec.outputs is not None  # noqa: S101  # the specification has exactly one of the three
         if spec.repeats != 1:
             raise ConfigError("recorded outputs hold one answer per sample: repeats must be 1")

@@ -189,6 +189,9 @@ class Workbench:
         assembly = self._assemble(suite, skip_bad)
         try:
             run = self._open_run(assembly, fresh, resume, tags)
+            if run.status is RunStatus.FINISHED:
+                return self.report(run.id)
+            assembly.meter.go_on_from(self.ledger.spent(run.id))
             evaluation = Evaluation(
                 run=run,
                 samples=assembly.dataset,
@@ -216,7 +219,7 @@ class Workbench:
             run = self.ledger.run(resume)
             if run.manifest.digest != manifest.digest:
                 raise ConfigError(registering.manifest_diff(run, manifest))
-            return self.ledger.resume(resume)
+            return run if run.status is RunStatus.FINISHED else self.ledger.resume(resume)
         run_before = self.ledger.unfinished(assembly.suite.suite, manifest.digest)
         if run_before is not None and bool(run_before.manifest.epoch) == fresh:
             return self.ledger.resume(run_before.id)

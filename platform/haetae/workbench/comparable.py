@@ -32,9 +32,7 @@ class Change:
 def changes(baseline: Manifest, candidate: Manifest, gated: frozenset[str]) -> list[Change]:
     """Every fingerprint that differs; of metrics only those in `gated`, which the verdict rests on."""
     found = [
-        *_leaves(
-            "dataset", "dataset", {"version": baseline.dataset["version"]}, {"version": candidate.dataset["version"]}
-        ),
+        *_leaves("dataset", "dataset", _content(baseline), _content(candidate)),
         *_target_changes(baseline, candidate),
     ]
     for name in sorted(gated):
@@ -50,6 +48,11 @@ def changes(baseline: Manifest, candidate: Manifest, gated: frozenset[str]) -> l
             for change in _leaves("metric", f"metrics.{name}", old, new)
         ]
     return found
+
+
+def _content(manifest: Manifest) -> Mapping[str, Json]:
+    """What a dataset holds, whatever its name; `count` differs alone where one run was limited."""
+    return {"version": manifest.dataset["version"], "count": manifest.dataset["count"]}
 
 
 def _target_changes(baseline: Manifest, candidate: Manifest) -> Iterator[Change]:

@@ -24,7 +24,7 @@ def export(ledger: Ledger, run_id: str, form: str, out: TextIO) -> None:
     names = ["sample_id", "repeat", "input", "reference", "output", "failure", "latency_s", "cost_usd"]
     names += [column for metric in metrics for column in (metric, f"{metric}.reason", f"{metric}.explanation")]
     writer = csv.DictWriter(out, names, extrasaction="ignore")
-    writer.writeheader()
+    writer.writerow({name: _inert(name) for name in names})
     for result in _pages(ledger, run_id):
         row = _row(result, metrics)
         for metric, said in row.pop("scores").items():

@@ -1,4 +1,4 @@
-"""Signals: the first lets what is in flight finish, the second stops at once."""
+"""Signals: the first gives what is in flight a few seconds to finish, the second stops at once."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_GRACE_S = 4.0
+"""How long calls in flight may go on after the first signal: schedulers kill what does not end soon."""
 
 
 @contextmanager
 def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, Ctrl-C and SIGTERM call `stop`; a second one cancels the current task."""
+    """While the block runs, Ctrl-C and SIGTERM call `stop`; a second one, or the end of the grace, cancels the task."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    asked = False
+    assert task is not None  # noqa: S101  # a running loop runs a task
+    timers: list[asyncio.TimerHandle] = []
 
     def handle() -> None:
-        nonlocal asked
-        if asked and task is not None:
+        if timers:
             task.cancel()
-        asked = True
+        else:
+            timers.append(loop.call_later(_GRACE_S, task.cancel))
         stop()
 
     for number in _SIGNALS:
@@ -34,3 +37,5 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+        for timer in timers:
+            timer.cancel()

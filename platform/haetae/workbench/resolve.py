@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from haetae.catalog.files import locate
 from haetae.catalog.prompt_file import load_prompt
 from haetae.core.canonical import Json
@@ -20,7 +22,7 @@ from haetae.core.tracker import Mirror
 from haetae.engine.budget import Meter
 from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
-from haetae.errors import HaetaeError, JudgeError
+from haetae.errors import ConfigError, HaetaeError, JudgeError, boundary
 from haetae.targets.endpoint import Endpoint
 from haetae.targets.wire import Price
 
@@ -53,7 +55,7 @@ class Resolver:
         self._registry = registry
         self._env = env
         self._clock = clock
-        self._meter = meter
+        self.meter = meter
         self._mirror = mirror
         self._rng = random.Random(seed)  # noqa: S311  # jitter of retries, not a secret
         self._limiters: dict[str, Limiter] = {}
@@ -64,14 +66,16 @@ class Resolver:
         """The model a reference names. `error` is raised when no call to it can succeed any more."""
         known = self._models.get((text, error))
         if known is None:
-            known = self._models[text, error] = self._connect(self._content("model", text), error)
+            known = self._models[text, error] = self._connect(text, self._content("model", text), error)
         return known
 
     def prompt(self, text: str) -> Prompt:
         """The prompt in a file beside the suite, or a registered one."""
         if Path(text).suffix in _PROMPT_SUFFIXES:
             return load_prompt(locate(text, folder=self._folder, root=self._root))
-        return Prompt.of(text.partition("@")[0].removeprefix(_MIRROR), self._content("prompt", text))
+        content = self._content("prompt", text)
+        with boundary(ConfigError, f"prompt {text} is not a chat template"):
+            return Prompt.of(text.removeprefix(_MIRROR).partition("@")[0], content)
 
     def default(self, role: str) -> str | None:
         """The suite's own choice of `judge` or `embeddings`, None when it made none."""
@@ -80,17 +84,24 @@ class Resolver:
     def _content(self, kind: Kind, text: str) -> Json:
         if text.startswith(_MIRROR):
             reference = Reference.parse(text.removeprefix(_MIRROR))
-            found = self._mirror().resolve(kind, reference.name, reference.selector)
-            self.pins[text] = f"{_MIRROR}{reference.name}@{found['version']}"
-            return found["content"]
+            number, content = self._mirror().resolve(kind, reference.name, reference.selector)
+            self.pins[text] = f"{_MIRROR}{reference.name}@{number}"
+            return content
         version = self._registry.find(kind, Reference.parse(text))
         self.pins[text] = version.reference
         return version.content
 
-    def _connect(self, content: Json, error: type[HaetaeError]) -> LanguageModel:
-        spec = ModelSpec.model_validate(content)
+    def _connect(self, text: str, content: Json, error: type[HaetaeError]) -> LanguageModel:
+        try:
+            spec = ModelSpec.model_validate(content)
+        except ValidationError as exc:  # its own text repeats what was given, which may be a secret
+            faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors()]
+            raise ConfigError(f"model {text} cannot be used: {'; '.join(faults)}") from None
         filled = spec.resolved(self._env)
-        limits = self._suite.limits
+        _check_sendable(spec, self._env)
+        limits, budget = self._suite.limits, self._suite.budget
+        if budget is not None and budget.usd is not None and spec.price is None:
+            raise ConfigError(f"budget.usd: model {text} has no price, so its cost could not be counted; give it one")
         headers = dict(filled.headers)
         if filled.api_key:
             headers |= (
@@ -107,14 +118,21 @@ class Resolver:
             query={"api-version": spec.api_version} if spec.api_version else {},
             price=Price(spec.price.input, spec.price.output, spec.price.cached_input) if spec.price else None,
             key_names=spec.variables,
-            secrets=[self._env[name] for name in spec.variables],
+            secrets=[value for name in spec.variables if "://" not in (value := self._env[name])],
             timeout_s=limits.timeout_s,
             connections=limits.in_flight,
         )
         limiter = self._limiters.setdefault(endpoint.base_url, Limiter(limits.in_flight, self._clock))
-        return Patient(endpoint, limiter, self._meter, error=error, tries=limits.tries, rng=self._rng)
+        return Patient(endpoint, limiter, self.meter, error=error, tries=limits.tries, rng=self._rng)
 
     async def aclose(self) -> None:
         """Close every connection that was opened."""
         for model in self._models.values():
             await model.aclose()
+
+
+def _check_sendable(spec: ModelSpec, env: Mapping[str, str]) -> None:
+    """Raises ConfigError, without the value, for a variable that no header can carry (a line break at its end)."""
+    for name in spec.variables:
+        if not (env[name].isascii() and env[name].isprintable()):
+            raise ConfigError(f"the environment variable {name} holds a line break or a character that is not ASCII")
