@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 from collections.abc import Mapping, Sequence
@@ -202,7 +203,7 @@ class _Resolver(AbstractResolver):
         found = await self._inner.resolve(host, port, family)
         for address in found:
             if fault := forbidden(address["host"]):
-                raise OSError(f"{host} resolves to what no request may go to: {fault}")
+                raise OSError(errno.EACCES, f"{host} resolves to what no request may go to: {fault}")
         return found
 
     async def close(self) -> None:

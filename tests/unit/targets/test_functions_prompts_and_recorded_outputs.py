@@ -1,0 +1,294 @@
+"""A Python function, a model with a prompt, and recorded outputs as the target."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haetae.core.clock import SystemClock
+from haetae.core.generation import Failure, Generation, Usage
+from haetae.core.sample import Message, Sample
+from haetae.core.suite import BudgetSpec
+from haetae.core.template import Prompt
+from haetae.engine.budget import BudgetExhausted, Meter
+from haetae.errors import ConfigError
+from haetae.targets.function import FunctionTarget, load_function
+from haetae.targets.prompted import Prompted
+from haetae.targets.recorded import Recorded
+
+SAMPLE = Sample("s1", "hello", ("the key",), ("passage",), reference_contexts=("gold",), metadata={"language": "ko"})
+
+
+def _ask(function: Callable[..., Any], timeout_s: float = 5.0, meter: Meter | None = None) -> Any:
+    target = FunctionTarget(function, "app:answer", SystemClock(), timeout_s, meter or Meter())
+
+    async def work() -> Any:
+        try:
+            return await target.generate(SAMPLE, target.request(SAMPLE), 0)
+        finally:
+            await target.aclose()
+
+    return asyncio.run(work())
+
+
+def test_a_function_is_called_by_the_names_of_its_parameters() -> None:
+    seen: dict[str, Any] = {}
+
+    def answer(input: str, contexts: list[str], metadata: dict[str, Any], messages: Any, sample: Sample) -> str:  # noqa: A002  # the offered name
+        seen.update(input=input, contexts=contexts, metadata=metadata, messages=messages, sample=sample)
+        return "hi"
+
+    found = _ask(answer)
+    assert found.output == "hi"
+    assert found.latency_s >= 0
+    assert seen["input"] == "hello"
+    assert seen["contexts"] == ["passage"]
+    assert seen["metadata"] == {"language": "ko"}
+    assert seen["messages"] == [{"role": "user", "content": "hello"}]
+    assert seen["sample"].references == ()
+    assert seen["sample"].reference_contexts is None
+
+
+def test_a_lone_parameter_of_any_name_is_the_input() -> None:
+    assert _ask(lambda question: question.upper()).output == "HELLO"
+
+
+def test_an_async_function_and_one_that_returns_an_awaitable_are_awaited() -> None:
+    async def answer(text: str) -> str:
+        return text + "!"
+
+    assert _ask(answer).output == "hello!"
+    assert _ask(lambda text: answer(text)).output == "hello!"
+
+
+def test_a_mapping_may_bring_contexts_calls_usage_and_cost() -> None:
+    found = _ask(
+        lambda q: {
+            "answer": "x",
+            "contexts": ["a", "b"],
+            "tool_calls": [{"name": "search", "arguments": {"q": 1}}],
+            "usage": {"input": 3, "output": 4},
+            "cost_usd": 0.5,
+        }
+    )
+    assert (found.contexts, found.usage, found.cost_usd) == (("a", "b"), Usage(3, 0, 4), 0.5)
+    assert found.tool_calls[0].name == "search"
+
+
+def test_a_generation_is_taken_as_it_is_and_timed_when_it_is_not() -> None:
+    assert _ask(lambda q: Generation("x", latency_s=9.0)).latency_s == 9.0
+    assert _ask(lambda q: Generation("x")).latency_s is not None
+    assert _ask(lambda q: Failure("timeout", "upstream")).message == "upstream"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        7,
+        ["x"],
+        {},
+        {"output": 7},
+        {"output": "x", "contexts": "one text"},
+        {"output": "x", "usage": {"tokens": 1}},
+        {"output": "x", "usage": {"input": "1"}},
+        {"output": "x", "usage": {"input": -1}},
+        {"output": "x", "cost_usd": float("nan")},
+        {"output": "x", "tool_calls": [{"arguments": {}}]},
+        Generation(None),  # type: ignore[arg-type]  # what an application may do
+        Generation("x", logprobs=(float("-inf"),)),
+    ],
+)
+def test_a_wrong_answer_fails_its_sample_only(answer: Any) -> None:
+    assert _ask(lambda q: answer).reason == "target_raised"
+
+
+def test_an_empty_answer_is_empty() -> None:
+    assert _ask(lambda q: "").reason == "empty_answer"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, SystemExit, TimeoutError, RecursionError])
+def test_what_a_function_raises_is_kept_with_its_place_and_without_secrets(error: type[BaseException]) -> None:
+    def answer(q: str) -> str:
+        raise error("https://x/?api_key=verysecretvalue")
+
+    async def later(q: str) -> str:
+        raise error("https://x/?api_key=verysecretvalue")
+
+    for function in (answer, later):
+        found = _ask(function)
+        assert found.reason == "target_raised"
+        assert error.__name__ in found.message
+        assert "verysecretvalue" not in found.message
+
+
+def test_a_function_that_never_returns_is_left_behind() -> None:  # END-06
+    never = threading.Event()
+    assert _ask(lambda q: never.wait(), timeout_s=0.05).reason == "timeout"
+
+    async def hang(q: str) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    assert _ask(hang, timeout_s=0.05).reason == "timeout"
+    never.set()
+
+
+def test_hung_calls_do_not_take_the_threads_of_others() -> None:
+    never = threading.Event()
+    target = FunctionTarget(lambda q: never.wait(), "app:answer", SystemClock(), 0.2, Meter())
+
+    async def work() -> Any:
+        hung = [asyncio.create_task(target.generate(SAMPLE, None, 0)) for _ in range(64)]
+        await asyncio.sleep(0)
+        alive = await asyncio.to_thread(lambda: "the ledger can still be written")
+        return alive, await asyncio.gather(*hung)
+
+    alive, found = asyncio.run(work())
+    never.set()
+    assert alive
+    assert {failure.reason for failure in found} == {"timeout"}
+
+
+def test_calls_of_a_function_count_against_the_budget() -> None:
+    meter = Meter(BudgetSpec(calls=1))
+    _ask(lambda q: {"output": "x", "cost_usd": 0.25}, meter=meter)
+    assert (meter.calls, meter.usd) == (1, 0.25)
+    with pytest.raises(BudgetExhausted, match=r"budget\.calls: 1 is reached"):
+        _ask(lambda q: "x", meter=meter)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda a, b: "", "asks for a, b"),
+        (lambda: "", "takes no parameter by name"),
+        (lambda x, /: "", "takes no parameter by name"),
+        (lambda contexts, metadata: "", "neither input, messages nor sample"),
+        (min, "signature"),
+    ],
+)
+def test_a_function_that_cannot_be_asked_is_refused(function: Callable[..., Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        FunctionTarget(function, "app:answer", SystemClock(), 1.0, Meter())
+
+
+def test_the_code_is_part_of_the_fingerprint_and_the_key_of_the_test_is_not_asked() -> None:
+    target = FunctionTarget(lambda q: "", "app:answer", SystemClock(), 1.0, Meter())
+    assert len(str(target.fingerprint["code"])) == 64
+    assert target.request(SAMPLE) == {"input": "hello", "contexts": ["passage"], "metadata": {"language": "ko"}}
+    assert not target.reusable
+
+    class Callable_:  # noqa: N801  # no source file of its own
+        def __call__(self, q: str) -> str:
+            return ""
+
+    assert FunctionTarget(Callable_(), "app:x", SystemClock(), 1.0, Meter()).fingerprint["code"] is None
+
+
+def test_functions_are_found_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    (tmp_path / "shop_app.py").write_text("class A:\n    @staticmethod\n    def f(q):\n        return q\nN = 3\n")
+    (tmp_path / "broken_app.py").write_text("raise RuntimeError('password=hunter2hunter2')\n")
+    (tmp_path / "leaving_app.py").write_text("import sys\nsys.exit(0)\n")
+    (tmp_path / "unfinished_app.py").write_text("def f(:\n")
+    assert load_function("shop_app:A.f", tmp_path)("x") == "x"
+    for path, said in [
+        ("shop_app:N", "is a int, not a callable"),
+        ("shop_app:missing", "AttributeError"),
+        ("nowhere_app:f", "No module named"),
+        ("broken_app:f", "RuntimeError"),
+        ("leaving_app:f", "SystemExit"),
+        ("unfinished_app:f", "SyntaxError"),
+        (":f", "Empty module name"),
+    ]:
+        with pytest.raises(ConfigError, match=said) as caught:
+            load_function(path, tmp_path)
+        assert "hunter2" not in str(caught.value)
+
+
+class _Model:
+    def __init__(self, **parameters: Any) -> None:
+        self.fingerprint: Mapping[str, Any] = {"model": "m", "parameters": parameters}
+        self.chats: list[tuple[list[Message], dict[str, Any]]] = []
+        self.closed = False
+
+    async def chat(self, messages: Sequence[Message], *, schema: Any = None, **overrides: Any) -> Generation:
+        self.chats.append((list(messages), overrides))
+        return Generation("ok")
+
+    async def embed(self, texts: Sequence[str]) -> Failure:
+        return Failure("rejected", "no")
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def test_without_a_prompt_the_sample_is_the_chat() -> None:
+    target = Prompted(_Model(), None)
+    chat = (Message("system", "Be short."), Message("user", "hi"))
+    assert target.request(Sample("s", chat)) == [message.as_json() for message in chat]
+    assert target.fingerprint["prompt"] is None
+
+
+def test_a_prompt_is_rendered_with_the_samples_own_values() -> None:
+    prompt = Prompt.of("p", "{{ metadata.language }}: {{ contexts | join('; ') }} {{ input }}")
+    assert Prompted(_Model(), prompt).request(SAMPLE) == [{"role": "user", "content": "ko: passage hello"}]
+
+
+def test_repeats_differ_by_the_seed_where_there_is_one() -> None:
+    seeded, free = _Model(seed=40), _Model(temperature=1)
+    for model in (seeded, free):
+        target = Prompted(model, None)
+
+        async def work(target: Prompted = target) -> None:
+            for repeat in range(3):
+                await target.generate(SAMPLE, target.request(SAMPLE), repeat)
+            await target.aclose()
+
+        asyncio.run(work())
+        assert model.closed
+    assert [overrides for _, overrides in seeded.chats] == [{}, {"seed": 41}, {"seed": 42}]
+    assert [overrides for _, overrides in free.chats] == [{}, {}, {}]
+
+
+def test_a_variable_that_nobody_offers_or_a_sample_lacks_is_named() -> None:  # REG-05
+    with pytest.raises(ConfigError, match="variable 'question' is not offered"):
+        Prompted(_Model(), Prompt.of("p", "{{ question }}"))
+    with pytest.raises(ConfigError, match="uses none of input, messages"):
+        Prompted(_Model(), Prompt.of("p", "Say hello."))
+    target = Prompted(_Model(), Prompt.of("p", "{{ input }} {{ metadata.topic }}"))
+    with pytest.raises(ConfigError, match=r"p: sample 's1': .*topic"):
+        target.request(SAMPLE)
+
+
+def _recorded(*ids: str) -> Recorded:
+    return Recorded(iter([(name, Generation(f"answer {name}")) for name in ids]), {"file": "o.jsonl", "digest": "d"})
+
+
+def test_recorded_outputs_join_by_id_in_any_order() -> None:
+    target = _recorded("c", "a", "b")
+
+    async def work() -> list[Any]:
+        found = [await target.generate(Sample(name, "q"), name, 0) for name in ("a", "b", "c")]
+        await target.aclose()
+        return found
+
+    found = asyncio.run(work())
+    assert [answer.output for answer in found] == ["answer a", "answer b", "answer c"]
+    assert {answer.attempts for answer in found} == {0}
+
+
+def test_an_id_without_an_output_is_a_reason() -> None:
+    target = _recorded("a")
+    missing = target.answer("z")
+    assert isinstance(missing, Failure)
+    assert missing.reason == "no_recorded_output"
+    assert isinstance(target.answer("a"), Generation)
+    assert target.request(Sample("a", "q")) == "a"
+    assert target.fingerprint == {"kind": "outputs", "file": "o.jsonl", "digest": "d"}
