@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from haetae.core.canonical import Json
 from haetae.core.ledger import SampleResult, Version
 from haetae.core.run import Accounting, Run, Spent
 from haetae.core.verdict import Comparison, Estimate
@@ -40,4 +41,6 @@ class Mirror(Protocol):
 
     def mirror(self, version: Version) -> str: ...
 
-    def resolve(self, kind: str, name: str, selector: str | int | None) -> Mapping[str, object]: ...
+    def resolve(self, kind: str, name: str, selector: str | int | None) -> tuple[str, Json]:
+        """The number of the version that is meant there now, and its content."""
+        ...

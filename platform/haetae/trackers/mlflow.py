@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
 
+from haetae.core.canonical import Json
 from haetae.core.ledger import Version
 from haetae.core.run import Run, RunStatus
 from haetae.core.secrets import redact
@@ -83,8 +84,8 @@ class MlflowTracker:
         with self._asking(f"mirroring {version.reference} to MLflow"):
             return self._registry.mirror(version).uri
 
-    def resolve(self, kind: str, name: str, selector: str | int | None) -> Mapping[str, object]:
-        """What is registered there now, never from a cache: `{"messages": […]}` or a model's parameters.
+    def resolve(self, kind: str, name: str, selector: str | int | None) -> tuple[str, Json]:
+        """The version and the content registered there now, never from a cache.
 
         Raises RegistryError when nothing fits, TrackerError when MLflow cannot be asked.
         """

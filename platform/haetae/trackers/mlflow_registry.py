@@ -131,8 +131,8 @@ class MlflowRegistry:
         )
         return Mirrored("model", name, int(made.version), model.model_id)
 
-    def resolve(self, kind: str, name: str, selector: str | int | None) -> Mapping[str, object]:
-        """The content there now: no cache stands between an alias that moved and a gate."""
+    def resolve(self, kind: str, name: str, selector: str | int | None) -> tuple[str, Json]:
+        """The version and the content there now: no cache stands between an alias that moved and a gate."""
         if kind not in ("model", "prompt"):
             raise RegistryError(f"mlflow: keeps models and prompts, no {kind}")
         if isinstance(selector, str) and selector.startswith("sha256:"):
@@ -148,10 +148,11 @@ class MlflowRegistry:
         if found is None:
             raise RegistryError(f"MLflow has no {kind} {shown}")
         if kind == "prompt":
-            return {"messages": _messages(found.template)}
+            return str(found.version), _messages(found.template)
         if (model_id := _model_id(found.source)) is None:
             raise RegistryError(f"{shown} holds weights, no endpoint and its parameters ({found.source})")
-        return {key: _read(text) for key, text in self._client.get_logged_model(model_id).params.items()}
+        parameters = self._client.get_logged_model(model_id).params
+        return str(found.version), {key: _read(text) for key, text in parameters.items()}
 
     def _version(self, kind: str, name: str, selector: str | int | None) -> Any:
         """One version there by number or alias, the newest without either; None when there is none."""

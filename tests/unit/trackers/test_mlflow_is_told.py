@@ -202,10 +202,10 @@ def test_the_same_content_is_mirrored_once_and_a_new_one_is_a_new_version(tracke
 def test_what_was_mirrored_resolves_to_itself_type_by_type(tracker, version):
     content = {"base_url": "http://127.0.0.1:1/v1", "model": "7", "temperature": 0.5, "stop": ["a"], "seed": None}
     tracker.mirror(version("model", "llm", content, 1))
-    assert tracker.resolve("model", "llm", None) == content
+    assert tracker.resolve("model", "llm", None) == ("1", content)
     messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": "{% if a %}{{ b }}{% endif %}"}]
     tracker.mirror(version("prompt", "answer", messages, 1))
-    assert tracker.resolve("prompt", "answer", 1) == {"messages": messages}
+    assert tracker.resolve("prompt", "answer", 1) == ("1", messages)
 
 
 @pytest.mark.parametrize(("kind", "old", "new"), [
