@@ -46,11 +46,11 @@ $(BIN)/python:
 
 # Every package is pinned by version and hash; the checkout itself is installed without looking further.
 $(VENV)/.demo: $(BIN)/python pyproject.toml deploy/constraints.txt
-	$(INSTALL) -q --require-hashes -r deploy/constraints.txt
+	$(INSTALL) -q --require-hashes --no-deps -r deploy/constraints.txt
 	$(INSTALL) -q --no-deps -e .
 	@touch $@
 
 $(VENV)/.test: $(BIN)/python pyproject.toml deploy/constraints-dev.txt
-	$(INSTALL) -q --require-hashes -r deploy/constraints-dev.txt
+	$(INSTALL) -q --require-hashes --no-deps -r deploy/constraints-dev.txt
 	$(INSTALL) -q --no-deps -e .
 	@touch $@ $(VENV)/.demo
