@@ -7,7 +7,7 @@ INSTALL = $(shell command -v uv >/dev/null 2>&1 && echo "uv pip install --python
 LOCK = -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 	--generate-hashes --exclude-newer "7 days"
 
-.PHONY: demo test check lint types contracts bench docs lock clean
+.PHONY: demo test check lint types contracts bench docs audit lock clean
 
 demo: $(VENV)/.demo  ## play a month of nightly runs, then serve the dashboard
 	$(BIN)/haetae demo
@@ -33,6 +33,9 @@ bench: $(VENV)/.test  ## speed against the bare loop and the rivals, as ratios i
 
 docs: $(VENV)/.test  ## the examples in the README, run
 	$(BIN)/python -m pytest tests/docs
+
+audit: $(VENV)/.test  ## known advisories of the pinned packages; fails when the service cannot be asked
+	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r deploy/constraints.txt
 
 lock:  ## pin again: the newest releases that are at least seven days old (needs uv)
 	uv pip compile $(LOCK) --extra all pyproject.toml -o deploy/constraints.txt

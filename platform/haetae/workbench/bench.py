@@ -208,7 +208,7 @@ class Workbench:
             run = await self._evaluated(run, evaluation)
         finally:
             await assembly.aclose()
-        rejects = [f"left out: {problem}" for problem in assembly.dataset.rejects]
+        rejects = registering.keep_rejects(assembly.dataset.rejects, run.id, self.settings)
         report = await asyncio.to_thread(self._conclude, run, assembly)
         return replace(report, notes=(*rejects, *report.notes))
 

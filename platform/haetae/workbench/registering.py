@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -11,12 +12,12 @@ import orjson
 from haetae.catalog.dataset_file import open_dataset
 from haetae.catalog.model_file import load_model
 from haetae.catalog.prompt_file import load_prompt
-from haetae.core.canonical import Json
+from haetae.core.canonical import Json, dumps
 from haetae.core.ledger import Ledger, Registry, Version
 from haetae.core.reference import Kind, Reference, check_name
 from haetae.core.run import Manifest, Run
 from haetae.core.tracker import RunRecord
-from haetae.errors import RegistryError
+from haetae.errors import Problem, RegistryError
 from haetae.settings import Settings
 from haetae.workbench.comparable import changes
 
@@ -44,6 +45,18 @@ def _keep_dataset(file: Path, settings: Settings) -> Json:
         shutil.copyfile(file, partial)
         partial.replace(kept)
     return {"name": dataset.name, "version": dataset.version, "count": dataset.count, "file": kept.name}
+
+
+def keep_rejects(rejects: Sequence[Problem], run_id: str, settings: Settings) -> list[str]:
+    """Write the rows that a run left out to a file of their own; one line for the summary, none when all were read."""
+    if not rejects:
+        return []
+    file = settings.home / "rejects" / f"{run_id}.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = ({"file": p.file, "line": p.line, "field": p.field, "message": p.message} for p in rejects)
+    file.write_text("".join(dumps(row) + "\n" for row in rows), encoding="utf-8")
+    count = len({(problem.file, problem.line) for problem in rejects})
+    return [f"rows left out because they cannot be read: {count}; listed in {file}"]
 
 
 def diff(before: Version, after: Version) -> str:
