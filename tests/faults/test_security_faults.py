@@ -1,0 +1,135 @@
+"""Secrets stay where they belong, and the code base has no way to run what it is given."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haetae.workbench.export import export
+
+HOME = Path(__file__).parents[2]
+CANARY = "canary"
+
+
+def _everything(project: Any, run_id: str) -> str:
+    """All that a run left behind: the ledger's bytes, its exports, its report."""
+    kept = b"".join(file.read_bytes() for file in project.settings.home.rglob("*") if file.is_file())
+    out = io.StringIO()
+    with project.bench() as bench:
+        for form in ("jsonl", "csv"):
+            export(bench.ledger, run_id, form, out)
+        report = bench.report(run_id)
+        record = bench._record(run_id)
+    return kept.decode("latin-1") + out.getvalue() + report.text + json.dumps(report.as_json()) + repr(record)
+
+
+def test_no_secret_is_found_in_what_a_run_leaves_behind(project: Any, server: Any, replies: Any) -> None:  # SEC-07
+    key = project.settings.env["MODEL_KEY"]
+    project.settings.env["OTHER_KEY"] = "canary-header-98765"
+    spec = (project.folder / "llm.yaml").read_text() + 'headers: { X-Api-Key: "${OTHER_KEY}" }\n'
+    (project.folder / "llm.yaml").write_text(spec)
+    with project.bench() as bench:
+        bench.register("model", project.folder / "llm.yaml")
+
+    def echo(body: dict[str, Any], headers: dict[str, str]) -> tuple[int, str]:
+        said = f"you sent {headers.get('Authorization')} and {headers.get('X-Api-Key')}"
+        number = len(server.bodies) % 4
+        if body["model"] == "judge":
+            return replies.completed(json.dumps({"reasoning": said, "score": 1}), model=said)
+        if number == 0:
+            return 400, json.dumps({"error": {"message": said}})
+        if number == 1:
+            return 200, f"<html>{said}</html>"
+        return replies.completed(said, model=said)
+
+    server.answer = echo
+    with project.bench() as bench:
+        report = bench.run(project.suite)
+    left = _everything(project, report.run.id)
+    assert key not in left
+    assert CANARY not in left
+    assert "you sent Bearer ***" in left  # the echo did arrive
+
+
+def test_a_key_that_is_refused_is_named_by_its_variable(project: Any, server: Any) -> None:  # END-09, SEC-07
+    server.answer = lambda body, headers: (401, json.dumps({"error": {"message": f"bad {headers['Authorization']}"}}))
+    with project.bench() as bench:
+        report = bench.run(project.suite)
+    assert "$MODEL_KEY" in (report.run.note or "")
+    assert CANARY not in _everything(project, report.run.id)
+    assert len(server.bodies) <= 16  # those that were under way
+
+
+def test_what_a_function_raises_holds_no_secret(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # SEC-07
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    (project.folder / "leaking_app.py").write_text(
+        "def answer(q):\n    raise RuntimeError('https://api.example/?token=canary-in-a-url&x=1')\n"
+    )
+    text = project.suite.read_text().replace(
+        "{ model: llm, prompt: ask@production }", "{ function: leaking_app:answer }"
+    )
+    project.suite.write_text(
+        text.replace("  polite: { judge: polite.md, scale: [0, 1] }\n", "").replace(
+            "    polite: { max_drop: 0.05 }\n", ""
+        )
+    )
+    with project.bench() as bench:
+        report = bench.run(project.suite)
+    assert dict(report.accounting[0].unscored) == {"not_generated": 20}
+    assert "canary-in-a-url" not in _everything(project, report.run.id)
+
+
+_FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
+_FORBIDDEN_MODULES = {"pickle", "dill", "joblib", "shelve", "marshal", "cPickle", "cloudpickle"}
+_FORBIDDEN_ATTRIBUTES = {
+    ("yaml", "load"),
+    ("yaml", "unsafe_load"),
+    ("yaml", "full_load"),
+    ("torch", "load"),
+    ("os", "system"),
+}
+
+
+def _offences(tree: ast.AST) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            found += [f"{node.lineno}: imports {name}" for name in names if name.split(".")[0] in _FORBIDDEN_MODULES]
+        if not isinstance(node, ast.Call):
+            continue
+        function = node.func
+        if isinstance(function, ast.Name) and function.id in _FORBIDDEN_CALLS:
+            found.append(f"{node.lineno}: calls {function.id}")
+        if (
+            isinstance(function, ast.Attribute)
+            and (ast.unparse(function.value), function.attr) in _FORBIDDEN_ATTRIBUTES
+        ):
+            found.append(f"{node.lineno}: calls {ast.unparse(function)}")
+        if any(word.arg == "shell" and not _is_false(word.value) for word in node.keywords):
+            found.append(f"{node.lineno}: shell=True")
+    return found
+
+
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+def test_nothing_here_runs_data_as_code() -> None:  # SEC-06
+    files = [file for folder in ("platform", "flows", "dashboards") for file in (HOME / folder).rglob("*.py")]
+    assert len(files) > 100
+    found = [f"{file.relative_to(HOME)}:{what}" for file in files for what in _offences(ast.parse(file.read_text()))]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import pickle", "from dill import loads", "eval('1')", "exec(x)", "yaml.load(f)", "run('x', shell=True)"],
+)
+def test_the_check_finds_what_it_looks_for(code: str) -> None:  # SEC-06
+    assert _offences(ast.parse(code))
