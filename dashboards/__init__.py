@@ -1,0 +1,1 @@
+"""The dashboard: what the ledger holds, for people; it only reads."""
