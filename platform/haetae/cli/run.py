@@ -16,12 +16,13 @@ _strict = click.option("--strict", is_flag=True, help="Exit 3 also when the verd
 @click.command("check")
 @_suite
 @_json
-def check_command(suite: str, as_json: bool) -> None:
-    """Check SUITE and all it names: files, samples, references, templates. Nothing is called."""
+@click.option("--drop", type=click.FloatRange(0, 1, min_open=True), help="A drop to find: 0.03 is 3 points of 100.")
+def check_command(suite: str, as_json: bool, drop: float | None) -> None:
+    """Check SUITE and all it names, and say what a run would cost and could see. Nothing is called."""
     from haetae import Workbench
 
     with Workbench() as bench:
-        plan = bench.check(suite)
+        plan = bench.check(suite, wanted_drop=drop)
     if as_json:
         print_json(plan.as_json())
     else:

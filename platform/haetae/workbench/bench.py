@@ -51,10 +51,13 @@ class Workbench:
 
     # the main job
 
-    def check(self, suite: str | Path) -> Plan:
-        """Load and check a suite and all it names; says what a run would do. Nothing is called."""
-        assembly = self._assemble(suite)
-        return plan_of(assembly)
+    def check(self, suite: str | Path, *, wanted_drop: float | None = None) -> Plan:
+        """Load and check a suite and all it names; says what a run would do, cost and be able to see.
+
+        `wanted_drop` (0 to 1, of a bounded scale) asks how many samples would find a drop that small.
+        Nothing is called.
+        """
+        return plan_of(self._assemble(suite), self.ledger, wanted_drop)
 
     def run(
         self,
