@@ -17,7 +17,7 @@ from haetae.stats.intervals import cluster_mean
 from haetae.stats.noninferior import t_p, unseen_p
 from haetae.stats.paired import Effect, Pairs, effect, in_slice, pair
 from haetae.stats.power import still_needed
-from haetae.stats.samples import Floats, sum_by
+from haetae.stats.samples import Floats, count_of, sum_by
 from haetae.stats.scale import unit
 from haetae.stats.signflip import FamilyP, family_p
 from haetae.stats.tango import tango_p
@@ -45,6 +45,27 @@ class GatedColumn:
     slice: str = ""
     minimum: float | None = None
     maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What each test of one look must reach: every drop and broken floor `drop`, every tolerance and kept
+    floor `smaller`. The p-values that are reported are stretched, so that they too are held against α.
+    """
+
+    drop: float
+    smaller: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """p-values to be held against α: `drop` and `rise` per column; others are to be stretched first."""
+
+    plain: Floats
+    drop: Floats
+    rise: Floats
+    broken: float
+    smaller: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +106,22 @@ def compare(
     due for the pass (intersection-union, Berger 1982). The same `seed` gives the same numbers,
     whatever the order of the rows.
     """
+    return judge(columns, None, alpha=alpha, seed=seed, level=level)
+
+
+def judge(
+    columns: Sequence[GatedColumn], levels: Levels | None, *, alpha: float, seed: int, level: float
+) -> tuple[Verdict, list[Difference]]:
+    """`compare`, or with `levels` the same rules at one of several looks."""
     prepared = _prepare(columns, seed, level)
     tested = [i for i, column in enumerate(prepared) if not column.untested]
-    family = _family([e for i in tested if (e := prepared[i].effect) is not None], alpha, seed)
+    effects = [e for i in tested if (e := prepared[i].effect) is not None]
+    family = _family(effects, alpha if levels is None else levels.drop, seed)
     floors = sum(len(prepared[i].limits) for i in tested)
+    held = None if family is None else _held(family, len(tested), floors, levels, alpha)
     place = {i: j for j, i in enumerate(tested)}
     found = [
-        _judge(column, family, place[i], len(tested), floors, alpha) if i in place else _untested(column)
+        _judge(column, held, place[i], alpha) if held is not None and i in place else _untested(column)
         for i, column in enumerate(prepared)
     ]
     return _overall(found), found
@@ -133,7 +163,7 @@ def _why_untested(column: GatedColumn, found: Effect | None) -> str:
         return f"not tested: {0 if found is None else found.n} samples of the {SLICE_MINIMUM} that a slice needs"
     if found is None:
         return "not tested: no sample is scored on both sides"
-    if found.n < 2 or len(np.unique(found.clusters)) < 2:
+    if found.n < 2 or count_of(found.clusters) < 2:
         return "not tested: fewer than two independent samples"
     return "" if found.d is not None else "not tested: the corpus value is undefined without one of its samples"
 
@@ -164,15 +194,25 @@ def _noninferior_p(found: Effect, d: Floats, margin: float) -> float:
     return 1.0 if moved is None else max(unseen, moved)
 
 
-def _judge(column: _Column, family: FamilyP | None, j: int, drops: int, floors: int, alpha: float) -> Difference:
+def _held(family: FamilyP, drops: int, floors: int, levels: Levels | None, alpha: float) -> _Held:
+    """Step-down max-T, which shares α with the floors; or every column by itself at its look's level."""
+    if levels is None:
+        share = (drops + floors) / drops
+        drop, rise = family.drop_adjusted * share, family.rise_adjusted * share
+        return _Held(family.drop, np.minimum(1.0, drop), np.minimum(1.0, rise), drops + floors, 1.0)
+    stretch = alpha / levels.drop
+    drop, rise = np.minimum(1.0, family.drop * stretch), np.minimum(1.0, family.rise * stretch)
+    return _Held(family.drop, drop, rise, stretch, alpha / levels.smaller)
+
+
+def _judge(column: _Column, held: _Held, j: int, alpha: float) -> Difference:
     found, gated = column.effect, column.gated
-    if found is None or found.d is None or family is None:
+    if found is None or found.d is None:
         raise ValueError(f"{gated.metric}: only a column with differences can be judged")
-    adjusted = min(1.0, float(family.drop_adjusted[j]) * (drops + floors) / drops)
-    rise = min(1.0, float(family.rise_adjusted[j]) * (drops + floors) / drops)
-    smaller = _noninferior_p(found, found.d, gated.margin)
-    broken = [limit for limit in column.limits if limit.broken * (drops + floors) <= alpha]
-    unsettled = [limit for limit in column.limits if limit.kept > alpha and limit not in broken]
+    adjusted, rise = float(held.drop[j]), float(held.rise[j])
+    smaller = min(1.0, _noninferior_p(found, found.d, gated.margin) * held.smaller)
+    broken = [limit for limit in column.limits if limit.broken * held.broken <= alpha]
+    unsettled = [limit for limit in column.limits if limit.kept * held.smaller > alpha and limit not in broken]
     notes = [limit.note for limit in broken] + [f"{limit.name} not settled" for limit in unsettled]
     if adjusted <= alpha and smaller <= alpha:
         notes.append("tolerated drop")
@@ -187,7 +227,7 @@ def _judge(column: _Column, family: FamilyP | None, j: int, drops: int, floors: 
         of = cluster_mean(found.d, found.clusters)
         scale = found.span
         needed = still_needed((of.sd or 0.0) / scale, gated.margin / scale, found.n, of.mean / scale, alpha)
-    return _difference(column, float(family.drop[j]), adjusted, smaller, verdict, needed, ", ".join(notes))
+    return _difference(column, float(held.plain[j]), adjusted, smaller, verdict, needed, ", ".join(notes))
 
 
 def _untested(column: _Column) -> Difference:

@@ -11,7 +11,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.table import ScoreTable
 from haetae.stats.corpus import Corpus, bootstrap, corpus_value, pseudo_values
 from haetae.stats.intervals import ROUNDING, Interval, cluster_mean, t_interval
-from haetae.stats.samples import Floats, Ints, Samples, average, codes_of, sum_by
+from haetae.stats.samples import Floats, Ints, Samples, average, codes_of, count_of, sum_by
 from haetae.stats.scale import is_binary, is_closed, unit
 from haetae.stats.tango import tango_interval
 
@@ -35,7 +35,7 @@ class Pairs:
     def where(self, keep: Ints) -> Pairs:
         """Only the pairs at the places `keep`."""
         return Pairs(
-            tuple(self.ids[i] for i in keep),
+            self.ids if len(keep) == len(self.ids) else tuple(map(self.ids.__getitem__, keep)),
             self.baseline[keep],
             self.candidate[keep],
             None if self.baseline_stats is None else self.baseline_stats[keep],
@@ -83,7 +83,10 @@ def in_slice(table: ScoreTable, rows: Ints, slice_: str) -> Ints:
     texts = table.slices.get(key)
     if texts is None:
         return np.array([], dtype=np.intp)
-    return np.array([i for i, row in enumerate(rows) if texts[row] == value], dtype=np.intp)
+    names, codes = codes_of(tuple(texts))
+    if value not in names:
+        return np.array([], dtype=np.intp)
+    return np.flatnonzero(codes[rows] == names.index(value))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +129,7 @@ def effect(pairs: Pairs, facts: MetricFacts, corpus: Corpus | None, *, level: fl
     noise = ROUNDING * np.maximum(np.abs(pairs.baseline), np.abs(pairs.candidate))
     moved[np.abs(moved) <= noise] = 0.0  # the average of three equal scores may differ in the last bit
     d = moved / scale
-    binary = len(np.unique(pairs.clusters)) == len(d) and is_binary(facts, pairs.baseline, pairs.candidate)
+    binary = count_of(pairs.clusters) == len(d) and is_binary(facts, pairs.baseline, pairs.candidate)
     if binary:
         low, high = tango_interval(int((moved < 0).sum()), int((moved > 0).sum()), len(d), level)
         interval: Interval | None = (low * unit(facts), high * unit(facts))

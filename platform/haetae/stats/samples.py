@@ -69,11 +69,12 @@ def _mean(codes: Ints, values: Floats, scored: NDArray[np.bool_], count: Floats)
 
 def sum_by(codes: Ints, values: Floats) -> Floats:
     """Sums of `values` (samples,) or (samples, k) by cluster, clusters without a sample left out."""
-    _, dense = np.unique(codes, return_inverse=True)
-    if values.ndim == 1:
-        return _sums(dense, values[:, None])[:, 0]
-    return _sums(dense, values)
+    present = np.bincount(codes) > 0
+    columns = values[:, None] if values.ndim == 1 else values
+    sums = np.stack([np.bincount(codes, weights=column)[present].astype(np.float64) for column in columns.T], axis=1)
+    return sums[:, 0] if values.ndim == 1 else sums
 
 
-def _sums(codes: Ints, values: Floats) -> Floats:
-    return np.stack([np.bincount(codes, weights=column).astype(np.float64) for column in values.T], axis=1)
+def count_of(codes: Ints) -> int:
+    """How many different clusters there are: `np.unique`, without sorting."""
+    return int(np.count_nonzero(np.bincount(codes)))

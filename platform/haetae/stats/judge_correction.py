@@ -1,0 +1,183 @@
+"""What people would have said: judge scores on all samples, corrected by human labels on some of them.
+
+The labelled samples must be drawn at random from all. Every function takes plain columns: `judge_all`
+(N,) holds the judge's scores of all samples, the labelled ones included; `judge` and `human` (n,) are
+the two scores of the labelled samples, in the same order and on the same scale.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from haetae.stats.distributions import t_cdf, t_quantile
+from haetae.stats.noninferior import t_p, unseen_p
+from haetae.stats.samples import Floats
+
+DRAWS = 40_000
+FOLDS = 10
+LARGEST_WEIGHT = 1.5
+"""Of the judge's scores: a judge that compresses its scale deserves more than 1, rarely much more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """An estimate of the mean human score, with its interval: None where the labels are too few for it.
+
+    `method` is `jeffreys` or `ppi++`.
+    """
+
+    estimate: float
+    low: float | None
+    high: float | None
+    method: str
+    n_labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedDrop:
+    """The mean human difference candidate − baseline, and the evidence for the gate's two questions.
+
+    `p_drop` is one-sided evidence that it is below 0, `p_noninferior` that it is above −margin; both 1
+    where the labels are too few.
+    """
+
+    of: Corrected
+    p_drop: float
+    p_noninferior: float
+
+
+def correct(
+    judge_all: ArrayLike,
+    judge: ArrayLike,
+    human: ArrayLike,
+    *,
+    binary: bool,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Corrected:
+    """The mean score that people would give all samples.
+
+    `binary`: all scores are 0 or 1. Then θ = q·P(human 1 | judge 1) + (1 − q)·P(human 1 | judge 0), each
+    of the three rates with its posterior under Jeffreys' prior, and the interval from their quantiles.
+    Else prediction-powered inference with tuned, cross-fitted weight (`powered`) and a t interval.
+    Raises ValueError without labels, for columns that do not fit, or scores that are not finite or not 0/1.
+    """
+    everyone, guessed, said = _columns(judge_all, judge, human)
+    if not binary:
+        return _powered_interval(powered(everyone, guessed, said, seed=seed), len(said), level)
+    if not all(bool(np.isin(scores, (0.0, 1.0)).all()) for scores in (everyone, guessed, said)):
+        raise ValueError("binary scores are 0 or 1")
+    rng = np.random.default_rng(seed)
+    share, share_mean = _jeffreys(rng, int(everyone.sum()), len(everyone))
+    ones, zeros = said[guessed == 1], said[guessed == 0]
+    right, right_mean = _jeffreys(rng, int(ones.sum()), len(ones))
+    missed, missed_mean = _jeffreys(rng, int(zeros.sum()), len(zeros))
+    low, high = np.quantile(share * right + (1 - share) * missed, [(1 - level) / 2, (1 + level) / 2])
+    estimate = share_mean * right_mean + (1 - share_mean) * missed_mean
+    return Corrected(estimate, float(low), float(high), "jeffreys", len(said))
+
+
+def correct_drop(
+    judge_all: ArrayLike,
+    judge: ArrayLike,
+    human: ArrayLike,
+    *,
+    margin: float,
+    span: float = 1.0,
+    level: float = 0.95,
+    seed: int = 0,
+) -> CorrectedDrop:
+    """The same for paired differences candidate − baseline, 0/1 or not, as the gate needs them.
+
+    `margin` ≥ 0 is the tolerated drop and `span` the width of the scale, in the units of the scores. What
+    the labels show beyond the judge's word goes through the gate's own test: skew-corrected t with
+    pseudo-pairs, and never below what an unseen harm among the *labelled* pairs leaves possible. A judge
+    that both sides please equally says nothing of that harm, so a pass needs 3·span/margin labels.
+    """
+    everyone, guessed, said = _columns(judge_all, judge, human)
+    n, parts = len(said), powered(everyone, guessed, said, seed=seed)
+    of = _powered_interval(parts, n, level)
+    if parts.error is None:
+        return CorrectedDrop(of, 1.0, 1.0)
+    # Residues carry the variance of the whole estimate, so that one test of a mean serves.
+    spread = float(parts.residues.std(ddof=1)) / math.sqrt(n)
+    scale = parts.error / spread if spread > 0 else 1.0
+    values = parts.estimate + (parts.residues - parts.residues.mean()) * scale
+    smaller = t_p(values, np.ones(n), margin)
+    unseen = unseen_p(float(said.mean()), n, margin, span)
+    if parts.error == 0:
+        drop = 0.5 if parts.estimate == 0 else float(parts.estimate > 0)
+    else:
+        drop = t_cdf(parts.estimate / parts.error, n - 1)
+    return CorrectedDrop(of, drop, max(unseen, 1.0 if smaller is None else smaller))
+
+
+@dataclass(frozen=True, eq=False)
+class Powered:
+    """A prediction-powered mean, its standard error (None for one label) and the labels' residues (n,)."""
+
+    estimate: float
+    error: float | None
+    residues: Floats
+
+
+def powered(everyone: Floats, judge: Floats, human: Floats, *, seed: int = 0, weight: float | None = None) -> Powered:
+    """mean(human − λ·judge) over the labelled + λ·mean(judge) over all (Angelopoulos, Duchi and Zrnic 2023, PPI++).
+
+    λ is `weight`, or for every tenth of the labels the regression slope of human on judge in the other
+    nine, cut to [0, 1.5]: a λ tuned on the residues that it is judged by would make them look too small.
+    The error counts that the labelled are among all: with every sample labelled it is that of the
+    human mean.
+    """
+    n = len(human)
+    weights = _weights(judge, human, seed) if weight is None else np.full(n, weight)
+    residues, mean = human - weights * judge, float(weights.mean())
+    estimate = float(residues.mean()) + mean * float(everyone.mean())
+    if n < 2:
+        return Powered(estimate, None, residues)
+    judged = float(everyone.var(ddof=1)) if len(everyone) > 1 else 0.0
+    shared = float(np.cov(residues, judge, ddof=1)[0, 1])
+    variance = float(residues.var(ddof=1)) / n + (mean**2 * judged + 2 * mean * shared) / len(everyone)
+    return Powered(estimate, math.sqrt(max(0.0, variance)), residues)
+
+
+def _weights(judge: Floats, human: Floats, seed: int) -> Floats:
+    """λ per label, from the labels of the other folds."""
+    n = len(human)
+    fold = np.random.default_rng(seed).permutation(n) % min(FOLDS, n)
+    out = np.zeros(n)
+    for k in range(min(FOLDS, n)):
+        kept = fold != k
+        x, y = judge[kept], human[kept]
+        variance = float(x.var()) if len(x) > 1 else 0.0
+        slope = float(((x - x.mean()) * (y - y.mean())).mean()) / variance if variance > 0 else 0.0
+        out[~kept] = min(LARGEST_WEIGHT, max(0.0, slope))
+    return out
+
+
+def _powered_interval(parts: Powered, n: int, level: float) -> Corrected:
+    if parts.error is None:
+        return Corrected(parts.estimate, None, None, "ppi++", n)
+    half = t_quantile((1 + level) / 2, n - 1) * parts.error
+    return Corrected(parts.estimate, parts.estimate - half, parts.estimate + half, "ppi++", n)
+
+
+def _jeffreys(rng: np.random.Generator, ones: int, n: int) -> tuple[Floats, float]:
+    """Draws from, and the mean of, the posterior Beta(ones + ½, n − ones + ½) of a rate."""
+    return rng.beta(ones + 0.5, n - ones + 0.5, DRAWS), (ones + 0.5) / (n + 1)
+
+
+def _columns(judge_all: ArrayLike, judge: ArrayLike, human: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    everyone, guessed, said = (np.asarray(scores, dtype=np.float64) for scores in (judge_all, judge, human))
+    if not len(said) or len(guessed) != len(said) or len(everyone) < len(said):
+        raise ValueError(
+            f"expected judge scores for each of 1 or more labels and for all samples; "
+            f"got {len(said)} labels, {len(guessed)} and {len(everyone)} judge scores"
+        )
+    if not all(bool(np.isfinite(scores).all()) for scores in (everyone, guessed, said)):
+        raise ValueError("judge scores and labels must be finite; leave out samples that either lacks")
+    return everyone, guessed, said
