@@ -85,7 +85,7 @@ def assemble(
     manifest = Manifest(
         suite=suite.as_json(),
         dataset={
-            "name": f"{dataset.path.parent.name}/{dataset.name}",
+            "name": _name(dataset, resolver.pins.get(suite.dataset)),
             "version": dataset.version,
             "count": dataset.count,
         },
@@ -142,8 +142,8 @@ def _dataset(
     skip_bad: bool,
     require: frozenset[str],
 ) -> DatasetFile:
-    text, limit = loaded.suite.dataset, loaded.suite.limit
-    if limit == 0:
+    text, limit = loaded.suite.dataset, loaded.suite.most_samples
+    if loaded.suite.limit == 0:
         raise DatasetError(loaded.problem("limit", "0 samples: a run needs at least one"))
     file = loaded.path.parent / text
     registered = "@" in text or not (file.suffix or file.exists())
@@ -163,12 +163,9 @@ def _dataset(
     return dataset
 
 
-def _name(loaded: LoadedSuite, dataset: DatasetFile) -> str:
+def _name(dataset: DatasetFile, registered: str | None) -> str:
     """How people call the dataset: its registered name, or its folder and file."""
-    written = loaded.suite.dataset
-    if dataset.path.is_relative_to(loaded.root):
-        return f"{dataset.path.parent.name}/{dataset.name}"
-    return written.partition("@")[0]
+    return registered.partition("@")[0] if registered else f"{dataset.path.parent.name}/{dataset.name}"
 
 
 def _required(metrics: Mapping[str, Metric]) -> frozenset[str]:
