@@ -59,6 +59,12 @@ class MetricGate(Spec):
     by: str | None = Field(None, description="gate every slice of this key as well as the whole")
 
 
+class TopUpSpec(Spec):
+    """More samples where the first ones settle nothing."""
+
+    add: int = Field(ge=1, description="samples beyond `limit`; runs that become baselines score them too")
+
+
 class GateSpec(Spec):
     """When a candidate passes."""
 
@@ -67,6 +73,11 @@ class GateSpec(Spec):
     max_drop: Share = Field(0.03, description="tolerance of metrics that declare none")
     coverage: Share = Field(0.95, description="share of samples that must be scored for a verdict")
     metrics: dict[str, MetricGate] = Field(default_factory=dict, min_length=1)
+    sequential: bool | None = Field(
+        None, description="stop asking at the look that decides; default for suites with a judge or a budget"
+    )
+    looks: int = Field(10, ge=1, le=50, description="how often a sequential gate looks at what there is")
+    on_inconclusive: TopUpSpec | None = None
 
 
 class ScheduleSpec(Spec):
@@ -118,6 +129,8 @@ class Suite(Spec):
 
     @model_validator(mode="after")
     def _gated_metrics_exist(self) -> Suite:
+        if self.gate and self.gate.on_inconclusive and self.limit is None:
+            raise ValueError("gate.on_inconclusive: adds samples beyond limit, and there is no limit")
         if self.gate:
             for name, gate in self.gate.metrics.items():
                 if name not in self.metrics:
@@ -129,6 +142,12 @@ class Suite(Spec):
                         f"gate.metrics.{name}.by: {gate.by!r} is not one of slices: {', '.join(self.slices) or 'none'}"
                     )
         return self
+
+    @property
+    def most_samples(self) -> int | None:
+        """How many samples of the dataset are used at most; None for all."""
+        more = self.gate.on_inconclusive.add if self.gate and self.gate.on_inconclusive else 0
+        return None if self.limit is None else self.limit + more
 
     def as_json(self) -> Json:
         """The specification with its defaults, as one JSON object."""

@@ -101,7 +101,8 @@ class Comparison:
     `reason` says in one sentence why the verdict is what it is. `changed` names what differs between
     the fingerprints of the runs (`target.prompt: support-answer@3 → support-answer@4`). `moved` is
     the attribution in words (`prompt`, `model`, `dataset`, `judge`, `decoding`, `code`, `noise`).
-    `restricted` says that only the common samples were compared, on request.
+    `restricted` says that only the common samples were compared, on request. `note`
+    says at which look a sequential gate decided, and what that saved.
     """
 
     suite: str
@@ -116,6 +117,7 @@ class Comparison:
     movers: tuple[Mover, ...] = ()
     warnings: tuple[str, ...] = ()
     restricted: bool = False
+    note: str = ""
 
     @property
     def more_samples_needed(self) -> int | None:
@@ -141,6 +143,7 @@ class Comparison:
             "movers": [m.as_json() for m in self.movers],
             "warnings": list(self.warnings),
             "restricted": self.restricted,
+            "note": self.note,
         }
 
 

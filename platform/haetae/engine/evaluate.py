@@ -70,7 +70,7 @@ class Evaluation:
         self._in_flight = in_flight
         self._reuse = reuse
         self._watcher = watcher
-        self._stopping = False
+        self._stopping = self._exhausted = False
         self._done = self._failed = self._unscored = self._reused = 0
         self._started = clock.monotonic()
 
@@ -81,7 +81,7 @@ class Evaluation:
     @property
     def stopped_early(self) -> bool:
         """Whether `stop` was called before everything was done."""
-        return self._done < self._run.total
+        return not self._exhausted
 
     async def __call__(self) -> None:
         """Evaluate. Raises the error that ended the run early, after committing what was finished."""
@@ -94,6 +94,7 @@ class Evaluation:
                 async with lock:
                     job = await anext(jobs, None)
                 if job is None:
+                    self._exhausted = True
                     return
                 await self._do(job, committer)
 

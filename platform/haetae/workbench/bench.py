@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +15,7 @@ from haetae.core.clock import Clock, SystemClock
 from haetae.core.ledger import Version
 from haetae.core.reference import Kind, Reference
 from haetae.core.run import Run, RunStatus
+from haetae.core.sample import Sample
 from haetae.core.suite import GateSpec
 from haetae.core.tracker import RunRecord
 from haetae.core.verdict import Comparison, Estimate
@@ -29,6 +30,7 @@ from haetae.workbench.assemble import Assembly, assemble
 from haetae.workbench.corpora import corpora_of
 from haetae.workbench.gating import Gate
 from haetae.workbench.interrupt import stop_on_signals
+from haetae.workbench.looking import InLooks, fixed_order, looks_of
 from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.report import Report
 from haetae.workbench.telling import Telling
@@ -77,16 +79,21 @@ class Workbench:
         calls are reused. `resume` names the run to continue, and refuses when anything has changed since.
         `skip_bad` leaves out samples that cannot be read. Works inside a running event loop as well.
         """
-        work = self._run(suite, fresh, resume, skip_bad, watcher, dict(tags or {}))
+        work = self._run(suite, fresh, resume, skip_bad, watcher, dict(tags or {}), gating=False)
         report = _finish(work)
         return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
 
-    def gate(self, suite: str | Path, *, watcher: Watcher | None = None) -> Report:
-        """Run a suite and say whether it passes. Raises ConfigError when the suite declares no gate."""
+    def gate(self, suite: str | Path, *, watcher: Watcher | None = None, track: bool = True) -> Report:
+        """Run a suite and say whether it passes; finished calls are reused.
+
+        A sequential gate (the default for suites with a judge or a budget) stops asking at the look that
+        decides. Raises ConfigError when the suite declares no gate.
+        """
         assembly = self._assemble(suite)
         if assembly.suite.gate is None:
             raise ConfigError(assembly.loaded.problem("gate", "the suite declares no gate; add one with its metrics"))
-        return self.run(suite, watcher=watcher)
+        report = _finish(self._run(suite, False, None, False, watcher, {"door": "gate"}, gating=True))
+        return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
 
     def compare(self, candidate: str, baseline: str | None = None, *, common: bool = False) -> Comparison:
         """Compare two runs under the candidate's gate. `baseline` is a run, default the promoted one.
@@ -188,6 +195,8 @@ class Workbench:
         skip_bad: bool,
         watcher: Watcher | None,
         tags: dict[str, str],
+        *,
+        gating: bool,
     ) -> Report:
         assembly = self._assemble(suite, skip_bad)
         try:
@@ -195,9 +204,22 @@ class Workbench:
             if run.status is RunStatus.FINISHED:
                 return self.report(run.id)
             assembly.meter.go_on_from(self.ledger.spent(run.id))
-            evaluation = Evaluation(
+            evaluation = self._evaluation(run, assembly, watcher, gating)
+            run = await self._evaluated(run, evaluation)
+        finally:
+            await assembly.aclose()
+        rejects = registering.keep_rejects(assembly.dataset.rejects, run.id, self.settings)
+        decided = evaluation.comparison if isinstance(evaluation, InLooks) else None
+        report = await asyncio.to_thread(self._conclude, run, assembly, decided)
+        return replace(report, notes=(*rejects, *report.notes))
+
+    def _evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
+        """All samples at once; or, for a gate that may stop early, look by look."""
+
+        def over(samples: Iterable[Sample]) -> Evaluation:
+            return Evaluation(
                 run=run,
-                samples=assembly.dataset,
+                samples=samples,
                 target=assembly.target,
                 metrics=assembly.metrics,
                 ledger=self.ledger,
@@ -208,12 +230,18 @@ class Workbench:
                 reuse=not run.manifest.epoch,
                 watcher=watcher,
             )
-            run = await self._evaluated(run, evaluation)
-        finally:
-            await assembly.aclose()
-        rejects = registering.keep_rejects(assembly.dataset.rejects, run.id, self.settings)
-        report = await asyncio.to_thread(self._conclude, run, assembly)
-        return replace(report, notes=(*rejects, *report.notes))
+
+        judged = any(facts.judge is not None for facts in run.manifest.metrics.values())
+        looks = looks_of(assembly.suite, assembly.dataset.count, judged) if gating else None
+        if looks is None or assembly.suite.gate is None:
+            return over(assembly.dataset)
+        gate = Gate(self.ledger, assembly.suite.gate, corpora_of(run.manifest))
+        baseline = self.ledger.baseline(run.suite, assembly.suite.gate.baseline)
+        if baseline is None or not gate.may_look(run, baseline):
+            return over(assembly.dataset)
+        design, against = gate.design(looks, baseline), baseline
+        order = fixed_order(list(assembly.dataset), run.seed)
+        return InLooks(run, order, design, over, lambda number: gate.look(run, against, number, design), assembly.meter)
 
     def _open_run(self, assembly: Assembly, fresh: bool, resume: str | None, tags: dict[str, str]) -> Run:
         """A new run, or the one to continue."""
@@ -229,7 +257,7 @@ class Workbench:
         manifest = replace(manifest, epoch=now.isoformat() if fresh else "")
         return self.ledger.start(assembly.suite.suite, manifest, assembly.total, now, _SEED, tags)
 
-    async def _evaluated(self, run: Run, evaluation: Evaluation) -> Run:
+    async def _evaluated(self, run: Run, evaluation: Evaluation | InLooks) -> Run:
         """The run as it ended: finished, interrupted by a signal, or stopped by an error."""
         try:
             with stop_on_signals(evaluation.stop):
@@ -250,18 +278,18 @@ class Workbench:
             note = f"{note}. Go on with the same command, or: haetae run SUITE --resume {run.id}"
         return self.ledger.finish(run.id, status, self._clock.now(), note)
 
-    def _conclude(self, run: Run, assembly: Assembly) -> Report:
-        """Estimates of what there is, and the comparison of a finished run."""
+    def _conclude(self, run: Run, assembly: Assembly, decided: Comparison | None) -> Report:
+        """Estimates of what there is, and the comparison of a finished run: `decided` by a look, or made here."""
         corpora = corpora_of(run.manifest)
         found: list[Estimate] = []
         for name in run.manifest.metrics:
             found += estimates(name, self.ledger.table(run.id, name), corpora.get(name), seed=run.seed)
         self.ledger.save_estimates(run.id, found)
-        comparison = None
-        gate = assembly.suite.gate
-        if gate is not None and run.status is RunStatus.FINISHED:
+        comparison, gate = decided, assembly.suite.gate
+        if comparison is None and gate is not None and run.status is RunStatus.FINISHED:
             baseline = self.ledger.baseline(run.suite, gate.baseline)
             comparison = Gate(self.ledger, gate, corpora)(run, baseline)
+        if comparison is not None:
             self.ledger.save_comparison(comparison, self._clock.now())
         return self._report(run, found, comparison)
 

@@ -12,10 +12,11 @@ from haetae.core.ledger import Ledger
 from haetae.core.run import Accounting, Run, RunStatus
 from haetae.core.suite import GateSpec, MetricGate
 from haetae.core.table import ScoreTable
-from haetae.core.verdict import Comparison, Mover, Verdict
+from haetae.core.verdict import Comparison, Difference, Verdict
 from haetae.stats.attribution import judge_moved
 from haetae.stats.compare import GatedColumn, compare, errors_moved
 from haetae.stats.movers import movers
+from haetae.stats.sequential import Design, decide
 from haetae.workbench.comparable import Change, changes
 from haetae.workbench.words import sentence
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Corpus = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
+Sides = Mapping[str, tuple[tuple[ScoreTable, ...], ScoreTable]]
+"""Of each gated metric the tables of the baseline's runs, and the candidate's."""
 
 MAX_JUDGE_FAILURES = 0.05
 """Share of judge faults above which a gate gives no verdict."""
@@ -60,7 +63,47 @@ class Gate:
         stop = self._obstacle(candidate, baseline) or (None if common else _incomparable(found))
         if stop:
             return replace(self._none(candidate, ids, stop), changed=changed, moved=moved)
-        return self._compared(candidate, pool, changed, moved, restricted=common and any(c.forbids for c in found))
+        restricted = common and any(change.forbids for change in found)
+        sides = self._sides(candidate, pool)
+        evidence = {} if restricted else self._judges_moved(candidate, sides, _SUSPICIOUS)
+        columns = self._columns({name: side for name, side in sides.items() if name not in evidence})
+        judgement = compare(columns, alpha=self.gate.alpha, seed=candidate.seed)
+        return self._said(candidate, ids, sides, evidence, judgement, changed, moved, restricted=restricted)
+
+    def may_look(self, candidate: Run, baseline: Run | None) -> bool:
+        """Whether a gate in looks makes sense: there is a baseline that the candidate can be compared with."""
+        if baseline is None or baseline.status is not RunStatus.FINISHED:
+            return False
+        found = changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics))
+        return _incomparable(found) is None
+
+    def design(self, looks: tuple[int, ...], baseline: Run) -> Design:
+        """What is fixed before the first sample: the looks, and over how many tests α is shared."""
+        tables = {name: self.ledger.table(baseline.id, name) for name in self.gate.metrics}
+        columns = self._columns({name: ((table,), table) for name, table in tables.items()})
+        tests = sum(1 + (column.minimum is not None) + (column.maximum is not None) for column in columns)
+        return Design(looks, alpha=self.gate.alpha, metrics=tests)
+
+    def look(self, candidate: Run, baseline: Run, number: int, design: Design) -> Comparison | None:
+        """The comparison at a look, None where the samples so far decide nothing."""
+        pool, last = self._pool(candidate, baseline), number == len(design.looks) - 1
+        ids = tuple(run.id for run in pool)
+        found = [
+            *changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics)),
+            *self._renamed(candidate, baseline),
+        ]
+        changed, moved = tuple(map(str, found)), _attributed(found)
+        stop = _incomparable(found) or (self._thin(candidate, baseline) if last else None)
+        if stop:
+            return replace(self._none(candidate, ids, stop), changed=changed, moved=moved)
+        sides = self._sides(candidate, pool)
+        evidence = self._judges_moved(candidate, sides, _SUSPICIOUS / len(design.looks))
+        columns = self._columns({name: side for name, side in sides.items() if name not in evidence})
+        verdict, differences = decide(columns, number, design, seed=candidate.seed)
+        if verdict is None and not evidence:
+            return None
+        judgement = (verdict or Verdict.NO_VERDICT, differences)
+        return self._said(candidate, ids, sides, evidence, judgement, changed, moved)
 
     def _none(self, candidate: Run, baseline: tuple[str, ...], why: str) -> Comparison:
         return Comparison(candidate.suite, candidate.id, baseline, Verdict.NO_VERDICT, why, self.gate.alpha)
@@ -102,6 +145,11 @@ class Gate:
         for run in (candidate, baseline):
             if run.status is not RunStatus.FINISHED:
                 return f"{run.id} is not finished ({run.status.value})"
+        return self._thin(candidate, baseline)
+
+    def _thin(self, candidate: Run, baseline: Run) -> str | None:
+        """Which gated metric has too few scores, and where."""
+        for run in (candidate, baseline):
             for account in self.ledger.accounting(run.id):
                 if account.metric in self.gate.metrics and (why := self._uncovered(account)):
                     return f"{run.id}: {why}"
@@ -110,37 +158,68 @@ class Gate:
     def _uncovered(self, account: Accounting) -> str | None:
         if account.scored == 0:
             return f"{account.metric}: no sample is scored ({_listed(account.unscored)})"
+        total = account.total - account.not_run
         faults = sum(count for reason, count in account.unscored.items() if reason in reasons.JUDGE_FAULTS)
-        if faults > MAX_JUDGE_FAILURES * account.total:
-            return f"{account.metric}: the judge failed on {faults} of {account.total} ({_listed(account.unscored)})"
-        if account.scored < self.gate.coverage * account.total:
+        if faults > MAX_JUDGE_FAILURES * total:
+            return f"{account.metric}: the judge failed on {faults} of {total} ({_listed(account.unscored)})"
+        if account.scored < self.gate.coverage * total:
             return (
-                f"{account.metric}: {account.scored} of {account.total} scored, below the coverage of "
+                f"{account.metric}: {account.scored} of {total} scored, below the coverage of "
                 f"{self.gate.coverage:.0%} ({_listed(account.unscored)})"
             )
         return None
 
-    def _compared(
-        self, candidate: Run, pool: list[Run], changed: tuple[str, ...], moved: tuple[str, ...], restricted: bool
-    ) -> Comparison:
-        tables = {
+    def _sides(self, candidate: Run, pool: Sequence[Run]) -> Sides:
+        return {
             name: (tuple(self.ledger.table(run.id, name) for run in pool), self.ledger.table(candidate.id, name))
             for name in self.gate.metrics
         }
-        judged = {name: _judge_evidence(name, *tables[name]) for name in tables if self._is_judged(candidate, name)}
-        evidence = {name: said for name, said in judged.items() if said}
-        columns = [
-            column
-            for name, gate in self.gate.metrics.items()
-            if name not in evidence or restricted
-            for column in self._columns(name, gate, *tables[name])
+
+    def _judges_moved(self, candidate: Run, sides: Sides, level: float) -> dict[str, str]:
+        """A sentence for each judged metric whose judge scores the same answers differently now."""
+        judged = [name for name in sides if candidate.manifest.metrics[name].judge is not None]
+        said = {name: _judge_evidence(name, *sides[name], level) for name in judged}
+        return {name: sentence for name, sentence in said.items() if sentence}
+
+    def _columns(self, sides: Sides) -> list[GatedColumn]:
+        return [column for name, (before, after) in sides.items() for column in self._columns_of(name, before, after)]
+
+    def _columns_of(self, name: str, before: tuple[ScoreTable, ...], after: ScoreTable) -> list[GatedColumn]:
+        gate, keys = self.gate.metrics[name], [""]
+        if gate.by is not None:
+            keys += [f"{gate.by}={value}" for value in sorted({*after.slices[gate.by]} - {""})]
+        return [
+            GatedColumn(
+                metric=name,
+                baseline=before,
+                candidate=after,
+                corpus=self.corpora.get(name),
+                margin=self._margin(gate),
+                slice=key,
+                minimum=gate.min,
+                maximum=gate.max,
+            )
+            for key in keys
         ]
-        verdict, found = compare(columns, alpha=self.gate.alpha, seed=candidate.seed)
-        differences = [replace(d, margin=None) if d.margin == math.inf else d for d in found]
-        if evidence and not restricted and verdict is not Verdict.REGRESSION:
+
+    def _said(
+        self,
+        candidate: Run,
+        baseline: tuple[str, ...],
+        sides: Sides,
+        evidence: Mapping[str, str],
+        judgement: tuple[Verdict, Sequence[Difference]],
+        changed: tuple[str, ...],
+        moved: tuple[str, ...],
+        *,
+        restricted: bool = False,
+    ) -> Comparison:
+        verdict, found = judgement
+        differences = tuple(replace(d, margin=None) if d.margin == math.inf else d for d in found)
+        if evidence and verdict is not Verdict.REGRESSION:
             verdict = Verdict.NO_VERDICT
         warnings = [f"{d.metric}{_at(d.slice)}: {d.note}" for d in differences if "rise" in d.note]
-        for name, (before, after) in tables.items():
+        for name, (before, after) in sides.items():
             p = _errors(before, after)
             if p is not None and p <= _SUSPICIOUS:
                 warnings.append(f"{name}: more samples are unscored than in the baseline (sign test p = {p:.2g})")
@@ -149,55 +228,27 @@ class Gate:
             moved = tuple(dict.fromkeys((*moved, "judge")))
         elif not moved:
             moved = ("model",) if verdict is Verdict.REGRESSION else ("noise",)
-        worst = [d for d in differences if d.verdict is Verdict.REGRESSION] or list(differences)
+        worst = next((d.metric for d in differences if d.verdict is Verdict.REGRESSION), next(iter(sides), None))
         return Comparison(
             suite=candidate.suite,
             candidate=candidate.id,
-            baseline=tuple(run.id for run in pool),
+            baseline=baseline,
             verdict=verdict,
             reason=_why(verdict, evidence) or sentence(verdict, differences, candidate.manifest.metrics),
             alpha=self.gate.alpha,
-            differences=tuple(differences),
+            differences=differences,
             changed=changed,
             moved=moved,
-            movers=self._movers(worst[0].metric, tables) if worst else (),
+            movers=tuple(movers(worst, *sides[worst])) if worst else (),
             warnings=(*warnings, *evidence.values()),
             restricted=restricted,
         )
-
-    def _is_judged(self, run: Run, name: str) -> bool:
-        return run.manifest.metrics[name].judge is not None
-
-    def _columns(
-        self, name: str, gate: MetricGate, before: tuple[ScoreTable, ...], after: ScoreTable
-    ) -> list[GatedColumn]:
-        keys = [""]
-        if gate.by is not None:
-            keys += [f"{gate.by}={value}" for value in sorted({*after.slices[gate.by]} - {""})]
-        margin = self._margin(gate)
-        return [
-            GatedColumn(
-                metric=name,
-                baseline=before,
-                candidate=after,
-                corpus=self.corpora.get(name),
-                margin=margin,
-                slice=key,
-                minimum=gate.min,
-                maximum=gate.max,
-            )
-            for key in keys
-        ]
 
     def _margin(self, gate: MetricGate) -> float:
         """The declared tolerance, else the gate's; none where only a floor or a ceiling is declared."""
         if gate.max_drop is not None:
             return gate.max_drop
         return self.gate.max_drop if gate.min is None and gate.max is None else math.inf
-
-    def _movers(self, name: str, tables: Mapping[str, tuple[tuple[ScoreTable, ...], ScoreTable]]) -> tuple[Mover, ...]:
-        before, after = tables[name]
-        return tuple(movers(name, before, after))
 
 
 def _why(verdict: Verdict, evidence: Mapping[str, str]) -> str | None:
@@ -230,10 +281,10 @@ def _errors(before: tuple[ScoreTable, ...], after: ScoreTable) -> float | None:
     return errors_moved([bool(then[i]) for i in both], [bool(now[i]) for i in both])
 
 
-def _judge_evidence(name: str, before: tuple[ScoreTable, ...], after: ScoreTable) -> str | None:
+def _judge_evidence(name: str, before: tuple[ScoreTable, ...], after: ScoreTable, level: float) -> str | None:
     """A sentence when the same answers were judged differently."""
     found = judge_moved(before, after)
-    if found.p is None or found.p > _SUSPICIOUS:
+    if found.p is None or found.p > level:
         return None
     return (
         f"{name}: the judge moved: {found.n_identical} of {found.n} answers are the same as in the baseline, "

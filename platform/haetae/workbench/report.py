@@ -136,6 +136,8 @@ def comparison_lines(comparison: Comparison, run: Run) -> list[str]:
     baseline = comparison.baseline[0] if comparison.baseline else "none"
     pooled = f" and {len(comparison.baseline) - 1} quiet runs like it" if len(comparison.baseline) > 1 else ""
     lines = [f"{_MARKS[verdict]} {verdict.value.upper()}  against {baseline}{pooled}", f"  {comparison.reason}"]
+    if comparison.note:
+        lines.append(f"  {comparison.note[0].upper()}{comparison.note[1:]}.")
     if comparison.restricted:
         lines.append("  Restricted: the runs differ where they must not; only their common samples were compared.")
     if comparison.differences:
