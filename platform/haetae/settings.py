@@ -21,6 +21,7 @@ class Settings:
     `ledger` is the URL of the ledger (`HAETAE_LEDGER`, default SQLite in `home`). `mlflow` is MLflow's
     tracking URI (`HAETAE_MLFLOW`, else `MLFLOW_TRACKING_URI`, default SQLite in `home`). `wandb_mode` is
     `offline` or `online` (`HAETAE_WANDB_MODE`), `wandb_project` the project there (`HAETAE_WANDB_PROJECT`).
+    `false_alarms_per_month` is how many the watch over scheduled runs may raise (`HAETAE_FALSE_ALARMS_PER_MONTH`).
     `env` is the environment that `${NAME}` in suites and models is resolved from.
     """
 
@@ -29,6 +30,7 @@ class Settings:
     mlflow: str
     wandb_mode: Literal["offline", "online"] = "offline"
     wandb_project: str = "haetae"
+    false_alarms_per_month: float = 1.0
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -39,11 +41,19 @@ def load_settings(env: Mapping[str, str] | None = None, folder: Path | None = No
     mode = env.get("HAETAE_WANDB_MODE", "offline")
     if mode not in _WANDB_MODES:
         raise ConfigError(Problem(f"{mode!r} is neither offline nor online", field="HAETAE_WANDB_MODE"))
+    alarms = env.get("HAETAE_FALSE_ALARMS_PER_MONTH", "1")
+    try:
+        accepted = float(alarms)
+    except ValueError:
+        accepted = 0.0
+    if not 0 < accepted < 1000:
+        raise ConfigError(Problem(f"{alarms!r} is not a number above 0", field="HAETAE_FALSE_ALARMS_PER_MONTH"))
     return Settings(
         home=home,
         ledger=env.get("HAETAE_LEDGER") or f"sqlite:///{home / 'ledger.db'}",
         mlflow=env.get("HAETAE_MLFLOW") or env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
         wandb_mode=cast(Literal["offline", "online"], mode),
         wandb_project=env.get("HAETAE_WANDB_PROJECT", "haetae"),
+        false_alarms_per_month=accepted,
         env=env,
     )

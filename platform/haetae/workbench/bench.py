@@ -34,6 +34,7 @@ from haetae.workbench.looking import InLooks, fixed_order, looks_of
 from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.report import Report
 from haetae.workbench.telling import Telling
+from haetae.workbench.watch import Watched, watch
 
 _SEED = 20_260_101
 """Seed of every resample and sign flip: the same scores give the same report."""
@@ -138,6 +139,10 @@ class Workbench:
         """What differs between two versions, as a unified diff of their contents."""
         return registering.diff(self.version(kind, before), self.version(kind, after))
 
+    def monitor(self, suites: Sequence[str] | None = None, *, budget: float | None = None) -> list[Watched]:
+        """The alarms over the history of scheduled runs, under a budget of false alarms a month for all suites."""
+        return watch(self.ledger, self.settings.false_alarms_per_month if budget is None else budget, suites)
+
     # the trackers
 
     def sync(self, deadline_s: float = 120.0) -> list[str]:
@@ -209,9 +214,11 @@ class Workbench:
         finally:
             await assembly.aclose()
         rejects = registering.keep_rejects(assembly.dataset.rejects, run.id, self.settings)
+        alarms = self.monitor([run.suite]) if run.manifest.epoch and run.status is RunStatus.FINISHED else []
+        sounded = [f"monitor: {watched.sentence}" for watched in alarms if watched.alarm.detected_at == run.id]
         decided = evaluation.comparison if isinstance(evaluation, InLooks) else None
         report = await asyncio.to_thread(self._conclude, run, assembly, decided)
-        return replace(report, notes=(*rejects, *report.notes))
+        return replace(report, notes=(*rejects, *sounded, *report.notes))
 
     def _evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
         """All samples at once; or, for a gate that may stop early, look by look."""
