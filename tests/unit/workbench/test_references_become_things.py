@@ -1,0 +1,161 @@
+"""Models, prompts and datasets by reference; versions and their differences."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haetae.core.clock import SystemClock
+from haetae.core.suite import Suite
+from haetae.engine.budget import Meter
+from haetae.errors import ConfigError, JudgeError, RegistryError, TargetError
+from haetae.settings import load_settings
+from haetae.store.sql import SqlLedger
+from haetae.workbench import registering
+from haetae.workbench.resolve import Resolver
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+MODEL = {"base_url": "http://127.0.0.1:9/v1", "model": "m", "api_key": "${KEY}"}
+
+
+class _Mirror:
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def mirror(self, version: Any) -> Any:
+        raise NotImplementedError
+
+    def resolve(self, kind: str, name: str, selector: Any) -> Any:
+        return self._content
+
+
+@pytest.fixture
+def resolver(ledger: SqlLedger, tmp_path: Path) -> Callable[..., Resolver]:
+    def make(env: dict[str, str] | None = None, mirror: Any = None, **suite: Any) -> Resolver:
+        parts = {"suite": "s", "dataset": "d.jsonl", "target": {"model": "llm"}, "metrics": {"m": "chrf"}, **suite}
+        return Resolver(
+            Suite.model_validate(parts),
+            tmp_path,
+            tmp_path,
+            registry=ledger,
+            env={"KEY": "secret-value"} if env is None else env,
+            clock=SystemClock(),
+            meter=Meter(),
+            mirror=lambda: _Mirror(mirror),
+        )
+
+    return make
+
+
+def test_a_model_is_connected_once_and_pinned(resolver: Callable[..., Resolver], ledger: SqlLedger) -> None:
+    ledger.register("model", "llm", MODEL, AT)
+    made = resolver()
+    first = made.model("llm", TargetError)
+    assert made.model("llm", TargetError) is first
+    assert made.model("llm", JudgeError) is not first
+    assert made.pins == {"llm": "llm@1"}
+    assert first.fingerprint == {"base_url": "http://127.0.0.1:9/v1", "model": "m", "parameters": {}}
+    assert "secret" not in repr(first.fingerprint)
+    asyncio.run(made.aclose())
+
+
+def test_models_behind_one_address_share_its_limits(resolver: Callable[..., Resolver], ledger: SqlLedger) -> None:
+    for name, port in (("a", 1), ("b", 1), ("c", 2)):
+        ledger.register("model", name, {**MODEL, "base_url": f"http://127.0.0.1:{port}/v1", "model": name}, AT)
+    made = resolver()
+    limiters = [made.model(name)._limiter for name in "abc"]  # type: ignore[attr-defined]  # how it is wrapped
+    assert limiters[0] is limiters[1]
+    assert limiters[0] is not limiters[2]
+
+
+def test_azure_and_organizations_have_their_own_headers(resolver: Callable[..., Resolver], ledger: SqlLedger) -> None:
+    ledger.register("model", "azure", {**MODEL, "api_version": "2026-01", "organization": "org-1"}, AT)
+    endpoint = resolver().model("azure")._inner  # type: ignore[attr-defined]  # how it is wrapped
+    assert endpoint._headers["api-key"] == "secret-value"
+    assert "Authorization" not in endpoint._headers
+    assert endpoint._headers["OpenAI-Organization"] == "org-1"
+    assert endpoint._query == {"api-version": "2026-01"}
+
+
+def test_a_missing_variable_or_version_is_named(resolver: Callable[..., Resolver], ledger: SqlLedger) -> None:  # CFG-11
+    ledger.register("model", "llm", MODEL, AT)
+    with pytest.raises(ConfigError, match="needs the environment variable KEY"):
+        resolver(env={}).model("llm")
+    with pytest.raises(RegistryError, match="no model 'other'"):
+        resolver().model("other")
+
+
+def test_a_budget_of_money_is_refused_where_a_price_is_missing(
+    resolver: Callable[..., Resolver], ledger: SqlLedger
+) -> None:
+    ledger.register("model", "llm", MODEL, AT)
+    ledger.register("model", "priced", {**MODEL, "price": {"input": 1.0, "output": 2.0}}, AT)
+    with pytest.raises(ConfigError, match=r"budget\.usd: model llm has no price"):
+        resolver(budget={"usd": 1.0}).model("llm")
+    assert resolver(budget={"usd": 1.0}).model("priced")
+
+
+def test_prompts_come_from_files_beside_the_suite_or_from_the_registry(
+    resolver: Callable[..., Resolver], ledger: SqlLedger, tmp_path: Path
+) -> None:
+    (tmp_path / "p.md").write_text("Q: {{ input }}")
+    ledger.register("prompt", "ask", [{"role": "user", "content": "{{ input }}"}], AT)
+    made = resolver()
+    assert made.prompt("p.md").content == [{"role": "user", "content": "Q: {{ input }}"}]
+    assert made.prompt("ask@1").name == "ask"
+    assert made.pins == {"ask@1": "ask@1"}
+    with pytest.raises(ConfigError, match="outside the project"):
+        made.prompt("../p.md")
+
+
+def test_the_suites_own_judge_and_embeddings_are_the_defaults(resolver: Callable[..., Resolver]) -> None:
+    made = resolver(judge="j@1", embeddings="e@2")
+    assert (made.default("judge"), made.default("embeddings")) == ("j@1", "e@2")
+
+
+def test_what_a_tracker_holds_is_checked_like_a_file(resolver: Callable[..., Resolver]) -> None:
+    literal = ("3", {**MODEL, "api_key": "sk-canary-canary-canary"})
+    with pytest.raises(ConfigError, match="model mlflow:llm@production cannot be used: api_key") as caught:
+        resolver(mirror=literal).model("mlflow:llm@production")
+    assert "canary" not in str(caught.value)
+    made = resolver(mirror=("3", MODEL))
+    made.model("mlflow:llm@production")
+    assert made.pins == {"mlflow:llm@production": "mlflow:llm@3"}
+    chat = resolver(mirror=("2", [{"role": "user", "content": "{{ input }}"}]))
+    assert chat.prompt("mlflow:ask@2").name == "ask"
+    for wrong in (7, [{"content": "x"}], [{"role": "user", "content": 7}]):
+        with pytest.raises(ConfigError):
+            resolver(mirror=("2", wrong)).prompt("mlflow:ask@2")
+
+
+def test_files_become_contents_under_a_checked_name(tmp_path: Path) -> None:
+    settings = load_settings({"HAETAE_HOME": str(tmp_path / "home")})
+    (tmp_path / "pyproject.toml").touch()
+    prompt = tmp_path / "ask.v2.md"
+    prompt.write_text("{{ input }}")
+    assert registering.content_of("prompt", prompt, None, settings)[0] == "ask"
+    with pytest.raises(ConfigError, match="is not a name"):
+        registering.content_of("prompt", prompt, "../x", settings)
+    data = tmp_path / "d.jsonl"
+    data.write_text('{"id": "a", "input": "q"}\n')
+    name, content = registering.content_of("dataset", data, None, settings)
+    assert (name, content["count"]) == ("d", 1)
+    kept = tmp_path / "home" / "datasets" / content["file"]
+    assert kept.read_text() == data.read_text()
+    assert registering.content_of("dataset", data, None, settings)[1] == content
+
+
+def test_settings_come_from_the_environment(tmp_path: Path) -> None:
+    plain = load_settings({}, tmp_path)
+    assert plain.home == tmp_path / ".haetae"
+    assert plain.ledger == f"sqlite:///{tmp_path / '.haetae' / 'ledger.db'}"
+    other = load_settings({"HAETAE_HOME": "/x", "HAETAE_LEDGER": "postgresql://h/d", "MLFLOW_TRACKING_URI": "http://m"})
+    assert (other.ledger, other.mlflow, other.wandb_mode) == ("postgresql://h/d", "http://m", "offline")
+    assert "env" not in repr(load_settings({"KEY": "canary"}))
+    with pytest.raises(ConfigError, match="HAETAE_WANDB_MODE: 'loud' is neither offline nor online"):
+        load_settings({"HAETAE_WANDB_MODE": "loud"})

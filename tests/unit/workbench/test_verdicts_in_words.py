@@ -1,0 +1,167 @@
+"""Sentences and reports that a product manager can read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from haetae.core.metric import MetricFacts
+from haetae.core.run import Accounting, Run, RunStatus, Spent
+from haetae.core.verdict import Comparison, Difference, Estimate, Mover, Verdict
+from haetae.workbench.report import Report, comparison_lines, exit_code
+from haetae.workbench.words import moved, points, sentence, tolerance
+
+Facts = Mapping[str, MetricFacts]
+
+
+def _difference(metric: str = "faithful", **changed: Any) -> Difference:
+    parts: dict[str, Any] = {
+        "slice": "",
+        "n": 500,
+        "baseline": 0.9,
+        "candidate": 0.859,
+        "delta": -0.041,
+        "low": -0.063,
+        "high": -0.019,
+        "margin": 0.02,
+        "p_drop": 0.0004,
+        "p_drop_adjusted": 0.0008,
+        "p_noninferior": 0.9,
+        "verdict": Verdict.REGRESSION,
+    }
+    return Difference(metric, **{**parts, **changed})
+
+
+def test_a_drop_reads_as_one_would_say_it(facts: Facts) -> None:
+    assert moved(_difference(), facts["faithful"]) == "faithful fell by 4.1 points (95 % interval 1.9 to 6.3)"
+    said = sentence(Verdict.REGRESSION, [_difference()], facts)
+    assert said == "faithful fell by 4.1 points (95 % interval 1.9 to 6.3); this is not noise. Tolerance: 2 points."
+
+
+def test_points_are_of_100_whatever_the_scale(facts: Facts) -> None:
+    assert points(3.0, facts["bleu"]) == points(0.03, facts["faithful"]) == "3.0 points"
+    assert points(0.004, facts["cost"], sign=True) == "+0.004"
+
+
+def test_a_cost_that_rises_is_worse_and_one_that_falls_is_better(facts: Facts) -> None:
+    dearer = _difference("cost", delta=0.004, low=0.001, high=0.007)
+    assert moved(dearer, facts["cost"]) == "cost rose by 0.004 (95 % interval 0.001 to 0.007)"
+    cheaper = _difference("cost", delta=-0.004, low=-0.007, high=-0.001)
+    assert moved(cheaper, facts["cost"]) == "cost fell by 0.004 (95 % interval 0.001 to 0.007), an improvement"
+
+
+def test_a_slice_that_fell_most_is_named(facts: Facts) -> None:
+    found = [_difference(), _difference(slice="language=en", delta=-0.02), _difference(slice="language=ko", delta=-0.2)]
+    assert "mostly in language=ko" in sentence(Verdict.REGRESSION, found, facts)
+    only = sentence(Verdict.REGRESSION, [_difference(slice="language=ko")], facts)
+    assert only.startswith("faithful in language=ko fell by 4.1 points")
+
+
+def test_a_broken_floor_is_said(facts: Facts) -> None:
+    floor = _difference(margin=None, note="below the floor", low=None, high=None)
+    said = sentence(Verdict.REGRESSION, [floor], facts)
+    assert "below the floor" in said
+    assert tolerance(floor, facts["faithful"]) == "none declared"
+
+
+def test_what_is_not_proven_says_how_many_more_samples_settle_it(facts: Facts) -> None:
+    open_ = _difference(verdict=Verdict.INCONCLUSIVE, needed=900)
+    assert sentence(Verdict.INCONCLUSIVE, [open_], facts) == (
+        "Not proven either way: faithful may have fallen by more than the tolerance, or not. "
+        "About 400 more samples would settle it."
+    )
+    assert "more samples" not in sentence(Verdict.INCONCLUSIVE, [replace(open_, needed=None)], facts)
+    assert "errors on one side" in sentence(Verdict.INCONCLUSIVE, [], facts)
+
+
+def test_a_pass_says_what_was_tolerated(facts: Facts) -> None:
+    fine = _difference(verdict=Verdict.PASS)
+    assert sentence(Verdict.PASS, [fine], facts) == "Nothing fell by more than its tolerance (1 comparison)."
+    assert "(2 comparisons)" in sentence(Verdict.PASS, [fine, fine], facts)
+    assert sentence(Verdict.PASS, [replace(fine, note="tolerated drop")], facts).startswith(
+        "Within tolerance: faithful"
+    )
+
+
+@pytest.fixture
+def run(a_run: Callable[..., Run], manifest: Any, facts: Facts) -> Run:
+    return a_run(manifest(metrics=dict(facts)), faithful=[1.0, 0.0])
+
+
+def _comparison(**changed: Any) -> Comparison:
+    parts: dict[str, Any] = {"verdict": Verdict.REGRESSION, "reason": "faithful fell.", "differences": (_difference(),)}
+    return Comparison("bot", "bot.2", ("bot.1", "bot.0"), **{**parts, **changed})
+
+
+def test_a_comparison_in_lines_names_everything(run: Run) -> None:
+    said = _comparison(
+        changed=("target.prompt: ask@1 → ask@2",),
+        moved=("prompt",),
+        warnings=("faithful: significant rise",),
+        movers=(Mover("s\x1b1", "faithful", 1.0, 0.0), Mover("질문", "faithful", 1.0, 0.0)),
+        restricted=True,
+        differences=(
+            _difference(),
+            _difference("cost", delta=None, low=None, high=None, verdict=Verdict.NO_VERDICT, note="not tested"),
+            _difference("bleu", low=None, high=None, p_drop_adjusted=None, margin=None, verdict=Verdict.PASS),
+        ),
+    )
+    text = "\n".join(comparison_lines(said, run))
+    for part in (
+        "✗ REGRESSION  against bot.1 and 1 quiet runs like it",
+        "only their common samples were compared",
+        "-4.1 points  -6.3 to -1.9 points  2 points",
+        "<0.001",
+        "changed  target.prompt: ask@1 → ask@2",
+        "what moved: prompt",
+        "! faithful: significant rise",
+        "s\\x1b1  faithful 1 → 0",
+        "질문  faithful 1 → 0",
+        "not tested",
+        "none declared",
+    ):
+        assert part in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "strict"),
+    [(Verdict.PASS, 0, 0), (Verdict.REGRESSION, 1, 1), (Verdict.INCONCLUSIVE, 0, 3), (Verdict.NO_VERDICT, 3, 3)],
+)
+def test_verdicts_exit(verdict: Verdict, code: int, strict: int, run: Run) -> None:
+    assert (exit_code(verdict, False), exit_code(verdict, True)) == (code, strict)
+    report = Report(run, (), (), Spent(), _comparison(verdict=verdict))
+    assert (report.exit_code, report.exit_code_when(strict=True)) == (code, strict)
+    stopped = replace(report, run=replace(run, status=RunStatus.STOPPED))
+    assert stopped.exit_code == 3
+
+
+def test_a_report_shows_its_holes_and_what_it_spent(run: Run) -> None:
+    estimates = (
+        Estimate("faithful", "", 0.9, 0.85, 0.95, 90, 90, 8),
+        Estimate("faithful", "language=ko", 0.9, None, None, 1, 1, 0),
+        Estimate("cost", "", None, None, None, 0, 0, 100),
+    )
+    accounting = (Accounting("faithful", 100, 90, {"timeout": 3, "judge_failed": 5}), Accounting("cost", 100, 100))
+    noted = replace(run, note="interrupted")
+    spent = Spent(120, 5_000, 0.25, 7, 3, 9)
+    text = Report(noted, estimates, accounting, spent, notes=("mlflow: runs:/1",)).text
+    for part in (
+        "bot.1  finished  d (200 samples, sha256:dddddddddddd)",
+        "interrupted",
+        "ask = ask@1",
+        "0.85 to 0.95",
+        "faithful: 90 of 100 scored; judge_failed 5, timeout 3, not run 2",
+        "$0.2500 and 7 calls of unknown price",
+        "3 answers reused, 9 retried",
+        "mlflow: runs:/1",
+    ):
+        assert part in text
+    assert "cost: 100 of 100" not in text
+    assert "cost unknown" in Report(run, (), (), Spent()).text
+    assert Report(run, (), (), Spent()).verdict is None
+    assert Report(run, (), (), Spent()).exit_code == 0
+    assert Report(run, estimates, accounting, spent).as_json()["accounting"][0]["not_run"] == 2
