@@ -18,7 +18,10 @@ _NEUTRAL = "#4a5562"
 
 
 def trend(view: SuiteView, metric: str, zone: str) -> Drawn | None:
-    """A metric over a suite's runs with its interval, each run marked by its verdict; None without values."""
+    """A metric over a suite's runs with its interval, each run marked by its verdict; None without values.
+
+    The verdict is the metric's own where it was compared, else the whole run's.
+    """
     rows = [row for run in reversed(view.runs) for row in _points(view, run.id, metric, zone)]
     if not rows:
         return None
@@ -27,7 +30,7 @@ def trend(view: SuiteView, metric: str, zone: str) -> Drawn | None:
             "run:Q",
             title=None,
             scale=alt.Scale(zero=False, nice=False, padding=10),
-            axis=alt.Axis(tickMinStep=1, tickCount=6, labelExpr="'#' + datum.value", grid=False),
+            axis=alt.Axis(tickMinStep=1, tickCount=6, labelExpr="datum.value < 1 ? '' : '#' + datum.value", grid=False),
         ),
         tooltip=[alt.Tooltip(f"{name}:N") for name in ("id", "when", "value", "interval", "n", "verdict")],
     )
@@ -132,7 +135,7 @@ def _difference(d: Difference, metric: MetricFacts, coloured: bool) -> dict[str,
 def _points(view: SuiteView, run_id: str, metric: str, zone: str) -> list[dict[str, Any]]:
     run = next(run for run in view.runs if run.id == run_id)
     said = view.said[run_id]
-    verdict = said.comparison.verdict if said.comparison else None
+    verdict = _verdict_of(said.comparison, metric) if said.comparison else None
     return [
         {
             "run": run.number,
@@ -150,6 +153,13 @@ def _points(view: SuiteView, run_id: str, metric: str, zone: str) -> list[dict[s
         for e in said.estimates
         if e.metric == metric and not e.slice and e.value is not None
     ]
+
+
+def _verdict_of(comparison: Comparison, metric: str) -> Verdict:
+    own = [d for d in comparison.differences if d.metric == metric]
+    if any(d.verdict is Verdict.REGRESSION for d in own):  # a slice's as well
+        return Verdict.REGRESSION
+    return next((d.verdict for d in own if not d.slice), comparison.verdict)
 
 
 def _chart(rows: list[dict[str, Any]]) -> alt.Chart:

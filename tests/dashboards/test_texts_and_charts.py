@@ -86,6 +86,19 @@ def test_whiskers_carry_the_estimate_and_its_n(value: float) -> None:
     assert (row["at"], row["low"], row["n"]) == (pytest.approx(100 * value), None, 1)
 
 
+def test_a_trend_marks_each_run_by_what_was_said_of_that_metric(seeded: Any, workbench: Workbench) -> None:
+    view = next(view for view in data.overview(seeded.url) if view.name == "support-ko")
+    for metric, last in (("rouge", "regression"), ("cost", "pass")):
+        points = [row for row in values_of(charts.trend(view, metric, "UTC")) if "id" in row]
+        said = {row["id"]: row["verdict"] for row in points}
+        assert len(said) == 8
+        assert said["support-ko.1"] == "no verdict"
+        assert said[seeded.regression] == last
+        value = next(e.value for e in workbench.ledger.estimates(seeded.regression) if e.metric == metric)
+        assert points[-1]["y"] == value
+    assert charts.trend(view, "no such metric", "UTC") is None
+
+
 def test_the_forest_has_a_row_a_zero_line_and_a_tolerance_for_each_difference(
     seeded: Any, workbench: Workbench
 ) -> None:
