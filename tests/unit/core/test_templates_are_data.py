@@ -1,0 +1,101 @@
+"""A prompt template reaches plain values, and cannot run for ever or fill the memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from haetae.core.template import Prompt, check_variables
+from haetae.errors import ConfigError
+
+VALUES = {"input": "hello", "metadata": {"language": "ko"}, "contexts": ["a", "b"]}
+
+
+def _render(template: str) -> str:
+    return Prompt.of("p", template).render(VALUES, "s1")[0].content
+
+
+def test_a_template_fills_in_plain_values() -> None:
+    assert _render("{{ input }} ({{ metadata.language }}): {{ contexts | join(', ') }}") == "hello (ko): a, b"
+    assert _render("{% for c in contexts %}{{ loop.index }}{{ c }}{% endfor %}") == "1a2b"
+    assert _render("{{ contexts | tojson }} {{ 2 * 3 }} {{ 2 ** 3 }} {{ 7 % 4 }}") == '["a","b"] 6 8 3'
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ input.__class__ }}",
+        "{{ input.__class__.__mro__[1].__subclasses__() }}",
+        "{{ ''['__class__'] }}",
+        "{{ input | attr('__class__') }}",
+        "{{ '{0.__class__}'.format(input) }}",
+        "{{ '{x.__init__.__globals__}'.format_map({'x': input}) }}",
+        "{{ '%s' % input }}",
+        "{{ contexts.append('x') }}",
+        "{{ metadata.update({'x': 1}) }}",
+        "{{ self.__init__ }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ lipsum.__globals__['os'] }}",
+        "{{ missing }}",
+        "{{ metadata.topic }}",
+        "{{ 1 / 0 }}",
+    ],
+)
+def test_what_a_template_may_not_reach_is_refused(template: str) -> None:  # REG-05, REG-06
+    with pytest.raises(ConfigError, match=r"^p: sample 's1': "):
+        _render(template)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ 'a' * 10**9 }}",
+        "{{ ['a'] * 10**9 }}",
+        "{{ 10**9 ** 9 }}",
+        "{{ 2 ** 100 }}",
+        "{{ 'a'.ljust(10**9) }}",
+        "{{ 'a'.zfill(10**9) }}",
+        "{{ 'a' | center(10**9) }}",
+        "{% for i in range(10**9) %}x{% endfor %}",
+        "{% for i in range(9999) %}{% for j in range(9999) %}xxxxxxxxxxxxxxxxxxxxxxxxx{% endfor %}{% endfor %}",
+    ],
+)
+def test_no_short_template_makes_a_long_text(template: str) -> None:  # REG-07
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError):
+            _render(template)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000_000
+
+
+def test_three_nested_loops_and_huge_templates_are_refused() -> None:  # REG-07
+    loops = "{% for i in contexts %}" * 3 + "{{ input }}" + "{% endfor %}" * 3
+    with pytest.raises(ConfigError, match="more than two deep"):
+        Prompt.of("p", loops)
+    with pytest.raises(ConfigError, match="a template may have"):
+        Prompt.of("p", "x" * 200_001)
+
+
+def test_a_syntax_error_names_the_line_and_a_wrong_role_the_role() -> None:
+    with pytest.raises(ConfigError, match="p:2: template: "):
+        Prompt.of("p", "fine\n{{ input")
+    with pytest.raises(ConfigError, match="role 'boss' is none of"):
+        Prompt.of("p", [{"role": "boss", "content": "x"}])
+
+
+def test_variables_that_nobody_offers_are_named() -> None:  # REG-05
+    prompt = Prompt.of("p", "{{ input }} {{ question }} {{ range(3) | list }}")
+    assert prompt.variables == {"input", "question"}
+    with pytest.raises(ConfigError, match="p: variable 'question' is not offered; there are input"):
+        check_variables(prompt, frozenset({"input"}), frozenset())
+    with pytest.raises(ConfigError, match="uses none of output"):
+        check_variables(prompt, frozenset({"input", "question"}), frozenset({"output"}))
+
+
+def test_a_prompts_digest_is_of_its_content() -> None:
+    assert Prompt.of("a", "{{ input }}").digest == Prompt.of("b", "{{ input }}").digest
+    assert Prompt.of("a", "{{ input }}").digest != Prompt.of("a", "{{ input }} ").digest
