@@ -95,7 +95,7 @@ def compare_command(candidate: str, baseline: str | None, as_json: bool, strict:
     if as_json:
         print_json(comparison.as_json())
     else:
-        click.echo(plain("\n".join(comparison_lines(comparison, run))))
+        click.echo(plain("\n".join(comparison_lines(comparison, run.manifest.metrics))))
     raise SystemExit(exit_code(comparison.verdict, strict))
 
 

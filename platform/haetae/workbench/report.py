@@ -94,7 +94,7 @@ class Report:
             f"  {self._spent_line()}",
         ]
         if self.comparison is not None:
-            lines += ["", *comparison_lines(self.comparison, run)]
+            lines += ["", *comparison_lines(self.comparison, run.manifest.metrics)]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def _wholes(self) -> list[Estimate]:
@@ -129,9 +129,8 @@ def exit_code(verdict: Verdict, strict: bool) -> int:
     return 3 if strict and verdict is Verdict.INCONCLUSIVE else verdict.exit_code
 
 
-def comparison_lines(comparison: Comparison, run: Run) -> list[str]:
-    """A comparison as lines of text; `run` is its candidate."""
-    facts = run.manifest.metrics
+def comparison_lines(comparison: Comparison, facts: Mapping[str, MetricFacts]) -> list[str]:
+    """A comparison as lines of text; `facts` are those of its candidate's metrics."""
     verdict = comparison.verdict
     baseline = comparison.baseline[0] if comparison.baseline else "none"
     pooled = f" and {len(comparison.baseline) - 1} quiet runs like it" if len(comparison.baseline) > 1 else ""
