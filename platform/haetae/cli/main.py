@@ -72,7 +72,7 @@ def main() -> None:
     from haetae.errors import HaetaeError
 
     try:
-        sys.exit(haetae(standalone_mode=False))
+        sys.exit(haetae(prog_name="haetae", standalone_mode=False))
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except click.Abort:

@@ -335,3 +335,17 @@ def test_the_face_is_small_and_stays_what_it_is() -> None:
         assert getattr(haetae, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = haetae.nothing  # type: ignore[attr-defined]  # it is not there
+
+
+def test_the_help_lists_every_command_and_each_has_its_own(shop: Any) -> None:
+    said = shop.call("--help")
+    assert said.code == 0
+    commands = [
+        line.split()[0]
+        for line in said.out.partition("Commands:\n")[2].splitlines()
+        if line.startswith("  ") and line[2] != " "
+    ]
+    assert {"init", "demo", "run", "gate", "compare", "promote", "export", "doctor"} <= set(commands)
+    for command in commands:
+        assert shop.call(command, "--help").out.startswith(f"Usage: haetae {command}")
+    assert "0.1.0" in shop.call("--version").out

@@ -1,0 +1,64 @@
+"""Ctrl-C, SIGTERM and a reader that goes away: what was finished is kept, and no exit code says "regression"."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+PROGRAM = "import sys; sys.argv[0] = 'haetae'; from haetae.cli.main import main; main()"
+
+
+def _started(project: Any, *arguments: str) -> subprocess.Popen[str]:
+    env = {**os.environ, **project.settings.env}
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signal_ends_a_run_whose_calls_hang(
+    number: signal.Signals, times: int, project: Any, server: Any, replies: Any
+) -> None:  # END-18
+    project.suite.write_text(project.suite.read_text().replace("timeout_s: 5", "timeout_s: 600"))
+    hang, told = threading.Event(), threading.Event()
+
+    def answer(body: dict[str, Any], headers: dict[str, str]) -> tuple[int, str]:
+        if body["model"] == "m" and len(server.asked("m")) > 4:
+            hang.wait()
+        return replies.by_model(body, headers)  # type: ignore[no-any-return]  # a pair
+
+    def noticed(count: int) -> None:
+        # everything that does not hang is answered and judged, and the rest is under way
+        if len(server.asked("judge")) >= 4 and len(server.asked("m")) >= 16:
+            told.set()
+
+    server.answer, server.noticed = answer, noticed
+    process = _started(project, "run", str(project.suite), "--quiet", "--no-track")
+    assert told.wait(60)
+    for _ in range(times):
+        process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    hang.set()
+    assert process.returncode == 3, said
+    assert "bot.1  interrupted" in said
+    assert "--resume bot.1" in said
+    with project.bench() as bench:
+        assert len(bench.ledger.done("bot.1")) >= 3
+        server.noticed = lambda count: None
+        server.answer = replies.by_model
+        report = bench.run(project.suite)
+        assert report.run.id == "bot.1"
+        assert report.run.status.value == "finished"
+
+
+def test_a_reader_that_goes_away_is_no_regression(project: Any, server: Any) -> None:
+    process = _started(project, "run", str(project.suite), "--no-track")
+    assert process.stdout is not None
+    process.stdout.close()  # what `| head -0` does
+    assert process.wait(timeout=60) == 3
