@@ -23,7 +23,10 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy -p haetae
-	$(BIN)/mypy flows dashboards
+	@# flows/ and dashboards/ are installed inside the package: check them where they will be
+	@house=$$(mktemp -d) && mkdir $$house/haetae && ln -s $(CURDIR)/platform/haetae/* $(CURDIR)/dashboards $(CURDIR)/flows $$house/haetae/ \
+		&& cd $$house && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p haetae.dashboards -p haetae.flows; \
+		status=$$?; rm -rf $$house; exit $$status
 
 contracts: $(VENV)/.test
 	$(BIN)/lint-imports

@@ -50,7 +50,7 @@ class Gate:
             return self._none(
                 candidate,
                 (),
-                f"no baseline {self.gate.baseline!r}; make one with: "
+                f"No baseline {self.gate.baseline!r}; make one with: "
                 f"haetae promote {candidate.id} --baseline {self.gate.baseline}",
             )
         pool = self._pool(candidate, baseline)
@@ -255,7 +255,7 @@ def _why(verdict: Verdict, evidence: Mapping[str, str]) -> str | None:
     if verdict is not Verdict.NO_VERDICT:
         return None
     names = ", ".join(evidence)
-    return f"the judge of {names} scores the same answers differently now: its scores say nothing of the application"
+    return f"The judge of {names} scores the same answers differently now: its scores say nothing of the application"
 
 
 def _attributed(found: Sequence[Change]) -> tuple[str, ...]:
@@ -268,7 +268,7 @@ def _incomparable(found: Sequence[Change]) -> str | None:
         return None
     what = " and ".join(dict.fromkeys(change.what for change in forbidden))
     shown = "; ".join(str(change) for change in forbidden[:3])
-    return f"the runs differ in {what}: {shown}. Promote a new baseline, or compare the common samples on request"
+    return f"The runs differ in {what}: {shown}. Promote a new baseline, or compare the common samples on request"
 
 
 def _errors(before: tuple[ScoreTable, ...], after: ScoreTable) -> float | None:

@@ -20,6 +20,7 @@ from haetae.core.tracker import RunRecord
 from haetae.errors import Problem, RegistryError
 from haetae.settings import Settings
 from haetae.workbench.comparable import changes
+from haetae.workbench.resolve import MIRROR
 
 _MOST_ROWS = 10_000
 """Rows of the per-sample table that a tracker is given at most; the ledger keeps all."""
@@ -101,6 +102,8 @@ def record_of(ledger: Ledger, registry: Registry, run_id: str) -> RunRecord:
 def _versions(registry: Registry, manifest: Manifest) -> list[Version]:
     found = []
     for written, pinned in manifest.references.items():
+        if pinned.startswith(MIRROR):
+            continue  # MLflow has it already
         kind: Kind = "model"
         if written == manifest.suite["target"].get("prompt"):
             kind = "prompt"
@@ -109,5 +112,5 @@ def _versions(registry: Registry, manifest: Manifest) -> list[Version]:
         try:
             found.append(registry.find(kind, Reference.parse(pinned)))
         except RegistryError:
-            continue  # a judge's prompt, or a name that lives in MLflow: nothing of ours to mirror
+            continue  # a judge's prompt: nothing to mirror
     return found

@@ -27,7 +27,8 @@ from haetae.targets.endpoint import Endpoint
 from haetae.targets.wire import Price
 
 _PROMPT_SUFFIXES = frozenset({".md", ".txt", ".j2", ".yaml", ".yml"})
-_MIRROR = "mlflow:"
+MIRROR = "mlflow:"
+"""What a reference starts with that is resolved from MLflow's registry instead of ours."""
 
 
 class Resolver:
@@ -75,17 +76,17 @@ class Resolver:
             return load_prompt(locate(text, folder=self._folder, root=self._root))
         content = self._content("prompt", text)
         with boundary(ConfigError, f"prompt {text} is not a chat template"):
-            return Prompt.of(text.removeprefix(_MIRROR).partition("@")[0], content)
+            return Prompt.of(text.removeprefix(MIRROR).partition("@")[0], content)
 
     def default(self, role: str) -> str | None:
         """The suite's own choice of `judge` or `embeddings`, None when it made none."""
         return self._suite.judge if role == "judge" else self._suite.embeddings
 
     def _content(self, kind: Kind, text: str) -> Json:
-        if text.startswith(_MIRROR):
-            reference = Reference.parse(text.removeprefix(_MIRROR))
+        if text.startswith(MIRROR):
+            reference = Reference.parse(text.removeprefix(MIRROR))
             number, content = self._mirror().resolve(kind, reference.name, reference.selector)
-            self.pins[text] = f"{_MIRROR}{reference.name}@{number}"
+            self.pins[text] = f"{MIRROR}{reference.name}@{number}"
             return content
         version = self._registry.find(kind, Reference.parse(text))
         self.pins[text] = version.reference

@@ -71,7 +71,7 @@ def _inconclusive(found: Sequence[Difference], facts: Mapping[str, MetricFacts])
     wholes = [d for d in found if not d.slice] or list(found)
     needed = [d.needed - d.n for d in wholes if d.needed is not None and d.needed > d.n]
     names = ", ".join(dict.fromkeys(_name(d) for d in wholes))
-    more = f" About {max(needed)} more samples would settle it." if needed else ""
+    more = f" About {_count(max(needed), 'more sample')} would settle it." if needed else ""
     return f"Not proven either way: {names} may have fallen by more than the tolerance, or not.{more}"
 
 

@@ -20,7 +20,7 @@ from haetae.engine.watch import Progress
 def test_a_first_run_has_no_verdict_and_says_how_to_get_one(shop: Any) -> None:  # GAT-01
     said = shop.call("run", "suite.yaml")
     assert said.code == 3
-    assert "no baseline 'production'; make one with: haetae promote shop.1 --baseline production" in said.out
+    assert "No baseline 'production'; make one with: haetae promote shop.1 --baseline production" in said.out
     assert "60/60" in said.err
 
 
@@ -71,7 +71,7 @@ def test_comparing_by_hand_names_what_moved(shop: Any) -> None:
     shop.call("run", "suite.yaml", "--quiet")
     refused = shop.call("compare", "shop.3", "shop.1")
     assert refused.code == 3
-    assert "the runs differ in dataset" in refused.out
+    assert "The runs differ in dataset" in refused.out
     common = shop.call("compare", "shop.3", "shop.1", "--common")
     assert common.code == 1
     assert "only their common samples were compared" in common.out

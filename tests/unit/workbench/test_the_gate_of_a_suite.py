@@ -30,7 +30,7 @@ def test_no_baseline_is_no_verdict(ledger: SqlLedger, a_run: ARun) -> None:  # G
     run = a_run(good=GOOD)
     said = _compare(ledger, run, None)
     assert said.verdict is Verdict.NO_VERDICT
-    assert said.reason == f"no baseline 'production'; make one with: haetae promote {run.id} --baseline production"
+    assert said.reason == f"No baseline 'production'; make one with: haetae promote {run.id} --baseline production"
 
 
 @pytest.mark.parametrize("status", [RunStatus.INTERRUPTED, RunStatus.STOPPED])
@@ -85,7 +85,7 @@ def test_runs_that_differ_where_they_must_not_are_no_verdict_unless_restricted(
     said = _compare(ledger, after, before, JUDGED)
     assert said.verdict is Verdict.NO_VERDICT
     expected = "judge" if kind == "metric" else kind  # a judged metric's own change is its judge's
-    assert f"the runs differ in {expected}" in said.reason
+    assert f"The runs differ in {expected}" in said.reason
     assert said.moved == (expected,)
     assert said.changed
     common = _compare(ledger, after, before, JUDGED, common=True)
