@@ -109,7 +109,7 @@ def test_a_comparison_in_lines_names_everything(run: Run) -> None:
             _difference("bleu", low=None, high=None, p_drop_adjusted=None, margin=None, verdict=Verdict.PASS),
         ),
     )
-    text = "\n".join(comparison_lines(said, run))
+    text = "\n".join(comparison_lines(said, run.manifest.metrics))
     for part in (
         "✗ REGRESSION  against bot.1 and 1 quiet runs like it",
         "only their common samples were compared",
