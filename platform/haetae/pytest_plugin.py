@@ -1,17 +1,22 @@
 """The pytest door: suites named `*.eval.yaml` are collected as tests, one per gated metric.
 
-Opt in with `--haetae` or the ini line `haetae = true`. A suite runs once per session, also under
-pytest-xdist. A regression fails its metric's test; inconclusive and no verdict skip, or fail with
-`--haetae-strict`. This module imports nothing heavy: it is loaded by every pytest run that has the
-package installed.
+Opt in with `--haetae` or the ini line `haetae = true`. A suite runs once in a session, whatever is
+rerun and however many workers pytest-xdist has. A regression fails its metric's test; inconclusive
+and no verdict skip it, or fail it with `--haetae-strict`. The fixture `haetae_gate` gives the report
+of a suite to tests written in Python. Every pytest run that finds the package loads this module, so
+it imports nothing but the standard library and pytest; the rest is imported when a suite is met.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,166 +24,225 @@ import pytest
 if TYPE_CHECKING:
     from haetae import Report
 
-SUFFIX = ".eval.yaml"
-_PROPERTY = "haetae"
+_SUFFIX = ".eval.yaml"
+_WHOLE = "suite"
+"""The one test of a file that cannot be read: it fails with all that is wrong."""
+_PROPERTIES = ("haetae.run", "haetae.metric", "haetae.verdict", "haetae.text")
+_MARKS = {"pass": "✓", "regression": "✗", "inconclusive": "?", "no verdict": "–"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The flags and the ini line."""
     group = parser.getgroup("haetae", "evaluation suites")
-    group.addoption("--haetae", action="store_true", help=f"collect {SUFFIX} suites as tests")
+    group.addoption("--haetae", action="store_true", help=f"collect *{_SUFFIX} suites as tests")
     group.addoption("--haetae-strict", action="store_true", help="inconclusive and no verdict fail")
-    parser.addini("haetae", f"collect {SUFFIX} suites as tests", type="bool", default=False)
+    parser.addini("haetae", f"collect *{_SUFFIX} suites as tests", type="bool", default=False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Verdicts are gathered where the reports arrive: not in a worker of pytest-xdist."""
-    if not hasattr(config, "workerinput"):
+    """Runs are shared among workers; verdicts are gathered where all reports arrive."""
+    worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    config.stash[_RUNS] = _Runs(Path(worker["haetae"]) if worker else None)
+    if worker is None:
         config.pluginmanager.register(_Summary(), "haetae-summary")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of pytest-xdist is told of the folder that all share; it goes when the session does."""
+    config = node.config
+    if _SHARED not in config.stash:
+        shared = config.stash[_SHARED] = TemporaryDirectory(prefix="haetae-pytest-")
+        config.add_cleanup(shared.cleanup)
+    node.workerinput["haetae"] = config.stash[_SHARED].name
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A suite file, when this session collects them."""
     wanted = parent.config.getoption("--haetae") or parent.config.getini("haetae")
-    if not wanted or not file_path.name.endswith(SUFFIX):
+    if not wanted or not file_path.name.endswith(_SUFFIX):
         return None
     suite: pytest.Collector = SuiteFile.from_parent(parent, path=file_path)
     return suite
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skip is shown at the gate's line in the suite file, not in this module."""
+    report = yield
+    if isinstance(item, MetricItem) and report.skipped:
+        report.longrepr = (str(item.path), item.line, f"Skipped: {item.said}")
+    return report
 
 
 class SuiteFile(pytest.File):
     """One suite; its items are the gated metrics."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Only the names are read here; the suite is checked and run by the first item."""
-        import yaml
+        """The file is read here and run by its first item, which also says what is wrong with it."""
+        from haetae.catalog.suite_file import load_suite
+        from haetae.errors import ConfigError
+        from haetae.settings import load_settings
 
+        lines: dict[str, int] = {}
         try:
-            document = yaml.safe_load(self.path.read_text(encoding="utf-8"))
-            names = list(document["gate"]["metrics"])
-        except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
-            names = ["suite"]  # the run says what is wrong, with its line
-        for name in names:
-            yield MetricItem.from_parent(self, name=str(name))
+            loaded = load_suite(self.path, load_settings().env)
+            names = loaded.suite.gate.metrics if loaded.suite.gate else ()
+            lines = {name: loaded.problem(f"gate.metrics.{name}", "").line or 1 for name in names}
+        except ConfigError:
+            pass
+        for name, line in (lines or {_WHOLE: 1}).items():
+            yield MetricItem.from_parent(self, name=name, line=line)
 
 
 class MetricItem(pytest.Item):
-    """One gated metric of a suite: passes, fails or is skipped by its verdict."""
+    """One gated metric of a suite: passes, fails or is skipped by its verdict. `line` counts from 1."""
+
+    def __init__(self, *, line: int, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.line = line
+        self.said = ""
 
     def runtest(self) -> None:
-        """Run the suite once for the session, and judge this metric."""
-        report = _report(self.config, self.path)
-        verdict, text = _verdict_of(report, self.name)
-        told = {"suite": report["suite"], "run": report["run"], "metric": self.name, "verdict": verdict, "text": text}
-        self.user_properties.append((_PROPERTY, json.dumps(told, ensure_ascii=False)))
-        if verdict == "regression":
-            raise _RegressionError(text)
+        """Judge this metric in the suite's one run."""
+        from haetae.workbench.by_metric import judged
+
+        report = self.config.stash[_RUNS].report(self.path)
+        verdict, text = judged(report, self.name)
+        _tell(self, report, self.name, verdict, text)
+        self.said = f"{verdict}: {text}"
+        if verdict == "regression" or (verdict != "pass" and self.config.getoption("--haetae-strict")):
+            raise _GateError(self.said)
         if verdict != "pass":
-            if self.config.getoption("--haetae-strict"):
-                raise _RegressionError(text)
-            pytest.skip(text)
+            pytest.skip(self.said)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """One line instead of a traceback for what the verdict or a wrong input says."""
-        from haetae.errors import HaetaeError
-
-        if isinstance(excinfo.value, _RegressionError | HaetaeError):
+        """What a verdict or a wrong input says stands for itself, without a traceback."""
+        if isinstance(excinfo.value, _GateError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
-    def reportinfo(self) -> tuple[Path, None, str]:
-        """How the item is called in reports."""
-        return self.path, None, f"{self.path.name}::{self.name}"
-
-
-class _RegressionError(AssertionError):
-    """A metric did not keep its gate."""
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the metric is gated, and how the test is called in reports."""
+        return self.path, self.line - 1, f"{self.path.name}::{self.name}"
 
 
 @pytest.fixture
 def haetae_gate(request: pytest.FixtureRequest) -> Callable[[str | Path], Report]:
-    """Run a suite by path and get its report: `assert haetae_gate("suite.yaml").verdict == "pass"`."""
-    from haetae import Workbench
+    """The report of a suite: `assert haetae_gate("suite.yaml").verdict == "pass"`.
+
+    The path is relative to pytest's root folder. The suite runs once in a session, like collected ones.
+    """
 
     def gate(suite: str | Path) -> Report:
-        with Workbench() as bench:
-            return bench.gate(request.config.rootpath / suite)
+        report = request.config.stash[_RUNS].report(request.config.rootpath / suite)
+        said = report.comparison.reason if report.comparison else report.run.note or ""
+        verdict = "no verdict" if report.verdict is None else report.verdict.value
+        _tell(request.node, report, "", verdict, said)
+        return report
 
     return gate
 
 
-def _report(config: pytest.Config, suite: Path) -> dict[str, Any]:
-    """The suite's report as JSON, run once by whichever worker comes first."""
-    from haetae import Workbench
+class _GateError(Exception):
+    """A metric did not keep its gate, or the suite could not be run."""
 
-    with _once(config, suite) as kept:
-        if kept.exists():
-            known: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-            return known
+
+class _Runs:
+    """The suites of this session, each run by whichever process asks first.
+
+    `shared` is the folder in which the workers of pytest-xdist leave what others need: the run's id,
+    or why there is none. Without workers nothing is written.
+    """
+
+    def __init__(self, shared: Path | None) -> None:
+        self._shared = shared
+        self._known: dict[Path, Report | _GateError] = {}
+
+    def report(self, suite: Path) -> Report:
+        """The suite's report. Raises _GateError, each time it is asked, when the suite cannot be run."""
+        suite = suite.resolve()
+        if suite not in self._known:
+            self._known[suite] = self._elsewhere(suite) if self._shared else _run(suite)
+        known = self._known[suite]
+        if isinstance(known, _GateError):
+            raise known.with_traceback(None)
+        return known
+
+    def _elsewhere(self, suite: Path) -> Report | _GateError:
+        """The report of the run that another worker made, or one made now while the others wait."""
+        from haetae import Workbench
+
+        assert self._shared is not None  # noqa: S101  # asked for only where workers share
+        with _alone(self._shared / hashlib.sha256(bytes(suite)).hexdigest()) as left:
+            if text := left.read_text(encoding="utf-8"):
+                found = json.loads(text)
+                if "error" in found:
+                    return _GateError(found["error"])
+                with Workbench() as bench:
+                    return bench.report(found["run"])
+            made = _run(suite)
+            told = {"error": str(made)} if isinstance(made, _GateError) else {"run": made.run.id}
+            left.write_text(json.dumps(told), encoding="utf-8")
+            return made
+
+
+_RUNS = pytest.StashKey[_Runs]()
+_SHARED = pytest.StashKey["TemporaryDirectory[str]"]()
+
+
+def _run(suite: Path) -> Report | _GateError:
+    """Run a suite: its report, or what is wrong with it."""
+    from haetae import HaetaeError, RunStatus, Workbench
+
+    try:
         with Workbench() as bench:
-            report: dict[str, Any] = bench.gate(suite).as_json()
-        kept.write_text(json.dumps(report), encoding="utf-8")
-        return report
+            report = bench.gate(suite)
+    except HaetaeError as exc:
+        return _GateError(str(exc))
+    if report.run.status is RunStatus.INTERRUPTED:  # the signal was meant for pytest as well
+        raise KeyboardInterrupt(report.run.note)
+    return report
 
 
 @contextmanager
-def _once(config: pytest.Config, suite: Path) -> Iterator[Path]:
-    """Where this session keeps the suite's report, held by one process at a time."""
+def _alone(file: Path) -> Iterator[Path]:
+    """The file, made if it is missing and held by one process at a time."""
     import fcntl
-    import hashlib
-    import tempfile
 
-    session = getattr(config, "workerinput", {}).get("testrunuid") or str(id(config))
-    name = hashlib.sha256(f"{session}:{suite}".encode()).hexdigest()[:24]
-    folder = Path(tempfile.gettempdir()) / f"haetae-pytest-{_user()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder / f"{name}.json"
+    with file.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield file
 
 
-def _user() -> int:
-    import os
-
-    return os.getuid()
-
-
-def _verdict_of(report: dict[str, Any], metric: str) -> tuple[str, str]:
-    """The worst verdict over a metric's slices, and the sentence for it."""
-    comparison = report["comparison"]
-    found = [d for d in (comparison or {}).get("differences", []) if d["metric"] == metric]
-    if not found:
-        return "no verdict", comparison["reason"] if comparison else f"{report['run']} is {report['status']}"
-    for verdict in ("regression", "inconclusive"):
-        worst = [d for d in found if d["verdict"] == verdict]
-        if worst:
-            return verdict, f"{verdict}: {_sentence(worst[0])}"
-    return "pass", _sentence(found[0])
-
-
-def _sentence(difference: dict[str, Any]) -> str:
-    where = f" in {difference['slice']}" if difference["slice"] else ""
-    if difference["delta"] is None:
-        return f"{difference['metric']}{where}: nothing to compare"
-    interval = ""
-    if difference["low"] is not None:
-        interval = f" (95 % interval {difference['low']:+.4g} to {difference['high']:+.4g})"
-    return f"{difference['metric']}{where} {difference['delta']:+.4g}{interval}, n = {difference['n']}"
+def _tell(item: pytest.Item, report: Report, metric: str, verdict: str, text: str) -> None:
+    """Add the verdict to a test's properties: texts, which travel through xdist and into JUnit as they are."""
+    told = list(zip(_PROPERTIES, (report.run.id, metric, str(verdict), text), strict=True))
+    if told[0] not in item.user_properties or told[1] not in item.user_properties:  # a rerun says nothing new
+        item.user_properties.extend(told)
 
 
 class _Summary:
-    """Collects the verdicts of all items and prints them at the end."""
+    """Gathers the verdicts of all tests and prints them at the end."""
 
     def __init__(self) -> None:
-        self._told: list[dict[str, str]] = []
+        self._told: dict[tuple[str, str], tuple[str, str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call":
-            self._told += [json.loads(str(text)) for name, text in report.user_properties if name == _PROPERTY]
+        """Each test tells its properties in one order; one that is run again says the same again."""
+        told = [str(value) for name, value in report.user_properties if name in _PROPERTIES]
+        for start in range(0, len(told), len(_PROPERTIES)):
+            run, metric, verdict, text = told[start : start + len(_PROPERTIES)]
+            self._told[run, metric] = verdict, text
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """A line for each run, and one below it for each verdict on a metric."""
         if not self._told:
             return
         terminalreporter.section("haetae")
-        for told in sorted(self._told, key=lambda t: (t["suite"], t["metric"])):
-            terminalreporter.write_line(f"{told['verdict']:12} {told['run']}  {told['text']}")
+        wide = max(len(metric) for _, metric in self._told)
+        for run, tests in groupby(sorted(self._told), key=itemgetter(0)):
+            terminalreporter.write_line(run)
+            for test in tests:
+                verdict, text = self._told[test]
+                terminalreporter.write_line(f"  {_MARKS[verdict]} {verdict:<12}  {test[1]:<{wide}}  {text}")
