@@ -1,4 +1,4 @@
-"""Fixtures for every test: a real Postgres, started once a session."""
+"""Fixtures for every test: a real Postgres and a real Prefect server, each started once a session."""
 
 from __future__ import annotations
 
@@ -65,6 +65,27 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
         server.execute(f"CREATE DATABASE {name}")
         yield f"{postgres_server}/{name}"
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A real Prefect server with a database of its own. Flows and clients in this process talk to it over HTTP."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("DO_NOT_TRACK", "true")
+    patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    from prefect.settings import (
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_HOME,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        temporary_settings,
+    )
+    from prefect.testing.utilities import prefect_test_harness
+
+    quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+    home = {PREFECT_HOME: tmp_path_factory.mktemp("prefect")}
+    with temporary_settings(home), prefect_test_harness(server_startup_timeout=180), temporary_settings(quiet):
+        yield
+    patch.undo()
 
 
 def _binaries() -> Path | None:
