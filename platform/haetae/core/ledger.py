@@ -57,6 +57,17 @@ class Delivery:
     last_error: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A person's score of one answer of a run, on the metric's own scale. `rater` says who gave it."""
+
+    sample_id: str
+    metric: str
+    rater: str
+    value: float
+    repeat: int = 0
+
+
 class Registry(Protocol):
     """Immutable numbered versions by content hash, and aliases that move by command only."""
 
@@ -161,6 +172,20 @@ class Ledger(Protocol):
     def promote(self, suite: str, baseline: str, run_id: str, at: datetime) -> None: ...
 
     def baseline(self, suite: str, baseline: str) -> Run | None: ...
+
+    # what people said
+    def annotate(self, run_id: str, annotations: Sequence[Annotation], at: datetime) -> int:
+        """Attach human scores to what was answered; how many there were.
+
+        A label belongs to the content of the sample and of the answer, so the same answer of a later
+        run has it too. The same rater's new label takes the place of the old one. Raises StoreError for
+        a sample that the run has no answer to, and for a value that is not finite.
+        """
+        ...
+
+    def annotations(self, run_id: str, metric: str) -> Mapping[tuple[str, int], float]:
+        """The labels of this run's answers by (sample id, repeat), averaged over raters."""
+        ...
 
     # the outbox
     def enqueue(self, tracker: str, run_id: str, key: str, at: datetime) -> None: ...

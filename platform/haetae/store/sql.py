@@ -9,6 +9,7 @@ from types import TracebackType
 from haetae.core.clock import Clock, SystemClock
 from haetae.errors import StoreError
 from haetae.store.address import parse_url
+from haetae.store.annotations import Annotations
 from haetae.store.database import Database
 from haetae.store.faults import place, storing
 from haetae.store.health import network_filesystem
@@ -23,7 +24,7 @@ from haetae.store.verdicts import Verdicts
 _log = logging.getLogger(__name__)
 
 
-class SqlLedger(Recording, Reading, ScoreTables, Verdicts, Outbox, Versions):
+class SqlLedger(Recording, Reading, ScoreTables, Verdicts, Annotations, Outbox, Versions):
     """`haetae.core.ledger.Ledger` and `Registry` on one SQLite file or Postgres database.
 
     Safe to use from several threads. Closing it gives back the leases of runs it did not end.

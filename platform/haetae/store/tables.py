@@ -3,6 +3,7 @@
     sample ──< generation ──< score        what was asked, what was answered, what it is worth
                    │
     run ───────────┴──< estimate, baseline, outbox
+    annotation                             what people said of an answer, by its content
     registration ──< alias                 models, prompts and datasets by number and content hash
     comparison                             verdicts, each with the runs that it names
 
@@ -167,6 +168,23 @@ class ScoreTable(Base, table=True):
     created_at: datetime
 
 
+class AnnotationTable(Base, table=True):
+    """A person's score of an answer, by the content of the sample and of the answer. `run_id` is where it was made."""
+
+    __tablename__ = "annotation"
+    # this refuses NaN too: Postgres sorts it above all numbers, SQLite takes it for NULL
+    __table_args__ = (
+        sa.CheckConstraint("value BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308", name="finite"),
+    )
+    sample_digest: str = Field(primary_key=True, foreign_key="sample.digest")
+    output_digest: str = Field(primary_key=True)
+    metric: str = Field(primary_key=True, sa_type=SafeText)
+    rater: str = Field(primary_key=True, sa_type=SafeText)
+    value: float
+    run_id: str = Field(foreign_key="run.id", sa_type=SafeText)
+    created_at: datetime
+
+
 class EstimateTable(Base, table=True):
     """What was said of one metric × slice of a run, in the order in which it was said."""
 
@@ -223,6 +241,7 @@ SAMPLE = METADATA.tables["sample"]
 RUN = METADATA.tables["run"]
 GENERATION = METADATA.tables["generation"]
 SCORE = METADATA.tables["score"]
+ANNOTATION = METADATA.tables["annotation"]
 ESTIMATE = METADATA.tables["estimate"]
 COMPARISON = METADATA.tables["comparison"]
 BASELINE = METADATA.tables["baseline"]

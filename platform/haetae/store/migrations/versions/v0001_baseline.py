@@ -93,6 +93,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "name", "alias", name=op.f("pk_alias")),
     )
     op.create_table(
+        "annotation",
+        sa.Column("sample_digest", sa.String(), nullable=False),
+        sa.Column("output_digest", sa.String(), nullable=False),
+        sa.Column("metric", sa.Text(), nullable=False),
+        sa.Column("rater", sa.Text(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "value BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308", name=op.f("ck_annotation_finite")
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_annotation_run_id")),
+        sa.ForeignKeyConstraint(["sample_digest"], ["sample.digest"], name=op.f("fk_annotation_sample_digest")),
+        sa.PrimaryKeyConstraint("sample_digest", "output_digest", "metric", "rater", name=op.f("pk_annotation")),
+    )
+    op.create_table(
         "baseline",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("suite", sa.Text(), nullable=False),
@@ -191,6 +207,7 @@ def downgrade() -> None:
     op.drop_table("generation")
     op.drop_table("estimate")
     op.drop_table("baseline")
+    op.drop_table("annotation")
     op.drop_table("alias")
     op.drop_table("sample")
     op.drop_table("run")
