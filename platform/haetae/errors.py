@@ -4,6 +4,7 @@
     ├── ConfigError      a suite, settings or reference is wrong; raised before the first call   exit 2
     │   └── MissingExtra an optional package is not installed; names the pip command            exit 2
     ├── DatasetError     samples cannot be read; raised before the first call                   exit 2
+    │   └── NoSamplesError there are none                                                       exit 2, at a gate 3
     ├── RegistryError    a registered name, version or alias is missing or may not change       exit 2
     ├── TargetError      what is evaluated cannot be asked at all (wrong key, no such model)    exit 3
     ├── JudgeError       the judge cannot be asked at all                                       exit 3
@@ -74,6 +75,10 @@ class MissingExtra(ConfigError):
 
 class DatasetError(ConfigError):
     """Samples cannot be read, or break the rules of a dataset."""
+
+
+class NoSamplesError(DatasetError):
+    """There is nothing to evaluate; at a gate that is no verdict (exit 3), never a pass."""
 
 
 class RegistryError(ConfigError):

@@ -19,7 +19,9 @@ from haetae.catalog import lines
 from haetae.catalog.dataset_file import open_dataset
 from haetae.core.canonical import dumps, loads
 from haetae.core.sample import sample_from_json
-from haetae.errors import ConfigError, DatasetError
+from haetae.errors import ConfigError, DatasetError, NoSamplesError
+from haetae.settings import load_settings
+from haetae.workbench.bench import Workbench
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -273,3 +275,18 @@ def test_a_row_that_looks_like_a_serialized_object_is_plain_data(write: Write, r
     (sample,) = open_dataset(write("a.jsonl", _jsonl([{"input": "q", "metadata": {"x": secret}}])), root=root)
     assert sample.metadata["x"] == secret
     assert "b.jsonl:1: lc: unknown field" in _refused(write("b.jsonl", _jsonl([secret | {"input": "q"}])), root)
+
+
+def test_a_gate_on_no_samples_is_no_verdict(tmp_path: Path) -> None:  # DAT-05
+    (tmp_path / "samples.jsonl").touch()
+    (tmp_path / "suite.yaml").write_text(
+        "suite: s\ndataset: samples.jsonl\ntarget: { outputs: samples.jsonl }\nmetrics: { exact: exact_match }\n"
+        "gate: { metrics: { exact: { max_drop: 0.05 } } }\n"
+    )
+    with Workbench(load_settings({}, tmp_path)) as bench:
+        with pytest.raises(NoSamplesError, match="0 samples") as refused:
+            bench.gate(tmp_path / "suite.yaml")
+        assert refused.value.exit_code == 3
+        with pytest.raises(NoSamplesError, match="0 samples") as refused:
+            bench.run(tmp_path / "suite.yaml")
+        assert refused.value.exit_code == 2

@@ -17,7 +17,7 @@ from haetae.catalog.files import shown
 from haetae.catalog.rows import BadRow, sample_json
 from haetae.core.canonical import Json, digest
 from haetae.core.sample import Sample, sample_from_json
-from haetae.errors import DatasetError, Problem
+from haetae.errors import DatasetError, NoSamplesError, Problem
 
 MAX_PROBLEMS = 100
 """How many problems of one file are collected before the pass stops."""
@@ -80,7 +80,7 @@ class DatasetFile:
             raise DatasetError(self.rejects)
         if found == 0 or limit == 0:
             reason = "the limit is 0" if found else "no row is a sample" if self.rejects else "the file has no rows"
-            raise DatasetError([*self.rejects[:MAX_PROBLEMS], Problem(f"0 samples: {reason}", self._file)])
+            raise NoSamplesError([*self.rejects[:MAX_PROBLEMS], Problem(f"0 samples: {reason}", self._file)])
         self.version = f"sha256:{version.hexdigest()}"
         self.count = found if limit is None else min(found, limit)
 

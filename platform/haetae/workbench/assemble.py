@@ -20,7 +20,7 @@ from haetae.core.suite import Suite
 from haetae.core.target import Target
 from haetae.core.tracker import Mirror
 from haetae.engine.budget import Meter
-from haetae.errors import ConfigError, DatasetError, Problem, TargetError
+from haetae.errors import ConfigError, DatasetError, NoSamplesError, Problem, TargetError
 from haetae.settings import Settings
 from haetae.targets.function import FunctionTarget, load_function
 from haetae.targets.prompted import Prompted
@@ -144,7 +144,7 @@ def _dataset(
 ) -> DatasetFile:
     text, limit = loaded.suite.dataset, loaded.suite.most_samples
     if loaded.suite.limit == 0:
-        raise DatasetError(loaded.problem("limit", "0 samples: a run needs at least one"))
+        raise NoSamplesError(loaded.problem("limit", "0 samples: a run needs at least one"))
     file = loaded.path.parent / text
     registered = "@" in text or not (file.suffix or file.exists())
     if not registered:
@@ -153,7 +153,7 @@ def _dataset(
                 loaded.locate("dataset", text), root=loaded.root, limit=limit, skip_bad=skip_bad, require=require
             )
         except DatasetError as exc:
-            raise DatasetError([_placed(loaded, "dataset", problem) for problem in exc.problems]) from exc
+            raise type(exc)([_placed(loaded, "dataset", problem) for problem in exc.problems]) from exc
     version = registry.find("dataset", Reference.parse(text))
     resolver.pins[text] = version.reference
     stored = settings.home / "datasets" / version.content["file"]

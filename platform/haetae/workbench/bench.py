@@ -18,10 +18,10 @@ from haetae.core.run import Run, RunStatus
 from haetae.core.sample import Sample
 from haetae.core.suite import GateSpec
 from haetae.core.tracker import RunRecord
-from haetae.core.verdict import Comparison, Estimate
+from haetae.core.verdict import Comparison, Estimate, Verdict
 from haetae.engine.evaluate import Evaluation
 from haetae.engine.watch import Watcher
-from haetae.errors import ConfigError, HaetaeError
+from haetae.errors import ConfigError, HaetaeError, NoSamplesError
 from haetae.settings import Settings, load_settings
 from haetae.stats.estimate import estimates
 from haetae.store.sql import SqlLedger, open_ledger
@@ -90,7 +90,11 @@ class Workbench:
         A sequential gate (the default for suites with a judge or a budget) stops asking at the look that
         decides. Raises ConfigError when the suite declares no gate.
         """
-        assembly = self._assemble(suite)
+        try:
+            assembly = self._assemble(suite)
+        except NoSamplesError as exc:
+            exc.exit_code = Verdict.NO_VERDICT.exit_code
+            raise
         if assembly.suite.gate is None:
             raise ConfigError(assembly.loaded.problem("gate", "the suite declares no gate; add one with its metrics"))
         report = _finish(self._run(suite, False, None, False, watcher, {"door": "gate"}, gating=True))

@@ -273,12 +273,19 @@ def _incomparable(found: Sequence[Change]) -> str | None:
 
 def _errors(before: tuple[ScoreTable, ...], after: ScoreTable) -> float | None:
     """The sign test on samples that failed on one side only; None when nothing failed."""
-    then = {i: v != v for table in before[:1] for i, v in zip(table.sample_ids, table.values, strict=True)}
-    now = {i: v != v for i, v in zip(after.sample_ids, after.values, strict=True)}
+    then, now = _failed(before[0]), _failed(after)
     both = sorted(then.keys() & now.keys())
     if not any(then[i] or now[i] for i in both):
         return None
     return errors_moved([bool(then[i]) for i in both], [bool(now[i]) for i in both])
+
+
+def _failed(table: ScoreTable) -> dict[str, bool]:
+    """By sample, whether all its repeats are unscored."""
+    failed: dict[str, bool] = {}
+    for sample_id, value in zip(table.sample_ids, table.values, strict=True):
+        failed[sample_id] = failed.get(sample_id, True) and bool(value != value)
+    return failed
 
 
 def _judge_evidence(name: str, before: tuple[ScoreTable, ...], after: ScoreTable, level: float) -> str | None:
