@@ -7,7 +7,7 @@ INSTALL = $(shell command -v uv >/dev/null 2>&1 && echo "uv pip install --python
 LOCK = -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 	--generate-hashes --exclude-newer "7 days"
 
-.PHONY: demo test check lint types contracts bench docs audit lock clean
+.PHONY: demo test check lint types contracts bench simulate docs audit lock clean
 
 demo: $(VENV)/.demo  ## play a month of nightly runs, then serve the dashboard
 	$(BIN)/haetae demo
@@ -33,6 +33,9 @@ contracts: $(VENV)/.test
 
 bench: $(VENV)/.test  ## speed against the bare loop and the rivals, as ratios in one run
 	$(BIN)/python tests/bench/bench.py
+
+simulate: $(VENV)/.test  ## error rates and power of the verdicts, beside other rules and packages
+	$(BIN)/python tests/bench/simulate.py $(if $(RIVALS),--rivals $(RIVALS))
 
 docs: $(VENV)/.test  ## the examples in the README, run
 	$(BIN)/python -m pytest tests/docs

@@ -124,7 +124,7 @@ def judge(
         _judge(column, held, place[i], alpha) if held is not None and i in place else _untested(column)
         for i, column in enumerate(prepared)
     ]
-    return _overall(found), found
+    return overall(found), found
 
 
 def errors_moved(baseline_failed: Sequence[bool], candidate_failed: Sequence[bool]) -> float:
@@ -265,7 +265,8 @@ def _difference(
     )
 
 
-def _overall(found: Sequence[Difference]) -> Verdict:
+def overall(found: Sequence[Difference]) -> Verdict:
+    """What all columns say together: see `compare`."""
     verdicts = {d.verdict for d in found}
     if Verdict.REGRESSION in verdicts:
         return Verdict.REGRESSION
