@@ -52,6 +52,22 @@ def test_random_flips_agree_with_the_paired_t_test():
         assert family_p(d[:, None], alpha=0.05, seed=3).drop[0] == pytest.approx(expected, abs=0.02)
 
 
+def test_flipping_blocks_of_many_clusters_agrees_with_the_paired_t_test():
+    rng = np.random.default_rng(8)
+    d = rng.normal(0, 1, (9_000, 3)) - np.array([0.0, 0.015, 0.03])
+    found = family_p(d, alpha=0.05, seed=0)
+    expected = oracle.ttest_1samp(d, 0, alternative="less").pvalue
+    assert found.drop == pytest.approx(expected, abs=0.03)
+    assert (found.drop_adjusted >= found.drop).all()
+
+
+def test_flipping_blocks_errs_as_often_as_alpha_says():
+    # 200 repetitions of 4,500 skewed clusters: .05 has a standard error of .015.
+    rng = np.random.default_rng(9)
+    alarms = [family_p(rng.exponential(size=(4_500, 1)) - 1, alpha=0.05, seed=i).drop[0] <= 0.05 for i in range(200)]
+    assert np.mean(alarms) <= 0.1
+
+
 def test_duplicated_columns_cost_nothing_and_independent_ones_cost_what_bonferroni_says():
     rng = np.random.default_rng(2)
     one = rng.normal(-0.2, 1, 100)[:, None]
