@@ -201,8 +201,12 @@ def test_spending_counts_tries_and_judges_and_leaves_out_what_was_reused(ledger:
         given.answer(c, usage=Usage(7)),
         given.failure(d, reasons.TIMEOUT, attempts=5),
     ]
-    judged = Score(1.0, usage=Usage(30), cost_usd=0.5, model="judge")
-    scores = [given.score(a, judged), given.score(c, Score(1.0, usage=Usage(1), model="judge")), given.score(b, 1.0)]
+    judged = Score(1.0, usage=Usage(30), cost_usd=0.5, model="judge", calls=1)
+    scores = [
+        given.score(a, judged),
+        given.score(c, Score(1.0, usage=Usage(1), model="judge", calls=1)),
+        given.score(b, 1.0),
+    ]
     ledger.record(run.id, [a, b, c, d], answers, scores, given.at)
     assert ledger.spent(run.id) == Spent(calls=11, tokens=58, cost_usd=0.75, unpriced_calls=2, reused=1, retried=6)
 
