@@ -16,7 +16,7 @@ _COMMANDS = {
     "doctor": ("haetae.cli.start", "Check this installation and say what to mend."),
     "check": ("haetae.cli.run", "Check a suite and say what a run would do; nothing is called."),
     "run": ("haetae.cli.run", "Run a suite: generate, score, estimate, compare, report."),
-    "gate": ("haetae.cli.run", "Run a suite and exit by its verdict."),
+    "gate": ("haetae.cli.gate", "Run a suite and exit by its verdict."),
     "compare": ("haetae.cli.run", "Compare two runs, or a run with its baseline."),
     "promote": ("haetae.cli.run", "Make a run the baseline of its suite."),
     "register": ("haetae.cli.registry", "Register a model, prompt or dataset file as an immutable version."),

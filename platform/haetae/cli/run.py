@@ -1,4 +1,4 @@
-"""check, run, gate, compare, promote."""
+"""check, run, compare, promote."""
 
 from __future__ import annotations
 
@@ -56,24 +56,6 @@ def run_command(
 
     with Workbench() as bench, watching(quiet) as watcher:
         report = bench.run(suite, fresh=fresh, resume=resume, skip_bad=skip_bad, watcher=watcher, track=not no_track)
-    print_report(report, as_json)
-    raise SystemExit(report.exit_code_when(strict))
-
-
-@click.command("gate")
-@_suite
-@_json
-@_quiet
-@_strict
-def gate_command(suite: str, as_json: bool, quiet: bool, strict: bool) -> None:
-    """Run SUITE, reusing finished calls, and exit by its verdict: 0 pass, 1 regression, 3 no verdict.
-
-    An inconclusive verdict exits 0 and says so; --strict makes it 3.
-    """
-    from haetae import Workbench
-
-    with Workbench() as bench, watching(quiet) as watcher:
-        report = bench.gate(suite, watcher=watcher)
     print_report(report, as_json)
     raise SystemExit(report.exit_code_when(strict))
 
