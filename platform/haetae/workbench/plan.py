@@ -12,6 +12,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.run import Run, RunStatus
 from haetae.stats.power import detectable, needed, paired_sd
 from haetae.workbench.assemble import Assembly
+from haetae.workbench.forecast import Forecast, forecast
 from haetae.workbench.words import points
 
 _LOOK_BACK = 20
@@ -19,8 +20,6 @@ _LOOK_BACK = 20
 _Z95 = 1.96
 _TYPICAL_SD = 0.25
 """Standard deviation of a score on the scale of 0 to 1, assumed while no run of the suite is known."""
-_CALLS_PER_JUDGEMENT = 2
-"""Calls of one judged score, assumed while no run of the suite is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,7 @@ class Resolution:
 class Plan:
     """A checked suite: samples, calls, spending, and the smallest drop that it can detect.
 
-    Figures come from the last finished run of the suite, `basis`; without one calls are a guess, tokens
-    and cost are None (unknown, not 0), and drops rest on a typical spread of scores.
+    Without a finished run of the suite, drops rest on a typical spread of scores.
     """
 
     suite: str
@@ -50,10 +48,7 @@ class Plan:
     version: str
     samples: int
     repeats: int
-    calls: int
-    tokens: int | None
-    cost_usd: float | None
-    basis: str | None
+    spending: Forecast
     judged_metrics: tuple[str, ...]
     resolutions: tuple[Resolution, ...]
     references: Mapping[str, str]
@@ -61,9 +56,11 @@ class Plan:
 
     def as_json(self) -> Json:
         """The plan for scripts."""
-        plan = {name: value for name, value in vars(self).items() if name not in ("facts", "resolutions", "references")}
+        structured = ("facts", "resolutions", "references", "spending")
+        plan = {name: value for name, value in vars(self).items() if name not in structured}
         return {
             **plan,
+            **asdict(self.spending),
             "judged_metrics": list(self.judged_metrics),
             "references": dict(self.references),
             "resolutions": [asdict(resolution) for resolution in self.resolutions],
@@ -73,16 +70,22 @@ class Plan:
     def text(self) -> str:
         """The plan for people."""
         repeats = f" x {self.repeats} repeats" if self.repeats > 1 else ""
-        tokens = "tokens unknown" if self.tokens is None else f"{self.tokens:,} tokens"
-        cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:.4f}"
-        basis = f"as {self.basis} did" if self.basis else "a guess: the suite has no finished run yet"
-        judged = ", ".join(self.judged_metrics) or "nothing"
         lines = [
             f"{self.suite}: {self.dataset}, {self.samples} samples{repeats} ({self.version[:19]})",
-            f"  about {self.calls:,} calls, {tokens}, {cost} ({basis}); judged: {judged}",
+            f"  {self._spending_line()}",
             *(f"  {written} = {pinned}" for written, pinned in self.references.items() if written != pinned),
         ]
         return "\n".join([*lines, *(self._resolution_line(r) for r in self.resolutions)])
+
+    def _spending_line(self) -> str:
+        spending = self.spending
+        if spending.calls == 0:
+            return "no calls: the answers are recorded, and nothing is judged"
+        tokens = "tokens unknown" if spending.tokens is None else f"{spending.tokens:,} tokens"
+        cost = "cost unknown" if spending.cost_usd is None else f"${spending.cost_usd:.4f}"
+        basis = f"as {spending.basis}" if spending.basis else "estimated from the length of the texts"
+        judged = ", ".join(self.judged_metrics) or "nothing"
+        return f"about {spending.calls:,} calls, {tokens}, {cost} ({basis}); judged: {judged}"
 
     def _resolution_line(self, resolution: Resolution) -> str:
         facts = self.facts[resolution.metric]
@@ -100,13 +103,6 @@ def plan_of(assembly: Assembly, ledger: Ledger, wanted_drop: float | None = None
     data, suite = assembly.manifest.dataset, assembly.suite
     judged = tuple(name for name, facts in assembly.manifest.metrics.items() if facts.judge is not None)
     last = _last_finished(ledger, suite.suite)
-    calls = (0 if assembly.target.free else assembly.total) + assembly.total * _CALLS_PER_JUDGEMENT * len(judged)
-    tokens, cost = None, None
-    if last is not None:
-        spent, share = ledger.spent(last.id), assembly.total / last.total
-        if spent.reused == 0:
-            calls, tokens = round(spent.calls * share), round(spent.tokens * share)
-            cost = None if spent.cost_usd is None else spent.cost_usd * share
     spreads = _spreads(ledger, last) if last else {}
     return Plan(
         suite=suite.suite,
@@ -114,10 +110,7 @@ def plan_of(assembly: Assembly, ledger: Ledger, wanted_drop: float | None = None
         version=data["version"],
         samples=data["count"],
         repeats=suite.target.repeats,
-        calls=calls,
-        tokens=tokens,
-        cost_usd=cost,
-        basis=last.id if last else None,
+        spending=forecast(assembly, ledger),
         judged_metrics=judged,
         resolutions=tuple(_resolutions(assembly, spreads, wanted_drop)),
         references=assembly.manifest.references,

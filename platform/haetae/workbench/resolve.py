@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from haetae.catalog.files import locate
 from haetae.catalog.prompt_file import load_prompt
-from haetae.core.canonical import Json
+from haetae.core.canonical import Json, digest
 from haetae.core.clock import Clock
 from haetae.core.ledger import Registry
 from haetae.core.model import LanguageModel
@@ -61,6 +61,7 @@ class Resolver:
         self._rng = random.Random(seed)  # noqa: S311  # jitter of retries, not a secret
         self._limiters: dict[str, Limiter] = {}
         self._models: dict[tuple[str, type[HaetaeError]], LanguageModel] = {}
+        self._prices: dict[str, Price | None] = {}
         self.pins: dict[str, str] = {}
 
     def model(self, text: str, error: type[HaetaeError] = JudgeError) -> LanguageModel:
@@ -77,6 +78,10 @@ class Resolver:
         content = self._content("prompt", text)
         with boundary(ConfigError, f"prompt {text} is not a chat template"):
             return Prompt.of(text.removeprefix(MIRROR).partition("@")[0], content)
+
+    def price(self, fingerprint: Mapping[str, Json]) -> Price | None:
+        """What a model that was resolved here costs; None where it has no price."""
+        return self._prices.get(digest(dict(fingerprint)))
 
     def default(self, role: str) -> str | None:
         """The suite's own choice of `judge` or `embeddings`, None when it made none."""
@@ -110,14 +115,17 @@ class Resolver:
             )
         if filled.organization:
             headers["OpenAI-Organization"] = filled.organization
+        fingerprint = {"base_url": spec.base_url, "model": spec.model, "parameters": dict(spec.parameters)}
+        price = Price(spec.price.input, spec.price.output, spec.price.cached_input) if spec.price else None
+        self._prices[digest(fingerprint)] = price
         endpoint = Endpoint(
             base_url=filled.base_url,
             model=spec.model,
             clock=self._clock,
-            fingerprint={"base_url": spec.base_url, "model": spec.model, "parameters": dict(spec.parameters)},
+            fingerprint=fingerprint,
             headers=headers,
             query={"api-version": spec.api_version} if spec.api_version else {},
-            price=Price(spec.price.input, spec.price.output, spec.price.cached_input) if spec.price else None,
+            price=price,
             key_names=spec.variables,
             secrets=[value for name in spec.variables if "://" not in (value := self._env[name])],
             timeout_s=limits.timeout_s,
