@@ -25,7 +25,12 @@ _PARTS = {
 @click.command("init")
 @click.argument("folder", type=click.Path(file_okay=False), default="haetae-suite")
 def init_command(folder: str) -> None:
-    """Make a first suite in FOLDER: recorded outputs, so that it runs without a key."""
+    """Make a first suite in FOLDER: recorded outputs, so that it runs without a key.
+
+    `suite.schema.json` beside it lets an editor complete suite files and mark mistakes while one types.
+    """
+    from haetae.catalog.suite_schema import suite_schema
+    from haetae.core.canonical import dumps
     from haetae.errors import ConfigError
     from haetae.workbench.shipped import shipped
 
@@ -33,6 +38,7 @@ def init_command(folder: str) -> None:
     if there.exists() and any(there.iterdir()):
         raise ConfigError(f"{there} is not empty; name a new folder")
     shutil.copytree(shipped("starter"), there, dirs_exist_ok=True)
+    (there / "suite.schema.json").write_text(dumps(suite_schema()), encoding="utf-8")
     click.echo(f"{there} is ready. Next:\n  haetae run {there / 'suite.yaml'}")
 
 

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 
 from haetae.cli.printing import plain
 from haetae.cli.progress import watching
@@ -227,6 +229,8 @@ def test_init_makes_a_suite_that_runs(shop: Any) -> None:
     said = shop.call("init", "first")
     assert "haetae run first/suite.yaml" in said.out
     assert shop.call("check", "first/suite.yaml").code == 0
+    schema = json.loads((shop.folder / "first/suite.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(yaml.safe_load((shop.folder / "first/suite.yaml").read_text(encoding="utf-8")), schema)
     again = shop.call("init", "first")
     assert again.code == 2
     assert "is not empty" in again.err
