@@ -1,8 +1,9 @@
 """A data file becomes a dataset: checked whole before any call, then streamed from disk as often as asked.
 
 The checking pass gives the version, the SHA-256 of every sample's content digest in file order, so it
-does not change with formatting, key order, compression or file format. What stays in memory is twelve
-bytes of digest per sample while the pass runs, and the places of duplicates and rejected rows.
+does not change with formatting, key order, compression or file format. What stays in memory is a digest
+of each id while the pass runs, and the places of duplicates and rejected rows. A large file is checked
+in parts, by several processes at once.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from pathlib import Path
 
 from haetae.catalog.data_file import find_data, problems, reader_of, stem
 from haetae.catalog.files import shown
+from haetae.catalog.jsonl import read_jsonl
 from haetae.catalog.rows import BadRow, sample_json
 from haetae.core.canonical import Json, digest
 from haetae.core.sample import Sample, sample_from_json
 from haetae.errors import DatasetError, NoSamplesError, Problem
 
+LARGE = 64 * 1024**2
+"""From how many bytes on a file of JSON lines is checked in parts: several processes pay off."""
 MAX_PROBLEMS = 100
 """How many problems of one file are collected before the pass stops."""
 
@@ -45,6 +49,27 @@ class DatasetFile:
 
     def check(self, limit: int | None) -> None:
         """Read the whole file. Raises DatasetError with every problem (100 at most)."""
+        found, version = self._in_parts() or self._row_by_row()
+        self._must_be_unchanged()
+        if self.rejects and not self._skip_bad:
+            raise DatasetError(self.rejects)
+        if found == 0 or limit == 0:
+            reason = "the limit is 0" if found else "no row is a sample" if self.rejects else "the file has no rows"
+            raise NoSamplesError([*self.rejects[:MAX_PROBLEMS], Problem(f"0 samples: {reason}", self._file)])
+        self.version = f"sha256:{version}"
+        self.count = found if limit is None else min(found, limit)
+
+    def _in_parts(self) -> tuple[int, str] | None:
+        """(how many samples, their version) of a large file without a fault; None for every other file."""
+        plain_lines = reader_of(self.path) is read_jsonl and self.path.suffix.lower() != ".gz"
+        if not plain_lines or self._stamp is None or self._stamp[1] < LARGE:
+            return None
+        from haetae.catalog.parts import check_in_parts
+
+        return check_in_parts(self.path, self._require)
+
+    def _row_by_row(self) -> tuple[int, str]:
+        """(how many samples, their version); what is wrong is in `rejects`."""
         seen: set[bytes] = set()
         repeats: dict[str, int] = {}
         duplicates: list[tuple[int, str]] = []
@@ -75,14 +100,7 @@ class DatasetFile:
             found += 1
         if duplicates:
             self._name_duplicates(duplicates)
-        self._must_be_unchanged()
-        if self.rejects and not self._skip_bad:
-            raise DatasetError(self.rejects)
-        if found == 0 or limit == 0:
-            reason = "the limit is 0" if found else "no row is a sample" if self.rejects else "the file has no rows"
-            raise NoSamplesError([*self.rejects[:MAX_PROBLEMS], Problem(f"0 samples: {reason}", self._file)])
-        self.version = f"sha256:{version.hexdigest()}"
-        self.count = found if limit is None else min(found, limit)
+        return found, version.hexdigest()
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples in file order. Raises DatasetError when the file changed since it was checked."""

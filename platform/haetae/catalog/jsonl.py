@@ -11,6 +11,7 @@ from haetae.catalog.rows import BadRow
 from haetae.core.canonical import Json, loads
 
 MAX_DEPTH = 64
+_CONTAINERS = frozenset({dict, list})
 
 
 def read_jsonl(path: Path, file: str) -> Iterator[tuple[int, Json | BadRow]]:
@@ -35,19 +36,20 @@ def parse_json(raw: bytes) -> Json:
         raise BadRow([("", f"not UTF-8 at byte {exc.start} of the line; save as UTF-8")]) from exc
     except ValueError as exc:  # a number of thousands of digits
         raise BadRow([("", f"not JSON: {exc}")]) from exc
-    # Counting brackets is cheap and rules out nearly every row before its levels are counted.
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_deep(value):
+    if _is_deep(value):
         raise BadRow([("", f"nested over {MAX_DEPTH} levels")])
     return value
 
 
 def _is_deep(value: Json) -> bool:
-    level = [value]
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(MAX_DEPTH):
+        if not level:
+            return False
         level = [
             inner
             for node in level
-            for inner in (node.values() if isinstance(node, dict) else node)
-            if isinstance(inner, dict | list)
+            for inner in (node.values() if type(node) is dict else node)
+            if type(inner) in _CONTAINERS
         ]
     return bool(level)

@@ -35,7 +35,7 @@ def read_lines(path: Path, file: str, *, keep_ends: bool = False) -> Iterator[tu
     Raises DatasetError: the file vanished or cannot be read, broken gzip, a gzip bomb.
     """
     try:
-        packed = path.suffix == ".gz"
+        packed = path.suffix.lower() == ".gz"
         with path.open("rb") as raw, gzip.open(raw, "rb") if packed else raw as stream:
             number, unpacked = 0, 0
             size = path.stat().st_size

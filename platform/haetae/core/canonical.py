@@ -19,10 +19,14 @@ def dumps(value: Json) -> str:
     is stored without loss everywhere. NaN and infinity are not JSON: they must be refused where they
     appear (`Score` does), and would be written as null.
     """
+    return _encoded(value).decode()
+
+
+def _encoded(value: Json) -> bytes:
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
     except TypeError:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def loads(text: str | bytes) -> Json:
@@ -46,4 +50,4 @@ def _refuse_constant(name: str) -> None:
 
 def digest(*parts: Json) -> str:
     """SHA-256, in hexadecimal, of the canonical JSON of the parts."""
-    return hashlib.sha256(dumps(parts).encode("utf-8")).hexdigest()
+    return hashlib.sha256(_encoded(parts)).hexdigest()
