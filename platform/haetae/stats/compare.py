@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from haetae.core.table import ScoreTable
 from haetae.core.verdict import Difference, Verdict
 from haetae.stats.corpus import Corpus
 from haetae.stats.distributions import sign_tail
+from haetae.stats.evidence import Evidence, Levels, Stretch, Tested, evidence
 from haetae.stats.floors import Limit, limits
-from haetae.stats.intervals import cluster_mean
-from haetae.stats.noninferior import t_p, unseen_p
+from haetae.stats.labelled import Correction, Labels, correction
 from haetae.stats.paired import Effect, Pairs, effect, in_slice, pair
 from haetae.stats.power import still_needed
-from haetae.stats.samples import Floats, count_of, sum_by
+from haetae.stats.samples import count_of
 from haetae.stats.scale import unit
-from haetae.stats.signflip import FamilyP, family_p
-from haetae.stats.tango import tango_p
 
 SLICE_MINIMUM = 20
 """Samples, scored on both sides, below which a slice is shown but not tested."""
@@ -34,7 +29,7 @@ class GatedColumn:
     and repeats. `corpus` is the metric's, None for a mean. `margin` ≥ 0 is the tolerated drop, on the
     declared range scaled to [0, 1] (.03 of a 0–100 metric is 3), in native units where the range is
     open, inf where only the floors matter. `slice` is "" or `key=value`. `minimum` and `maximum` are
-    absolute, in native units.
+    absolute, in native units. `labels` are what people said of the answers that a judge scored.
     """
 
     metric: str
@@ -45,37 +40,19 @@ class GatedColumn:
     slice: str = ""
     minimum: float | None = None
     maximum: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Levels:
-    """What each test of one look must reach: every drop and broken floor `drop`, every tolerance and kept
-    floor `smaller`. The p-values that are reported are stretched, so that they too are held against α.
-    """
-
-    drop: float
-    smaller: float
-
-
-@dataclass(frozen=True, eq=False)
-class _Held:
-    """p-values to be held against α: `drop` and `rise` per column; others are to be stretched first."""
-
-    plain: Floats
-    drop: Floats
-    rise: Floats
-    broken: float
-    smaller: float
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """A column with its numbers: `untested` says why it has no tests, "" when it has."""
+    """A column with its numbers: `untested` says why it has no tests, "" when it has. `correction` is what
+    labels make of it, or says how many it lacks, "" where nobody labelled anything."""
 
     gated: GatedColumn
     effect: Effect | None
     limits: list[Limit]
     untested: str
+    correction: Correction | str = ""
 
 
 def compare(
@@ -92,6 +69,11 @@ def compare(
     K/(K + F) of it and every floor 1/(K + F) (Bonferroni), which the adjusted p-values carry. A floor
     that is neither proven kept nor proven broken leaves its column INCONCLUSIVE: a score exactly at a
     floor breaks nothing and proves nothing.
+
+    A column with `labels` enough (`labelled.correction`) is judged on the change in human scores, which
+    its `delta` then is: both its drop, with a share of α like a floor's, and its tolerance. Floors and
+    the two sides' values stay the judge's. With too few labels the judge's word counts alone, and the
+    note says how many are missing.
 
     A margin of 0 tolerates nothing: a significant drop is a REGRESSION, only a significant rise is a
     PASS, and all else stays INCONCLUSIVE with `needed` None, since no number of samples proves that
@@ -114,16 +96,15 @@ def judge(
 ) -> tuple[Verdict, list[Difference]]:
     """`compare`, or with `levels` the same rules at one of several looks."""
     prepared = _prepare(columns, seed, level)
-    tested = [i for i, column in enumerate(prepared) if not column.untested]
-    effects = [e for i in tested if (e := prepared[i].effect) is not None]
-    family = _family(effects, alpha if levels is None else levels.drop, seed)
-    floors = sum(len(prepared[i].limits) for i in tested)
-    held = None if family is None else _held(family, len(tested), floors, levels, alpha)
-    place = {i: j for j, i in enumerate(tested)}
-    found = [
-        _judge(column, held, place[i], alpha) if held is not None and i in place else _untested(column)
-        for i, column in enumerate(prepared)
+    tested = [
+        Tested(column.effect, column.gated.margin, column.correction)
+        for column in prepared
+        if column.effect is not None and not column.untested
     ]
+    floors = sum(len(column.limits) for column in prepared)
+    said, stretch = evidence(tested, floors, levels, alpha=alpha, seed=seed)
+    of = iter(said)
+    found = [_untested(column) if column.untested else _judge(column, next(of), stretch, alpha) for column in prepared]
     return overall(found), found
 
 
@@ -153,8 +134,14 @@ def _prepare(columns: Sequence[GatedColumn], seed: int, level: float) -> list[_C
         if len(pairs.ids):
             found = effect(pairs, facts, column.corpus, level=level, seed=seed)
         reason = _why_untested(column, found)
+        if reason or found is None:
+            out.append(_Column(column, found, [], reason))
+            continue
+        corrected: Correction | str = ""
+        if column.labels is not None:
+            corrected = correction(pairs, found, column.labels, facts, margin=column.margin, level=level, seed=seed)
         bounds = limits(column.candidate, column.corpus, column.slice, column.minimum, column.maximum)
-        out.append(_Column(column, found, [] if reason else bounds, reason))
+        out.append(_Column(column, found, bounds, reason, corrected))
     return out
 
 
@@ -168,101 +155,64 @@ def _why_untested(column: GatedColumn, found: Effect | None) -> str:
     return "" if found.d is not None else "not tested: the corpus value is undefined without one of its samples"
 
 
-def _family(effects: Sequence[Effect], alpha: float, seed: int) -> FamilyP | None:
-    """Adjusted p-values over the cluster sums of all columns, clusters matched by name."""
-    if not effects:
-        return None
-    names = sorted(set().union(*{effect.cluster_names for effect in effects}))
-    place = {name: i for i, name in enumerate(names)}
-    maps = {own: np.array([place[name] for name in own], dtype=np.intp) for own in {e.cluster_names for e in effects}}
-    sums = np.zeros((len(names), len(effects)))
-    for j, found in enumerate(effects):
-        if found.d is not None:
-            codes = maps[found.cluster_names][found.clusters]
-            sums[:, j] = np.bincount(codes, weights=found.d, minlength=len(names))
-    return family_p(sums, alpha=alpha, seed=seed)
-
-
-def _noninferior_p(found: Effect, d: Floats, margin: float) -> float:
-    if math.isinf(margin):
-        return 0.0
-    sums, sizes = sum_by(found.clusters, d), sum_by(found.clusters, np.ones(found.n))
-    unseen = unseen_p(float(d.mean()), len(sums), margin, found.span)
-    if found.binary:
-        return max(unseen, tango_p(int((d < 0).sum()), int((d > 0).sum()), found.n, margin))
-    moved = t_p(sums, sizes, margin)
-    return 1.0 if moved is None else max(unseen, moved)
-
-
-def _held(family: FamilyP, drops: int, floors: int, levels: Levels | None, alpha: float) -> _Held:
-    """Step-down max-T, which shares α with the floors; or every column by itself at its look's level."""
-    if levels is None:
-        share = (drops + floors) / drops
-        drop, rise = family.drop_adjusted * share, family.rise_adjusted * share
-        return _Held(family.drop, np.minimum(1.0, drop), np.minimum(1.0, rise), drops + floors, 1.0)
-    stretch = alpha / levels.drop
-    drop, rise = np.minimum(1.0, family.drop * stretch), np.minimum(1.0, family.rise * stretch)
-    return _Held(family.drop, drop, rise, stretch, alpha / levels.smaller)
-
-
-def _judge(column: _Column, held: _Held, j: int, alpha: float) -> Difference:
-    found, gated = column.effect, column.gated
-    if found is None or found.d is None:
-        raise ValueError(f"{gated.metric}: only a column with differences can be judged")
-    adjusted, rise = float(held.drop[j]), float(held.rise[j])
-    smaller = min(1.0, _noninferior_p(found, found.d, gated.margin) * held.smaller)
-    broken = [limit for limit in column.limits if limit.broken * held.broken <= alpha]
-    unsettled = [limit for limit in column.limits if limit.kept * held.smaller > alpha and limit not in broken]
+def _judge(column: _Column, said: Evidence, stretch: Stretch, alpha: float) -> Difference:
+    broken = [limit for limit in column.limits if limit.broken * stretch.alone <= alpha]
+    unsettled = [limit for limit in column.limits if limit.kept * stretch.smaller > alpha and limit not in broken]
     notes = [limit.note for limit in broken] + [f"{limit.name} not settled" for limit in unsettled]
-    if adjusted <= alpha and smaller <= alpha:
+    if said.drop <= alpha and said.smaller <= alpha:
         notes.append("tolerated drop")
-    if rise <= alpha:
+    if said.rise <= alpha:
         notes.append("significant rise")
-    if broken or (adjusted <= alpha < smaller):
+    if broken or (said.drop <= alpha < said.smaller):
         verdict = Verdict.REGRESSION
     else:
-        verdict = Verdict.PASS if smaller <= alpha and not unsettled else Verdict.INCONCLUSIVE
+        verdict = Verdict.PASS if said.smaller <= alpha and not unsettled else Verdict.INCONCLUSIVE
     needed = None
-    if verdict is Verdict.INCONCLUSIVE and smaller > alpha:
-        of = cluster_mean(found.d, found.clusters)
-        scale = found.span
-        needed = still_needed((of.sd or 0.0) / scale, gated.margin / scale, found.n, of.mean / scale, alpha)
-    return _difference(column, float(held.plain[j]), adjusted, smaller, verdict, needed, ", ".join(notes))
+    if verdict is Verdict.INCONCLUSIVE and said.smaller > alpha and column.effect is not None:
+        scale = column.effect.span
+        needed = still_needed(said.sd / scale, column.gated.margin / scale, said.n, said.mean / scale, alpha)
+    return _difference(column, said, verdict, needed, notes)
 
 
 def _untested(column: _Column) -> Difference:
     verdict = Verdict.NO_VERDICT if column.gated.slice else Verdict.INCONCLUSIVE
-    return _difference(column, None, None, None, verdict, None, column.untested)
+    return _difference(column, None, verdict, None, [column.untested])
 
 
 def _difference(
-    column: _Column,
-    drop: float | None,
-    adjusted: float | None,
-    smaller: float | None,
-    verdict: Verdict,
-    needed: int | None,
-    note: str,
+    column: _Column, said: Evidence | None, verdict: Verdict, needed: int | None, notes: list[str]
 ) -> Difference:
-    gated, found = column.gated, column.effect
-    low, high = found.interval if found is not None and found.interval is not None else (None, None)
+    """`needed` counts samples, or for a corrected column labelled pairs, which only its note can say."""
+    gated, found, corrected = column.gated, column.effect, column.correction
+    delta, interval = (None, None) if found is None else (found.delta, found.interval)
+    if isinstance(corrected, Correction):
+        notes.append(_corrected(corrected, delta, needed))
+        delta, interval, needed = corrected.delta, corrected.interval, None
+    elif corrected:
+        notes.append(corrected)
+    low, high = (None, None) if interval is None else interval
     return Difference(
         metric=gated.metric,
         slice=gated.slice,
         n=0 if found is None else found.n,
         baseline=None if found is None else found.baseline,
         candidate=None if found is None else found.candidate,
-        delta=None if found is None else found.delta,
+        delta=delta,
         low=low,
         high=high,
         margin=gated.margin * unit(gated.candidate.facts),
-        p_drop=drop,
-        p_drop_adjusted=adjusted,
-        p_noninferior=smaller,
+        p_drop=None if said is None else said.plain,
+        p_drop_adjusted=None if said is None else said.drop,
+        p_noninferior=None if said is None else said.smaller,
         verdict=verdict,
         needed=needed,
-        note=note,
+        note=", ".join(notes),
     )
+
+
+def _corrected(correction: Correction, judged: float | None, needed: int | None) -> str:
+    more = "" if needed is None else f" (about {needed:,} would settle it)"
+    return f"judge-corrected with {correction.labels} labelled pairs{more}, the judge alone says {judged or 0.0:+.3g}"
 
 
 def overall(found: Sequence[Difference]) -> Verdict:

@@ -2,12 +2,12 @@
 
 The labelled samples must be drawn at random from all. Every function takes plain columns: `judge_all`
 (N,) holds the judge's scores of all samples, the labelled ones included; `judge` and `human` (n,) are
-the two scores of the labelled samples, in the same order and on the same scale.
+the two scores of the labelled samples, in the same order and on the same scale. Where samples are not
+independent, `groups` are the codes of the clusters of all samples (N,) and of the labelled ones (n,).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,10 @@ from numpy.typing import ArrayLike
 
 from haetae.stats.distributions import t_cdf, t_quantile
 from haetae.stats.noninferior import t_p, unseen_p
-from haetae.stats.samples import Floats
+from haetae.stats.powered import Groups, Powered, powered
+from haetae.stats.samples import Floats, sum_by
 
 DRAWS = 40_000
-FOLDS = 10
-LARGEST_WEIGHT = 1.5
-"""Of the judge's scores: a judge that compresses its scale deserves more than 1, rarely much more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +40,13 @@ class CorrectedDrop:
     """The mean human difference candidate − baseline, and the evidence for the gate's two questions.
 
     `p_drop` is one-sided evidence that it is below 0, `p_noninferior` that it is above −margin; both 1
-    where the labels are too few.
+    where the labels are too few. `error` is the standard error of the estimate, None for one label.
     """
 
     of: Corrected
     p_drop: float
     p_noninferior: float
+    error: float | None
 
 
 def correct(
@@ -56,19 +55,24 @@ def correct(
     human: ArrayLike,
     *,
     binary: bool,
+    groups: Groups | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> Corrected:
     """The mean score that people would give all samples.
 
-    `binary`: all scores are 0 or 1. Then θ = q·P(human 1 | judge 1) + (1 − q)·P(human 1 | judge 0), each
-    of the three rates with its posterior under Jeffreys' prior, and the interval from their quantiles.
-    Else prediction-powered inference with tuned, cross-fitted weight (`powered`) and a t interval.
-    Raises ValueError without labels, for columns that do not fit, or scores that are not finite or not 0/1.
+    `binary`: all scores are 0 or 1, and samples independent. Then θ = q·P(human 1 | judge 1) +
+    (1 − q)·P(human 1 | judge 0), each of the three rates with its posterior under Jeffreys' prior, and
+    the interval from their quantiles. Else prediction-powered inference with tuned, cross-fitted weight
+    (`powered`) and a t interval.
+    Raises ValueError without labels, for columns that do not fit, scores that are not finite or not 0/1,
+    or a binary estimate of clusters.
     """
     everyone, guessed, said = _columns(judge_all, judge, human)
     if not binary:
-        return _powered_interval(powered(everyone, guessed, said, seed=seed), len(said), level)
+        return _powered_interval(powered(everyone, guessed, said, groups=groups, seed=seed), len(said), level)
+    if groups is not None:
+        raise ValueError("the binary estimate is of independent samples")
     if not all(bool(np.isin(scores, (0.0, 1.0)).all()) for scores in (everyone, guessed, said)):
         raise ValueError("binary scores are 0 or 1")
     rng = np.random.default_rng(seed)
@@ -88,6 +92,7 @@ def correct_drop(
     *,
     margin: float,
     span: float = 1.0,
+    groups: Groups | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> CorrectedDrop:
@@ -99,70 +104,27 @@ def correct_drop(
     that both sides please equally says nothing of that harm, so a pass needs 3·span/margin labels.
     """
     everyone, guessed, said = _columns(judge_all, judge, human)
-    n, parts = len(said), powered(everyone, guessed, said, seed=seed)
-    of = _powered_interval(parts, n, level)
-    if parts.error is None:
-        return CorrectedDrop(of, 1.0, 1.0)
+    parts = powered(everyone, guessed, said, groups=groups, seed=seed)
+    of = _powered_interval(parts, len(said), level)
+    if parts.error is None or parts.spread is None:
+        return CorrectedDrop(of, 1.0, 1.0, None)
     # Residues carry the variance of the whole estimate, so that one test of a mean serves.
-    spread = float(parts.residues.std(ddof=1)) / math.sqrt(n)
-    scale = parts.error / spread if spread > 0 else 1.0
+    scale = parts.error / parts.spread if parts.spread > 0 else 1.0
     values = parts.estimate + (parts.residues - parts.residues.mean()) * scale
-    smaller = t_p(values, np.ones(n), margin)
-    unseen = unseen_p(float(said.mean()), n, margin, span)
+    own = np.arange(len(said)) if groups is None else groups[1]
+    smaller = t_p(sum_by(own, values), sum_by(own, np.ones(len(said))), margin)
+    unseen = unseen_p(float(said.mean()), parts.units, margin, span)
     if parts.error == 0:
         drop = 0.5 if parts.estimate == 0 else float(parts.estimate > 0)
     else:
-        drop = t_cdf(parts.estimate / parts.error, n - 1)
-    return CorrectedDrop(of, drop, max(unseen, 1.0 if smaller is None else smaller))
-
-
-@dataclass(frozen=True, eq=False)
-class Powered:
-    """A prediction-powered mean, its standard error (None for one label) and the labels' residues (n,)."""
-
-    estimate: float
-    error: float | None
-    residues: Floats
-
-
-def powered(everyone: Floats, judge: Floats, human: Floats, *, seed: int = 0, weight: float | None = None) -> Powered:
-    """mean(human − λ·judge) over the labelled + λ·mean(judge) over all (Angelopoulos, Duchi and Zrnic 2023, PPI++).
-
-    λ is `weight`, or for every tenth of the labels the regression slope of human on judge in the other
-    nine, cut to [0, 1.5]: a λ tuned on the residues that it is judged by would make them look too small.
-    The error counts that the labelled are among all: with every sample labelled it is that of the
-    human mean.
-    """
-    n = len(human)
-    weights = _weights(judge, human, seed) if weight is None else np.full(n, weight)
-    residues, mean = human - weights * judge, float(weights.mean())
-    estimate = float(residues.mean()) + mean * float(everyone.mean())
-    if n < 2:
-        return Powered(estimate, None, residues)
-    judged = float(everyone.var(ddof=1)) if len(everyone) > 1 else 0.0
-    shared = float(np.cov(residues, judge, ddof=1)[0, 1])
-    variance = float(residues.var(ddof=1)) / n + (mean**2 * judged + 2 * mean * shared) / len(everyone)
-    return Powered(estimate, math.sqrt(max(0.0, variance)), residues)
-
-
-def _weights(judge: Floats, human: Floats, seed: int) -> Floats:
-    """λ per label, from the labels of the other folds."""
-    n = len(human)
-    fold = np.random.default_rng(seed).permutation(n) % min(FOLDS, n)
-    out = np.zeros(n)
-    for k in range(min(FOLDS, n)):
-        kept = fold != k
-        x, y = judge[kept], human[kept]
-        variance = float(x.var()) if len(x) > 1 else 0.0
-        slope = float(((x - x.mean()) * (y - y.mean())).mean()) / variance if variance > 0 else 0.0
-        out[~kept] = min(LARGEST_WEIGHT, max(0.0, slope))
-    return out
+        drop = t_cdf(parts.estimate / parts.error, parts.units - 1)
+    return CorrectedDrop(of, drop, max(unseen, 1.0 if smaller is None else smaller), parts.error)
 
 
 def _powered_interval(parts: Powered, n: int, level: float) -> Corrected:
     if parts.error is None:
         return Corrected(parts.estimate, None, None, "ppi++", n)
-    half = t_quantile((1 + level) / 2, n - 1) * parts.error
+    half = t_quantile((1 + level) / 2, parts.units - 1) * parts.error
     return Corrected(parts.estimate, parts.estimate - half, parts.estimate + half, "ppi++", n)
 
 

@@ -11,8 +11,9 @@ from itertools import pairwise
 
 from haetae.core.verdict import Difference, Verdict
 from haetae.stats.boundaries import Spending, boundaries, hwang_shih_decani
-from haetae.stats.compare import GatedColumn, Levels, judge
+from haetae.stats.compare import GatedColumn, judge
 from haetae.stats.distributions import normal_cdf
+from haetae.stats.evidence import Levels
 
 LOOKS = 10
 

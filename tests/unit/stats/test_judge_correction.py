@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats as oracle
 
-from haetae.stats.judge_correction import correct, correct_drop, powered
+from haetae.stats.judge_correction import correct, correct_drop
+from haetae.stats.powered import powered
 
 HUMAN = np.array([0.9, 0.4, 0.7, 0.8, 0.2, 1.0, 0.6, 0.5, 0.3, 0.75])
 JUDGE = np.array([0.8, 0.5, 0.9, 0.7, 0.4, 0.95, 0.7, 0.6, 0.35, 0.9])
