@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from haetae import Comparison, Estimate, Failure, Generation, HaetaeError, Run, RunStatus, Workbench, load_settings
-from haetae.workbench.export import export
 
 if TYPE_CHECKING:
     from haetae.core.ledger import SampleResult
@@ -166,7 +165,7 @@ def compare(ledger: str, candidate: str, against: str, common: bool) -> Comparis
 def csv(ledger: str, run_id: str) -> bytes:
     """A run's samples and scores as CSV, with the mark by which spreadsheets know UTF-8."""
     out = io.StringIO()
-    export(_bench(ledger).ledger, run_id, "csv", out)
+    _bench(ledger).export(run_id, "csv", out)
     return out.getvalue().encode("utf-8-sig")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
@@ -76,20 +76,19 @@ def show_command(reference: str, kind: str, as_json: bool) -> None:
 @click.argument("run")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="The file to write; default standard output.")
-def export_command(run: str, form: str, out: str | None) -> None:
+def export_command(run: str, form: Literal["jsonl", "csv"], out: str | None) -> None:
     """Write the samples, answers and scores of RUN."""
     from haetae import Workbench
-    from haetae.workbench.export import export
 
     with Workbench() as bench:
         if out is None:
             stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", errors="backslashreplace", newline="")
-            export(bench.ledger, run, form, stream)
+            bench.export(run, form, stream)
             stream.detach()  # flushes, and leaves standard output open
             return
         partial = Path(f"{out}.partial")
         with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as written:
-            export(bench.ledger, run, form, written)
+            bench.export(run, form, written)
         partial.replace(out)
     click.echo(f"{run} written to {out}")
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self, TextIO
 
 from haetae.core.clock import Clock, SystemClock
 from haetae.core.ledger import Version
@@ -28,6 +28,7 @@ from haetae.store.sql import SqlLedger, open_ledger
 from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly, assemble
 from haetae.workbench.corpora import corpora_of
+from haetae.workbench.export import export
 from haetae.workbench.gating import Gate
 from haetae.workbench.interrupt import stop_on_signals
 from haetae.workbench.looking import InLooks, fixed_order, looks_of
@@ -164,6 +165,10 @@ class Workbench:
         """What was said of a run."""
         run = self.ledger.run(run_id)
         return self._report(run, self.ledger.estimates(run_id), self.ledger.comparison(run_id))
+
+    def export(self, run_id: str, form: Literal["jsonl", "csv"], out: TextIO) -> None:
+        """Write every sample, answer and score of a run. Texts that a spreadsheet would run are quoted in CSV."""
+        export(self.ledger, run_id, form, out)
 
     def close(self) -> None:
         """Give back the ledger's connections."""

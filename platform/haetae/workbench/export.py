@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Literal, TextIO
 
 from haetae.core.canonical import Json, dumps
 from haetae.core.generation import Failure, Generation
@@ -14,7 +14,7 @@ _PAGE = 1000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", " ", "＝", "＋", "－", "＠")
 
 
-def export(ledger: Ledger, run_id: str, form: str, out: TextIO) -> None:
+def export(ledger: Ledger, run_id: str, form: Literal["jsonl", "csv"], out: TextIO) -> None:
     """Write every (sample, repeat) of a run. Texts that a spreadsheet would run are quoted in CSV."""
     metrics = list(ledger.run(run_id).manifest.metrics)
     if form == "jsonl":
