@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from haetae.catalog.data_file import find_data, problems, reader_of, stem
 from haetae.catalog.files import shown
@@ -20,6 +21,9 @@ from haetae.catalog.rows import BadRow, sample_json
 from haetae.core.canonical import Json, digest
 from haetae.core.sample import Sample, sample_from_json
 from haetae.errors import DatasetError, NoSamplesError, Problem
+
+if TYPE_CHECKING:
+    from haetae.catalog.parts import CleanFile
 
 LARGE = 64 * 1024**2
 """From how many bytes on a file of JSON lines is checked in parts: several processes pay off."""
@@ -31,7 +35,8 @@ class DatasetFile:
     """Samples on disk. Iterating reads the file again; it holds one sample at a time.
 
     `count` is how many samples iteration gives (`limit` at most), `version` is of the whole file
-    whatever the limit. `rejects` are the rows left out by `skip_bad`.
+    whatever the limit. `rejects` are the rows left out by `skip_bad`. `longest` are the bytes of the longest
+    row, where they are known.
     """
 
     def __init__(self, path: Path, file: str, require: Collection[str], skip_bad: bool) -> None:
@@ -39,6 +44,7 @@ class DatasetFile:
         self.name = stem(path)
         self.version = ""
         self.count = 0
+        self.longest: int | None = None
         self.rejects: list[Problem] = []
         self._file = file
         self._require = require
@@ -49,7 +55,9 @@ class DatasetFile:
 
     def check(self, limit: int | None) -> None:
         """Read the whole file. Raises DatasetError with every problem (100 at most)."""
-        found, version = self._in_parts() or self._row_by_row()
+        clean = self._in_parts()
+        found, version = (clean.count, clean.version) if clean else self._row_by_row()
+        self.longest = clean.longest if clean else None
         self._must_be_unchanged()
         if self.rejects and not self._skip_bad:
             raise DatasetError(self.rejects)
@@ -59,8 +67,8 @@ class DatasetFile:
         self.version = f"sha256:{version}"
         self.count = found if limit is None else min(found, limit)
 
-    def _in_parts(self) -> tuple[int, str] | None:
-        """(how many samples, their version) of a large file without a fault; None for every other file."""
+    def _in_parts(self) -> CleanFile | None:
+        """What is to be said of a large file without a fault; None for every other file."""
         plain_lines = reader_of(self.path) is read_jsonl and self.path.suffix.lower() != ".gz"
         if not plain_lines or self._stamp is None or self._stamp[1] < LARGE:
             return None

@@ -1,9 +1,9 @@
 """One part of a large file of JSON lines, checked in a process of its own for `haetae.catalog.parts`.
 
 Run as `python -m haetae.catalog.part FILE START STOP [REQUIRED …]`, for the lines that start at bytes START to
-STOP. On standard output: the number of samples in 8 bytes, then 8 bytes of digest for the id of each, then 32
-for the content of each. It ends with 1 and writes nothing when a row is no sample: the file is then read row
-by row to say which and why.
+STOP. On standard output: the number of samples and the length of the longest row, in 8 bytes each; then 8 bytes
+of digest for the id of each sample, and 32 for the content of each. It ends with 1 and writes nothing when a
+row is no sample: the file is then read row by row to say which and why.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from haetae.catalog.lines import MAX_ROW
 from haetae.catalog.rows import BadRow, sample_json
 from haetae.core.canonical import digest
 
-COUNT_BYTES = 8
+NUMBER_BYTES = 8
 ID_BYTES = 8
 """Of an id's digest. Two ids that share them are looked at more closely: a chance hit costs time, nothing else."""
 _MARK = b"\xef\xbb\xbf"
 
 
-def check_part(path: Path, start: int, stop: int, require: Collection[str]) -> tuple[bytes, bytes]:
-    """(digests of the ids, digests of the contents), each joined in file order. Raises BadRow at the first fault."""
-    ids, contents = bytearray(), bytearray()
+def check_part(path: Path, start: int, stop: int, require: Collection[str]) -> tuple[int, bytes, bytes]:
+    """(bytes of the longest row, digests of the ids, digests of the contents), digests joined in file order.
+
+    Raises BadRow at the first fault.
+    """
+    ids, contents, longest = bytearray(), bytearray(), 0
     with path.open("rb") as stream:
         stream.seek(start)
         at = start
@@ -38,13 +41,14 @@ def check_part(path: Path, start: int, stop: int, require: Collection[str]) -> t
             at += len(line)
             if not row or row.isspace():
                 continue
+            longest = max(longest, len(row))
             sample = sample_json(parse_json(row), require)
             name = sample.get("id")
             if name is None:
                 name = sample["id"] = digest(sample)[:16]
             ids += hashlib.blake2b(name.encode("utf-8"), digest_size=ID_BYTES).digest()
             contents += bytes.fromhex(digest(sample))
-    return bytes(ids), bytes(contents)
+    return longest, bytes(ids), bytes(contents)
 
 
 def main() -> None:
@@ -52,12 +56,14 @@ def main() -> None:
     file, start, stop, *require = sys.argv[1:]
     gc.disable()  # rows hold no cycles
     try:
-        ids, contents = check_part(Path(file), int(start), int(stop), require)
+        longest, ids, contents = check_part(Path(file), int(start), int(stop), require)
     except BadRow:
         sys.exit(1)
     count = len(ids) // ID_BYTES
-    for found in (count.to_bytes(COUNT_BYTES, sys.byteorder), ids, contents):
-        sys.stdout.buffer.write(found)
+    for number in (count, longest):
+        sys.stdout.buffer.write(number.to_bytes(NUMBER_BYTES, sys.byteorder))
+    sys.stdout.buffer.write(ids)
+    sys.stdout.buffer.write(contents)
 
 
 if __name__ == "__main__":

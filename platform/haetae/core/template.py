@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from haetae.core.canonical import Json, digest
 from haetae.core.sample import Message, Role
+from haetae.core.template_bound import longest
 from haetae.errors import ConfigError, Problem
 
 MAX_TEMPLATE = 200_000
@@ -135,6 +136,12 @@ class Prompt:
         for message in self.messages:
             found |= meta.find_undeclared_variables(_environment.parse(message.content))
         return frozenset(found - {"range"})
+
+    def fits(self, size: int) -> bool:
+        """Whether every sample of at most `size` bytes of JSON can be rendered, whatever it holds."""
+        trees = [_environment.parse(message.content) for message in self.messages]
+        lengths = [longest(tree, size) for tree in trees]
+        return all(length is not None and length <= MAX_RENDERED for length in lengths)
 
     def render(self, values: Mapping[str, Any], sample_id: str) -> tuple[Message, ...]:
         """The chat with the values filled in.

@@ -33,6 +33,10 @@ class Prompted:
         prompt = None if self._prompt is None else {"name": self._prompt.name, "digest": self._prompt.digest}
         return {"kind": "model", "model": dict(self._model.fingerprint), "prompt": prompt}
 
+    def can_ask(self, size: int) -> bool:
+        """Whether a request can be made of every sample of at most `size` bytes of JSON, whatever it holds."""
+        return self._prompt is None or self._prompt.fits(size)
+
     def request(self, sample: Sample) -> Json:
         """The rendered chat."""
         messages = self._prompt.render(_values(sample), sample.id) if self._prompt else sample.messages

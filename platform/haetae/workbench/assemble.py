@@ -176,9 +176,10 @@ def _required(metrics: Mapping[str, Metric]) -> frozenset[str]:
 
 def _check_requests(dataset: DatasetFile, target: Target) -> None:
     """What a file alone cannot know: a template variable that a sample lacks."""
-    if not target.free:
-        for sample in dataset:
-            target.request(sample)
+    if not isinstance(target, Prompted) or (dataset.longest is not None and target.can_ask(dataset.longest)):
+        return
+    for sample in dataset:
+        target.request(sample)
 
 
 def _placed(loaded: LoadedSuite, field: str, problem: Problem) -> Problem:

@@ -63,7 +63,8 @@ def test_the_parts_of_a_clean_file_say_what_its_rows_say(
     assert answers == []
     request.getfixturevalue("large")
     assert _facts(path, project, require={"references"}, limit=3) == row_by_row
-    assert answers == [(4, row_by_row[0].removeprefix("sha256:"))]
+    longest = max(map(len, VARIED.splitlines(keepends=True)))
+    assert answers == [parts.CleanFile(4, row_by_row[0].removeprefix("sha256:"), longest)]
 
 
 @pytest.mark.parametrize("number", range(1, 9))
@@ -73,7 +74,8 @@ def test_a_file_may_be_cut_anywhere(number: int, write: Write) -> None:
     assert len(bounds) == number + 1
     cut = [check_part(path, start, stop, ()) for start, stop in pairwise(bounds)]
     whole = check_part(path, 0, path.stat().st_size, ())
-    assert tuple(b"".join(pieces) for pieces in zip(*cut, strict=True)) == whole
+    rows, ids, contents = zip(*cut, strict=True)
+    assert (max(rows), b"".join(ids), b"".join(contents)) == whole
 
 
 def test_every_bad_row_of_a_large_file_is_named_by_its_line(
