@@ -28,6 +28,8 @@ def test_a_label_is_the_mean_of_its_raters(ledger: SqlLedger, given: Any) -> Non
     assert ledger.annotate(run.id, labels, given.at) == 2
     assert ledger.annotations(run.id, "exact") == {("a", 0): 0.5}
     assert ledger.annotations(run.id, "other") == {}
+    assert ledger.ratings(run.id, "exact") == labels
+    assert ledger.ratings(run.id, "other") == []
 
 
 def test_a_rater_who_labels_again_replaces_the_label(ledger: SqlLedger, given: Any) -> None:

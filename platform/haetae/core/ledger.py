@@ -187,6 +187,10 @@ class Ledger(Protocol):
         """The labels of this run's answers by (sample id, repeat), averaged over raters."""
         ...
 
+    def ratings(self, run_id: str, metric: str) -> Sequence[Annotation]:
+        """The labels of this run's answers, each rater's own, by sample, repeat and rater."""
+        ...
+
     # the outbox
     def enqueue(self, tracker: str, run_id: str, key: str, at: datetime) -> None: ...
 

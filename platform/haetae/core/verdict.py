@@ -58,7 +58,8 @@ class Difference:
     evidence of a drop and `p_drop_adjusted` the same, adjusted over the whole family; `p_noninferior`
     is the evidence that the drop is smaller than the margin. `needed` is how many samples would settle
     an inconclusive column, None when it is settled. `note` says what a reader should know: `tolerated
-    drop`, `significant rise`, `below the floor`.
+    drop`, `significant rise`, `below the floor`, `judge-corrected with 80 labelled pairs`: then `delta`
+    and its bounds are the change in human scores, `baseline` and `candidate` still the judge's.
     """
 
     metric: str

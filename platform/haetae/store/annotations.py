@@ -47,21 +47,35 @@ class Annotations:
 
     def annotations(self, run_id: str, metric: str) -> Mapping[tuple[str, int], float]:
         """The mean over raters of the labels that fit this run's samples and answers."""
-        answer, label = GENERATION.c, ANNOTATION.c
-        same = sa.and_(label.sample_digest == answer.sample_digest, label.output_digest == answer.output_digest)
-        query = (
-            sa.select(answer.sample_id, answer.repeat, sa.func.avg(label.value))
-            .select_from(GENERATION.join(ANNOTATION, same))
-            .where(answer.run_id == run_id, answer.reason.is_(None), label.metric == metric)
-            .group_by(answer.sample_id, answer.repeat)
-            .order_by(answer.sample_id, answer.repeat)
-        )
+        answer = GENERATION.c
+        query = _fitting(run_id, metric, answer.sample_id, answer.repeat, sa.func.avg(ANNOTATION.c.value))
+        query = query.group_by(answer.sample_id, answer.repeat).order_by(answer.sample_id, answer.repeat)
 
         def work(connection: Connection) -> Mapping[tuple[str, int], float]:
             run_row(connection, run_id)
             return {(sample, repeat): float(mean) for sample, repeat, mean in connection.execute(query)}
 
         return self._database.read(f"reading the labels of {metric} in run {run_id}", work)
+
+    def ratings(self, run_id: str, metric: str) -> Sequence[Annotation]:
+        """The labels that fit this run's samples and answers, each rater's own."""
+        answer, label = GENERATION.c, ANNOTATION.c
+        query = _fitting(run_id, metric, answer.sample_id, label.metric, label.rater, label.value, answer.repeat)
+        query = query.order_by(answer.sample_id, answer.repeat, label.rater)
+
+        def work(connection: Connection) -> Sequence[Annotation]:
+            run_row(connection, run_id)
+            return [Annotation(*row) for row in connection.execute(query)]
+
+        return self._database.read(f"reading who labelled {metric} in run {run_id}", work)
+
+
+def _fitting(run_id: str, metric: str, *columns: Any) -> sa.Select[Any]:
+    """Columns of a run's answers and of the labels that belong to their content."""
+    answer, label = GENERATION.c, ANNOTATION.c
+    same = sa.and_(label.sample_digest == answer.sample_digest, label.output_digest == answer.output_digest)
+    query = sa.select(*columns).select_from(GENERATION.join(ANNOTATION, same))
+    return query.where(answer.run_id == run_id, answer.reason.is_(None), label.metric == metric)
 
 
 def _answers(

@@ -15,9 +15,11 @@ from haetae.core.table import ScoreTable
 from haetae.core.verdict import Comparison, Difference, Verdict
 from haetae.stats.attribution import judge_moved
 from haetae.stats.compare import GatedColumn, compare, errors_moved
+from haetae.stats.labelled import Labels
 from haetae.stats.movers import movers
 from haetae.stats.sequential import Design, decide
 from haetae.workbench.comparable import Change, changes
+from haetae.workbench.labels import labels_of, may_be_corrected
 from haetae.workbench.words import sentence
 
 if TYPE_CHECKING:
@@ -66,13 +68,20 @@ class Gate:
         restricted = common and any(change.forbids for change in found)
         sides = self._sides(candidate, pool)
         evidence = {} if restricted else self._judges_moved(candidate, sides, _SUSPICIOUS)
-        columns = self._columns({name: side for name, side in sides.items() if name not in evidence})
+        labels = self._labels(candidate, pool, sides)
+        columns = self._columns({name: side for name, side in sides.items() if name not in evidence}, labels)
         judgement = compare(columns, alpha=self.gate.alpha, seed=candidate.seed)
         return self._said(candidate, ids, sides, evidence, judgement, changed, moved, restricted=restricted)
 
     def may_look(self, candidate: Run, baseline: Run | None) -> bool:
-        """Whether a gate in looks makes sense: there is a baseline that the candidate can be compared with."""
+        """Whether a gate in looks makes sense: there is a baseline that the candidate can be compared with.
+
+        Where its answers are labelled there is one look at the end: an early one could only take the
+        judge's word, and people must be able to label any sample of the candidate.
+        """
         if baseline is None or baseline.status is not RunStatus.FINISHED:
+            return False
+        if may_be_corrected(self.ledger, baseline, self._judged(candidate)):
             return False
         found = changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics))
         return _incomparable(found) is None
@@ -177,14 +186,26 @@ class Gate:
 
     def _judges_moved(self, candidate: Run, sides: Sides, level: float) -> dict[str, str]:
         """A sentence for each judged metric whose judge scores the same answers differently now."""
-        judged = [name for name in sides if candidate.manifest.metrics[name].judge is not None]
-        said = {name: _judge_evidence(name, *sides[name], level) for name in judged}
+        said = {name: _judge_evidence(name, *sides[name], level) for name in self._judged(candidate)}
         return {name: sentence for name, sentence in said.items() if sentence}
 
-    def _columns(self, sides: Sides) -> list[GatedColumn]:
-        return [column for name, (before, after) in sides.items() for column in self._columns_of(name, before, after)]
+    def _judged(self, candidate: Run) -> list[str]:
+        facts = candidate.manifest.metrics
+        return [name for name in self.gate.metrics if name in facts and facts[name].judge is not None]
 
-    def _columns_of(self, name: str, before: tuple[ScoreTable, ...], after: ScoreTable) -> list[GatedColumn]:
+    def _labels(self, candidate: Run, pool: Sequence[Run], sides: Sides) -> dict[str, Labels]:
+        """What people said of each judged metric that declares a tolerance."""
+        judged = [name for name in self._judged(candidate) if self._margin(self.gate.metrics[name]) < math.inf]
+        found = {name: labels_of(self.ledger, name, candidate, pool, sides[name]) for name in judged}
+        return {name: labels for name, labels in found.items() if labels is not None}
+
+    def _columns(self, sides: Sides, labels: Mapping[str, Labels] | None = None) -> list[GatedColumn]:
+        said = labels or {}
+        return [column for name, side in sides.items() for column in self._columns_of(name, *side, said.get(name))]
+
+    def _columns_of(
+        self, name: str, before: tuple[ScoreTable, ...], after: ScoreTable, labels: Labels | None
+    ) -> list[GatedColumn]:
         gate, keys = self.gate.metrics[name], [""]
         if gate.by is not None:
             keys += [f"{gate.by}={value}" for value in sorted({*after.slices[gate.by]} - {""})]
@@ -198,6 +219,7 @@ class Gate:
                 slice=key,
                 minimum=gate.min,
                 maximum=gate.max,
+                labels=labels,
             )
             for key in keys
         ]
