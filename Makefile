@@ -36,6 +36,7 @@ bench: $(VENV)/.test  ## speed against the bare loop and the rivals, as ratios i
 
 simulate: $(VENV)/.test  ## error rates and power of the verdicts, beside other rules and packages
 	$(BIN)/python tests/bench/simulate.py $(if $(RIVALS),--rivals $(RIVALS))
+	$(if $(DATA),$(BIN)/python tests/bench/real_data.py $(DATA))
 
 docs: $(VENV)/.test  ## the examples in the README, run
 	$(BIN)/python -m pytest tests/docs
