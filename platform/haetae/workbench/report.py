@@ -10,9 +10,9 @@ from haetae.core.canonical import Json
 from haetae.core.metric import MetricFacts
 from haetae.core.run import Accounting, Run, RunStatus, Spent
 from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
-from haetae.workbench.words import points, tolerance
+from haetae.workbench.words import interval, points, tolerance
 
-_MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NO_VERDICT: "–"}
+MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NO_VERDICT: "–"}
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class Report:
             *(f"  {written} = {pinned}" for written, pinned in run.manifest.references.items() if written != pinned),
             "",
             *_table(("metric", "value", "95 % interval", "n", "unscored"), map(self._estimate_row, self._wholes())),
-            *self._holes(),
+            *(f"  {hole}" for hole in self.holes),
             "",
-            f"  {self._spent_line()}",
+            f"  {self.spent_line}",
         ]
         if self.comparison is not None:
             lines += ["", *comparison_lines(self.comparison, run.manifest.metrics)]
@@ -105,17 +105,21 @@ class Report:
         value = "none" if estimate.value is None else _g(estimate.value)
         return estimate.metric, value, interval, str(estimate.n), str(estimate.unscored)
 
-    def _holes(self) -> list[str]:
+    @property
+    def holes(self) -> list[str]:
+        """A line for each metric that lacks scores: how many there are, and why the others are not."""
         out = []
         for account in self.accounting:
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(account.unscored.items()))
             if account.not_run:
                 reasons = ", ".join(filter(None, (reasons, f"not run {account.not_run}")))
             if reasons:
-                out.append(f"  {account.metric}: {account.scored} of {account.total} scored; {reasons}")
+                out.append(f"{account.metric}: {account.scored} of {account.total} scored; {reasons}")
         return out
 
-    def _spent_line(self) -> str:
+    @property
+    def spent_line(self) -> str:
+        """Calls, tokens, dollars, and what was reused or asked again."""
         spent = self.spent
         cost = "cost unknown" if spent.cost_usd is None else f"${spent.cost_usd:.4f}"
         if spent.cost_usd is not None and spent.unpriced_calls:
@@ -134,7 +138,7 @@ def comparison_lines(comparison: Comparison, facts: Mapping[str, MetricFacts]) -
     verdict = comparison.verdict
     baseline = comparison.baseline[0] if comparison.baseline else "none"
     pooled = f" and {len(comparison.baseline) - 1} quiet runs like it" if len(comparison.baseline) > 1 else ""
-    lines = [f"{_MARKS[verdict]} {verdict.value.upper()}  against {baseline}{pooled}", f"  {comparison.reason}"]
+    lines = [f"{MARKS[verdict]} {verdict.value.upper()}  against {baseline}{pooled}", f"  {comparison.reason}"]
     if comparison.note:
         lines.append(f"  {comparison.note[0].upper()}{comparison.note[1:]}.")
     if comparison.restricted:
@@ -160,17 +164,10 @@ def _difference_row(d: Difference, facts: Mapping[str, MetricFacts]) -> tuple[st
     metric_facts = facts[d.metric]
     name = f"{d.metric} {d.slice}".strip()
     if d.delta is None:
-        return _MARKS[d.verdict], name, "none", "", "", "", str(d.n), d.note
-    interval = (
-        ""
-        if d.low is None or d.high is None
-        else f"{points(d.low, metric_facts, sign=True)} to {points(d.high, metric_facts, sign=True)}".replace(
-            " points to", " to"
-        )
-    )
-    margin = tolerance(d, metric_facts)
+        return MARKS[d.verdict], name, "none", "", "", "", str(d.n), d.note
+    change, around = points(d.delta, metric_facts, sign=True), interval(d, metric_facts)
     p = "" if d.p_drop_adjusted is None else _p(d.p_drop_adjusted)
-    return _MARKS[d.verdict], name, points(d.delta, metric_facts, sign=True), interval, margin, p, str(d.n), d.note
+    return MARKS[d.verdict], name, change, around, tolerance(d, metric_facts), p, str(d.n), d.note
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:

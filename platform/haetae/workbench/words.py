@@ -21,12 +21,23 @@ def tolerance(difference: Difference, facts: MetricFacts) -> str:
     return "none declared" if difference.margin is None else points(difference.margin, facts).replace(".0 ", " ")
 
 
+def interval(difference: Difference, facts: MetricFacts) -> str:
+    """The 95 % interval of a difference for people, "" where there is none."""
+    if difference.low is None or difference.high is None:
+        return ""
+    low, high = (points(end, facts, sign=True) for end in (difference.low, difference.high))
+    return f"{low.removesuffix(' points')} to {high}"
+
+
 def sentence(verdict: Verdict, differences: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
     """The verdict in one or two sentences, with its numbers."""
     if verdict is Verdict.REGRESSION:
         return _regression([d for d in differences if d.verdict is Verdict.REGRESSION], facts)
     if verdict is Verdict.INCONCLUSIVE:
         return _inconclusive([d for d in differences if d.verdict is Verdict.INCONCLUSIVE], facts)
+    if verdict is Verdict.NO_VERDICT:
+        notes = dict.fromkeys(d.note for d in differences if d.note)
+        return f"Nothing can be said: {', '.join(notes) or 'no sample is scored on both sides'}."
     tolerated = [d for d in differences if "tolerated" in d.note]
     if tolerated:
         names = ", ".join(_name(d) for d in tolerated)

@@ -77,6 +77,12 @@ def test_what_is_not_proven_says_how_many_more_samples_settle_it(facts: Facts) -
     assert "errors on one side" in sentence(Verdict.INCONCLUSIVE, [], facts)
 
 
+def test_no_verdict_never_reads_as_a_pass(facts: Facts) -> None:
+    none = _difference(verdict=Verdict.NO_VERDICT, delta=None, note="not tested: no sample is scored on both sides")
+    assert sentence(Verdict.NO_VERDICT, [none], facts) == f"Nothing can be said: {none.note}."
+    assert sentence(Verdict.NO_VERDICT, [], facts) == "Nothing can be said: no sample is scored on both sides."
+
+
 def test_a_pass_says_what_was_tolerated(facts: Facts) -> None:
     fine = _difference(verdict=Verdict.PASS)
     assert sentence(Verdict.PASS, [fine], facts) == "Nothing fell by more than its tolerance (1 comparison)."
