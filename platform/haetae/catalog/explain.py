@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-from pydantic_core import ErrorDetails, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from haetae.catalog.places import Path, Places, dotted
 from haetae.core.canonical import Json
 from haetae.errors import Problem
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails, ValidationError
 
 _EXPECTED = {
     "string_type": "text",

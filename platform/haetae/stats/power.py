@@ -55,3 +55,9 @@ def detectable(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> fl
 def paired_sd(sd: float, correlation: float = CORRELATION) -> float:
     """The standard deviation of the difference of two scores that each have `sd`."""
     return sd * math.sqrt(2 * (1 - correlation))
+
+
+def detectable_from(low: float, high: float, alpha: float = 0.05, power: float = 0.8, level: float = 0.95) -> float:
+    """`detectable`, from the interval of a difference at `level` in place of its spread; in the interval's units."""
+    error = (high - low) / 2 / normal_quantile((1 + level) / 2)
+    return (normal_quantile(1 - alpha) + normal_quantile(power)) * error
