@@ -36,6 +36,8 @@ def scores_of(path: Path, file: str | None = None) -> ScoreColumns:
     """
     whole, column = _split(path)
     file = str(whole) if file is None else file.removesuffix(f"#{column}")
+    if whole.exists() and not whole.is_file():
+        raise DatasetError(Problem("is not a regular file", file))
     if column is not None:
         return collect(_column_rows(read_document(whole, file), column, file), file)
     if is_archive(path):
