@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -93,7 +94,7 @@ def create_app() -> st.App:
 
 
 def serve(host: str = "127.0.0.1", port: int = 8501, ledger_url: str | None = None) -> None:
-    """Serve the dashboard until it is stopped. `ledger_url` is the ledger, default the HAETAE_* settings.
+    """Serve the dashboard until Ctrl-C or SIGTERM. `ledger_url` is the ledger, default the HAETAE_* settings.
 
     Raises HostRefused for an address that is not loopback: the dashboard has no login; HaetaeError for a
     port that is taken.
@@ -107,7 +108,9 @@ def serve(host: str = "127.0.0.1", port: int = 8501, ledger_url: str | None = No
     _check_free(host.strip("[]"), port)
     if ledger_url is not None:
         os.environ["HAETAE_LEDGER"] = ledger_url
-    create_app().run(config={**_OPTIONS, "server.address": host, "server.port": port, "server.allowedHosts": _hosts()})
+    config = {**_OPTIONS, "server.address": host, "server.port": port, "server.allowedHosts": _hosts()}
+    with suppress(KeyboardInterrupt):  # the server has closed by then
+        create_app().run(config=config)
 
 
 def is_loopback(host: str) -> bool:

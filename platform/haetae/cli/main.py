@@ -75,9 +75,6 @@ def main() -> None:
         sys.exit(haetae(prog_name="haetae", standalone_mode=False))
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
-    except click.Abort:
-        click.echo("aborted", err=True)
-        sys.exit(3)
     except click.ClickException as exc:
         exc.show()
         sys.exit(2)
@@ -87,7 +84,7 @@ def main() -> None:
     except OSError as exc:
         click.echo(plain(f"haetae: {exc}"), err=True)
         sys.exit(3)
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):  # click makes the one of the other
         click.echo("interrupted; what was finished is kept, the same command goes on", err=True)
         sys.exit(3)
     except Exception:
