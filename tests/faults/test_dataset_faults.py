@@ -266,8 +266,20 @@ def test_deep_json_is_refused_and_no_crash(write: Write, root: Path, depth: int)
     if depth == 62:  # and two mappings make 64
         assert open_dataset(path, root=root).count == 2
     else:
-        assert "data.jsonl:1: n" in _refused(path, root)
+        said = _refused(path, root)
+        assert said.startswith(("data.jsonl:1: metadata: nested over 64 levels", "data.jsonl:1: not JSON at column "))
         assert open_dataset(path, root=root, skip_bad=True).count == 1
+
+
+@pytest.mark.parametrize("deep", [61, 62])
+def test_the_arguments_of_a_tool_call_are_nested_as_little(write: Write, root: Path, deep: int) -> None:  # SEC-20
+    nested = "[" * (deep - 1) + "]" * (deep - 1)
+    call = '{"name": "f", "arguments": {"a": ' + nested + "}}"
+    path = write("data.jsonl", '{"input": "q", "tool_calls": [' + call + "]}\n")
+    if deep == 61:  # the row, the list, the call and 61
+        assert open_dataset(path, root=root).count == 1
+    else:
+        assert _refused(path, root) == "data.jsonl:1: tool_calls.0.arguments: nested over 64 levels"
 
 
 def test_a_row_that_looks_like_a_serialized_object_is_plain_data(write: Write, root: Path) -> None:  # SEC-25

@@ -10,9 +10,6 @@ from haetae.catalog.lines import LIMIT_MESSAGE, TooLong, read_lines
 from haetae.catalog.rows import BadRow
 from haetae.core.canonical import Json, loads
 
-MAX_DEPTH = 64
-_CONTAINERS = frozenset({dict, list})
-
 
 def read_jsonl(path: Path, file: str) -> Iterator[tuple[int, Json | BadRow]]:
     """(line, the parsed row, or why there is none). Blank lines are passed over."""
@@ -27,7 +24,7 @@ def read_jsonl(path: Path, file: str) -> Iterator[tuple[int, Json | BadRow]]:
 
 
 def parse_json(raw: bytes) -> Json:
-    """Strict JSON of 64 levels at most. Raises BadRow."""
+    """Strict JSON. Raises BadRow."""
     try:
         value = loads(raw)
     except json.JSONDecodeError as exc:
@@ -36,20 +33,4 @@ def parse_json(raw: bytes) -> Json:
         raise BadRow([("", f"not UTF-8 at byte {exc.start} of the line; save as UTF-8")]) from exc
     except ValueError as exc:  # a number of thousands of digits
         raise BadRow([("", f"not JSON: {exc}")]) from exc
-    if _is_deep(value):
-        raise BadRow([("", f"nested over {MAX_DEPTH} levels")])
     return value
-
-
-def _is_deep(value: Json) -> bool:
-    level = [value] if type(value) in _CONTAINERS else []
-    for _ in range(MAX_DEPTH):
-        if not level:
-            return False
-        level = [
-            inner
-            for node in level
-            for inner in (node.values() if type(node) is dict else node)
-            if type(inner) in _CONTAINERS
-        ]
-    return bool(level)

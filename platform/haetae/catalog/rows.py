@@ -27,6 +27,9 @@ FIELDS = frozenset(
     }
 )
 MAX_ID = 200
+MAX_DEPTH = 64
+"""Most levels of a row, itself the first. Only fields that may hold anything have to be looked at."""
+_CONTAINERS = frozenset({dict, list})
 _ROLES = ("system", "user", "assistant", "tool")
 _TURN = {"role", "content"}
 _CALL = {"name", "arguments"}
@@ -81,6 +84,9 @@ def id_fault(value: str) -> str | None:
 
 
 def _id(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) -> None:
+    if type(value) is str and value and value.isprintable() and len(value) <= MAX_ID:
+        out["id"] = value
+        return
     if type(value) is int:  # `7` and `"7"` are one id: a table knows no difference
         value = str(value)
     if type(value) is not str:
@@ -159,6 +165,8 @@ def tool_calls(out: dict[str, Json], name: str, value: Json, faults: list[Fault]
             faults.append((f"{where}.name", f"expected text, got {found(call['name'])}"))
         elif type(call.get("arguments", {})) is not dict:
             faults.append((f"{where}.arguments", f"expected a mapping, got {found(call['arguments'])}"))
+        elif _is_deep(call.get("arguments", {}), MAX_DEPTH - 3):
+            faults.append((f"{where}.arguments", _TOO_DEEP))
         else:
             calls.append({"name": call["name"], "arguments": call.get("arguments", {})})
     out[name] = calls
@@ -167,8 +175,28 @@ def tool_calls(out: dict[str, Json], name: str, value: Json, faults: list[Fault]
 def _metadata(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) -> None:
     if type(value) is not dict:
         faults.append((name, f"expected a mapping, got {found(value)}"))
+    elif _is_deep(value, MAX_DEPTH - 1):
+        faults.append((name, _TOO_DEEP))
     elif value:
         out[name] = value
+
+
+_TOO_DEEP = f"nested over {MAX_DEPTH} levels"
+
+
+def _is_deep(value: Json, levels: int) -> bool:
+    """Whether a mapping has more levels than that."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for node in level
+            for inner in (node.values() if type(node) is dict else node)
+            if type(inner) in _CONTAINERS
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _keys(value: Json) -> str:
