@@ -66,7 +66,7 @@ def _first(path: Path, file: str) -> tuple[str, Json]:
     """The first line that is not blank, and its value if it is JSON of its own."""
     line = next((line for _, line in read_lines(path, file) if isinstance(line, TooLong) or line.strip()), b"")
     if isinstance(line, TooLong):
-        return "", None
+        return "{", None  # no row is that long, a document without line ends is
     text = line.decode("utf-8", "replace")
     try:
         return text, parse(line)

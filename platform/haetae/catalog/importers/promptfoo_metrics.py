@@ -34,24 +34,28 @@ def scores_of_test(test: dict[str, Json]) -> dict[str, Scored]:
     if not isinstance(passed, bool):
         raise BadRow([("success", f"expected true or false, got {found(passed)}")])
     scores, faults = {_TEST: Scored(float(passed))}, list[Fault]()
-    for name, value in (test.get("namedScores") or {}).items():
-        scores[name] = _scored(f"namedScores.{name}", value, faults)
     parts = [part for part in grading.get("componentResults") or () if _is_single(part)]
+    named = Counter(part["assertion"].get("metric") for part in parts)
+    for name, value in (test.get("namedScores") or {}).items():
+        # Releases without weights add up what several assertions of one name said, later ones give their mean.
+        several = 1 if "namedScoreWeights" in grading else max(1, named[name])
+        scores[name] = _scored(f"namedScores.{name}", value, several, faults)
     for name, part in zip(_names(part["assertion"] for part in parts), parts, strict=True):
         if (part.get("metadata") or {}).get("graderError") is True:
             scores[name] = scores[_TEST] = Scored(None, reason_of(part.get("reason"), "the grader failed"))
         elif not part["assertion"].get("metric"):
-            scores[name] = _scored(f"gradingResult.componentResults: {name}", part.get("score"), faults)
+            scores[name] = _scored(f"gradingResult.componentResults: {name}", part.get("score"), 1, faults)
     if faults:
         raise BadRow(faults)
     return scores
 
 
-def _scored(field: str, value: Json, faults: list[Fault]) -> Scored:
+def _scored(field: str, value: Json, several: int, faults: list[Fault]) -> Scored:
     number = finite(value)
     if number is None:
         faults.append((field, f"expected a number, got {found(value)}"))
-    return Scored(number)
+        return Scored(None)
+    return Scored(number / several)
 
 
 def _is_single(part: Json) -> bool:

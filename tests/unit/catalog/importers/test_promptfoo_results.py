@@ -116,6 +116,18 @@ def test_a_grader_that_failed_has_judged_nothing(write: Write, told: Callable[[S
     }
 
 
+@pytest.mark.parametrize(("weights", "score"), [({"namedScoreWeights": {"kind": 2}}, 1.5), ({}, 0.75)])
+def test_assertions_of_one_name_give_their_mean_also_where_the_release_added_them_up(
+    weights: dict[str, Any], score: float, write: Write, told: Callable[[ScoreColumns], Rows]
+) -> None:
+    parts = [{"score": each, "assertion": {"type": "similar", "metric": "kind"}} for each in (1, 0.5)]
+    test = one_test(namedScores={"kind": 1.5}, gradingResult={"componentResults": parts} | weights)
+    assert {metric: found for (_, metric, _), (found, _) in told(scores_of(write([test]))).items()} == {
+        "pass": 1.0,
+        "kind": score,
+    }
+
+
 def test_members_of_a_set_are_scored_and_the_second_of_a_type_is_numbered(write: Write) -> None:
     def part(kind: str, **more: Any) -> dict[str, Any]:
         return {"pass": True, "score": 1, "assertion": {"type": kind}} | more

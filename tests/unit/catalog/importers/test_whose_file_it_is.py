@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from haetae.catalog.importers import document
+from haetae.catalog.lines import MAX_ROW
 from haetae.catalog.score_source import UNDERSTOOD, scores_of
 from haetae.errors import DatasetError, NoSamplesError
 
@@ -41,6 +42,13 @@ def test_plain_lines_are_read_whatever_the_file_is_called(tmp_path: Path) -> Non
         assert scores_of(tmp_path / name).metrics == ("m",)
     (tmp_path / "scores.jsonl.gz").write_bytes(gzip.compress(PLAIN.encode()))
     assert scores_of(tmp_path / "scores.jsonl.gz").ids == ("a",)
+
+
+def test_a_document_may_be_one_line_longer_than_any_row(files: Path, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    results = (files / "promptfoo/baseline.json").read_text("utf-8")
+    path.write_text(results.replace('"evalId":', f'"note":"{"x" * MAX_ROW}","evalId":', 1), "utf-8")
+    assert len(scores_of(path).ids) == 24
 
 
 def test_a_broken_first_line_of_json_lines_is_told_as_such(tmp_path: Path) -> None:
