@@ -22,7 +22,7 @@ from haetae.core.canonical import Json
 MAX_REPLY = 100_000
 """Characters of a reply that are read, from its end: the verdict stands last."""
 
-_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
+_OPEN, _CLOSE = "<think>", "</think>"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'', re.DOTALL)
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'|,(?=\s*[}\]])', re.DOTALL)
 _REFUSAL = re.compile(
@@ -61,7 +61,16 @@ def number(value: Json) -> float | None:
 
 
 def _answer(text: str) -> str:
-    return _THOUGHT.sub("", text).rpartition("</think>")[2].strip()[-MAX_REPLY:]
+    return _without_thoughts(text).rpartition(_CLOSE)[2].strip()[-MAX_REPLY:]
+
+
+def _without_thoughts(text: str) -> str:
+    """The text between `<think>…</think>`, found in one walk however often either stands there."""
+    kept, place = [], 0
+    while (start := text.find(_OPEN, place)) != -1 and (end := text.find(_CLOSE, start)) != -1:
+        kept.append(text[place:start])
+        place = end + len(_CLOSE)
+    return "".join(kept) + text[place:]
 
 
 def _spans(text: str) -> list[str]:

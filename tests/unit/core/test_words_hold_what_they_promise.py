@@ -88,6 +88,7 @@ SECRETS = [
     "AKIAIOSFODNN7EXAMPLE",
     "AIzaSyA-abcdefghijklmnop",
     "eyJhbGciOiJI.eyJzdWIiOiIx.abcdefghijkl",
+    "session-eyJhbGciOiJI.eyJzdWIiOiIx.abcdefghijkl",
     '{"client_secret": "abcd1234"}',
     "OPENAI_API_KEY=abcd1234",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----",
@@ -108,6 +109,11 @@ def test_what_looks_like_a_secret_is_masked(text: str) -> None:  # SEC-07
 )
 def test_plain_words_stay(text: str) -> None:
     assert redact(text) == text
+
+
+def test_text_made_to_keep_the_search_busy_is_read_in_one_walk() -> None:
+    for text in ("-eyJ" * 300_000, "eyJ" * 300_000, "_-" * 500_000, "-----BEGIN A " * 90_000, "://a:" * 200_000):
+        assert redact(text) == text
 
 
 def test_known_secrets_and_fields_of_secret_names_are_masked() -> None:

@@ -71,6 +71,13 @@ def test_a_megabyte_of_talk_is_read_from_its_end() -> None:  # JDG-13
     assert read_object('{"score": 3}' + " " * 10 + "talk " * MAX_REPLY) is None
 
 
+def test_thoughts_that_never_end_are_read_in_one_walk() -> None:  # JDG-13
+    opened = "<think>" * 150_000
+    assert read_object(opened + '{"score": 3}') == {"score": 3}
+    assert not is_refusal(opened)
+    assert read_object("<think>{} </think>" * 50_000 + '{"score": 3}<think>{"score": 9}</think>') == {"score": 3}
+
+
 @pytest.mark.parametrize("value", ["8", "8/10", None, True, [8], float("nan"), float("inf"), 10**400])
 def test_only_a_finite_json_number_is_a_number(value: object) -> None:  # JDG-03
     assert number(value) is None
