@@ -20,9 +20,11 @@ _LISTED = f"; there are {', '.join(sorted(FIELDS))}"
 
 def row_of(number: int, line: bytes) -> ScoreRow | None:
     """The row on a line, None for a blank one. Raises BadRow with every fault."""
-    if not line or line.isspace():
-        return None
-    row = _parsed(line)
+    return None if not line or line.isspace() else score_row(number, parse_row(line))
+
+
+def score_row(number: int, row: Json) -> ScoreRow:
+    """A parsed line as a row. Raises BadRow with every fault."""
     faults = list(_faults(row))
     if faults:
         raise BadRow(faults)
@@ -37,6 +39,20 @@ def row_of(number: int, line: bytes) -> ScoreRow | None:
         reason=row.get("reason") or "",
         line=number,
     )
+
+
+def parse_row(line: bytes) -> Json:
+    """Strict JSON; a line that only NaN or Infinity spoils is kept, so that the field can be named. Raises BadRow."""
+    try:
+        return parse_json(line)
+    except BadRow as bad:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            raise bad from None
+        if isinstance(row, dict) and _is_infinite(row.get("score")):
+            return row
+        raise
 
 
 def name_fault(value: Json) -> str | None:
@@ -62,20 +78,6 @@ def tag_faults(tags: Json) -> list[Fault]:
         elif fault := id_fault(value):
             faults.append((f"tags.{name}", fault.replace("an id", "a tag")))
     return faults
-
-
-def _parsed(line: bytes) -> Json:
-    """Strict JSON; a line that only NaN or Infinity spoils is kept, so that the field can be named."""
-    try:
-        return parse_json(line)
-    except BadRow as bad:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            raise bad from None
-        if isinstance(row, dict) and _is_infinite(row.get("score")):
-            return row
-        raise
 
 
 def _faults(row: Json) -> Iterator[Fault]:

@@ -25,9 +25,11 @@ from haetae.errors import ConfigError, HaetaeError, NoSamplesError
 from haetae.settings import Settings, load_settings
 from haetae.stats.estimate import estimates
 from haetae.store.sql import SqlLedger, open_ledger
-from haetae.workbench import registering
+from haetae.workbench import labelling, registering
+from haetae.workbench.agreeing import Agreeing
 from haetae.workbench.assemble import Assembly, assemble
 from haetae.workbench.corpora import corpora_of
+from haetae.workbench.correcting import CorrectedMetric
 from haetae.workbench.export import export
 from haetae.workbench.gating import Gate
 from haetae.workbench.interrupt import stop_on_signals
@@ -35,7 +37,7 @@ from haetae.workbench.looking import InLooks, fixed_order, looks_of
 from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.report import Report
 from haetae.workbench.telling import Telling
-from haetae.workbench.watch import Watched, watch
+from haetae.workbench.watch import Watch, watch
 
 _SEED = 20_260_101
 """Seed of every resample and sign flip: the same scores give the same report."""
@@ -144,9 +146,26 @@ class Workbench:
         """What differs between two versions, as a unified diff of their contents."""
         return registering.diff(self.version(kind, before), self.version(kind, after))
 
-    def monitor(self, suites: Sequence[str] | None = None, *, budget: float | None = None) -> list[Watched]:
+    def monitor(self, suites: Sequence[str] | None = None, *, budget: float | None = None) -> Watch:
         """The alarms over the history of scheduled runs, under a budget of false alarms a month for all suites."""
         return watch(self.ledger, self.settings.false_alarms_per_month if budget is None else budget, suites)
+
+    # what people said
+
+    def annotate(self, run_id: str, file: str | Path) -> int:
+        """Keep the human labels in a file (`catalog.label_file`) with a run's answers; how many there were."""
+        return labelling.annotate(self.ledger, run_id, Path(file), self._clock.now())
+
+    def correct(self, run_id: str, metric: str | None = None) -> list[CorrectedMetric]:
+        """What people would have said of all answers of a run, by its judge and the labels of a random part.
+
+        Of every judged metric, or of `metric`. The labelled samples must be drawn at random from all.
+        """
+        return labelling.correct_run(self.ledger, run_id, metric)
+
+    def agreement(self, run_id: str, metric: str | None = None) -> list[Agreeing]:
+        """How far a run's judge and the people who labelled it agree, and people among themselves."""
+        return labelling.agreement_in_run(self.ledger, run_id, metric)
 
     # the trackers
 
@@ -223,7 +242,7 @@ class Workbench:
         finally:
             await assembly.aclose()
         rejects = registering.keep_rejects(assembly.dataset.rejects, run.id, self.settings)
-        alarms = self.monitor([run.suite]) if run.manifest.epoch and run.status is RunStatus.FINISHED else []
+        alarms = self.monitor([run.suite]).alarms if run.manifest.epoch and run.status is RunStatus.FINISHED else ()
         sounded = [f"monitor: {watched.sentence}" for watched in alarms if watched.alarm.detected_at == run.id]
         decided = evaluation.comparison if isinstance(evaluation, InLooks) else None
         report = await asyncio.to_thread(self._conclude, run, assembly, decided)

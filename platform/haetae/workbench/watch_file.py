@@ -1,0 +1,72 @@
+"""The watch over a plain file of scores of many runs, of any tool: no suite and no ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from haetae.catalog.explain import nearest
+from haetae.catalog.history_file import read_history
+from haetae.core.metric import MetricFacts
+from haetae.core.score_columns import ScoreColumns
+from haetae.errors import ConfigError
+from haetae.stats.monitor import Night, monitor
+from haetae.workbench.score_tables import chosen_slices, tables_of
+from haetae.workbench.watch import COVERAGE, Watch, Watched, sentence
+
+Stream = tuple[str, str]
+"""(suite, metric)"""
+
+
+def watch_file(path: str | Path, budget: float, lower_is_better: Collection[str] = ()) -> Watch:
+    """The alarms over the runs of a history file (`catalog.history_file`), suite by suite, oldest first.
+
+    Every (suite, metric) of two runs or more is watched, and all of them share `budget` false alarms a
+    month. Slices are the tags of a suite's first run. Raises DatasetError for a file that cannot be read,
+    and ConfigError for a metric in `lower_is_better` that it does not have.
+    """
+    history = read_history(Path(path), str(path))
+    known = {metric for runs in history.values() for run in runs.values() for metric in run.metrics}
+    for name in sorted(set(lower_is_better) - known):
+        raise ConfigError(f"no metric {name!r} in {path}{nearest(name, known)}; there are {', '.join(sorted(known))}")
+    streams: dict[Stream, list[Night]] = {}
+    for suite, runs in history.items():
+        for metric, nights in _nights(runs, lower_is_better).items():
+            streams[suite, metric] = nights
+    watchable = [stream for stream, nights in streams.items() if len(nights) > 1]
+    found = []
+    for suite, metric in watchable:
+        nights, newest = streams[suite, metric], list(history[suite])[-1]
+        for alarm in monitor(nights, budget=budget, streams=len(watchable)):
+            text = sentence(suite, metric, alarm, nights[0].table.facts)
+            found.append(Watched(suite, metric, alarm, alarm.detected_at == newest, text))
+    counts = {suite: len(runs) for suite, runs in history.items()}
+    notes = tuple(f"{suite}: one run alone; two are the least to watch" for suite in history if counts[suite] < 2)
+    return Watch(tuple(found), counts, budget, tuple(_blind(history, streams)), notes)
+
+
+def _nights(runs: Mapping[str, ScoreColumns], lower_is_better: Collection[str]) -> dict[str, list[Night]]:
+    """By metric its nights, oldest first."""
+    keys, _ = chosen_slices(next(iter(runs.values())), None)
+    found: dict[str, list[Night]] = {}
+    for run, columns in runs.items():
+        facts = {
+            name: MetricFacts(name, "", None, None, higher_is_better=name not in lower_is_better)
+            for name in columns.metrics
+        }
+        for metric, table in tables_of(columns, facts, keys).items():
+            found.setdefault(metric, []).append(Night(run, table))
+    return found
+
+
+def _blind(history: Mapping[str, Mapping[str, ScoreColumns]], streams: Mapping[Stream, list[Night]]) -> Iterator[str]:
+    """What the newest runs lack: silence about it must not be taken for quiet."""
+    for (suite, metric), nights in streams.items():
+        newest, last = list(history[suite])[-1], nights[-1]
+        rows, scored = len(last.table.values), int(np.isfinite(last.table.values).sum())
+        if last.run != newest:
+            yield f"{metric} of {suite}: not in the newest run, {newest}; last in {last.run}"
+        elif scored < COVERAGE * rows:
+            yield f"{metric} of {suite}: {newest} has {scored} of {rows} scores"
