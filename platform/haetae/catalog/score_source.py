@@ -35,11 +35,12 @@ def scores_of(path: Path, file: str | None = None) -> ScoreColumns:
     for every unsound row: see `read_scores` and `haetae.catalog.importers`.
     """
     whole, column = _split(path)
-    file = str(whole) if file is None else file.removesuffix(f"#{column}")
+    file = str(path) if file is None else file
     if whole.exists() and not whole.is_file():
         raise DatasetError(Problem("is not a regular file", file))
     if column is not None:
-        return collect(_column_rows(read_document(whole, file), column, file), file)
+        name = file.removesuffix(f"#{column}")
+        return collect(_column_rows(read_document(whole, name), column, name), file)
     if is_archive(path):
         return collect(inspect_log.archive_rows(path, file), file)
     line, first = _first(path, file)

@@ -92,7 +92,7 @@ def test_of_several_providers_one_is_named(files: Path, read: Callable[[str], Sc
         read("promptfoo/both.json#gpt")
     baseline, candidate = (read(f"promptfoo/both.json#{side}") for side in ("baseline", "candidate"))
     assert baseline.scores.sum() > candidate.scores.sum()
-    assert scores_of(files / "promptfoo/both.json#baseline").file == str(files / "promptfoo/both.json")
+    assert scores_of(files / "promptfoo/both.json#baseline").file == str(files / "promptfoo/both.json#baseline")
 
 
 def test_a_provider_may_be_an_address_and_have_several_prompts(write: Write) -> None:
