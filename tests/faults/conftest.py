@@ -24,6 +24,7 @@ class ModelServer:
 
     answer: Callable[[dict[str, Any], dict[str, str]], tuple[int, str]]
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     noticed: Callable[[int], None] = lambda count: None
     url: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -35,6 +36,7 @@ class ModelServer:
     def take(self, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, str]:
         with self._lock:
             self.bodies.append(body)
+            self.headers.append(headers)
             count = len(self.bodies)
         self.noticed(count)
         return self.answer(body, headers)

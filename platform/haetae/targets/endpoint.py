@@ -25,6 +25,9 @@ from haetae.targets.wire import Price, chat_reply, http_failure, malformed, usag
 MAX_BODY = 32 * 2**20
 """Largest reply that is read, in bytes."""
 
+_MOST_QUOTED = 3
+"""How deep JSON is quoted in JSON: a judge's verdict is JSON in the JSON of a reply, and may quote JSON itself."""
+
 _LADDER = ("json_schema", "json_object", "text")
 
 
@@ -210,10 +213,12 @@ class _Resolver(AbstractResolver):
         await self._inner.close()
 
 
-def _spellings(secret: str) -> tuple[str, ...]:
-    """A secret as it may come back: as it is, inside JSON (also with `\\/`), inside a URL."""
-    inside = json.dumps(secret)[1:-1]
-    return secret, inside, inside.replace("/", "\\/"), quote(secret, safe="")
+def _spellings(secret: str) -> set[str]:
+    """A secret as it may come back: as it is, inside a URL, inside JSON, and inside JSON quoted in JSON."""
+    forms = {secret, quote(secret), quote(secret, safe="")}
+    for _ in range(_MOST_QUOTED):
+        forms |= {json.dumps(form)[1:-1] for form in forms}
+    return forms | {form.replace("/", "\\/") for form in forms}
 
 
 def _encode(payload: Json) -> bytes:
