@@ -33,7 +33,8 @@ class Problem:
     """One thing wrong in one file.
 
     `line` and `column` count from 1; None where the file has no such place (a missing file, a
-    database). `field` is the dotted path inside the file (`gate.metrics.rouge.max_drop`).
+    database). `field` is the dotted path inside the file (`gate.metrics.rouge.max_drop`). `variable` is
+    the environment variable that is not set, where that is all that is wrong.
     """
 
     message: str
@@ -41,6 +42,7 @@ class Problem:
     line: int | None = None
     column: int | None = None
     field: str | None = None
+    variable: str | None = None
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)

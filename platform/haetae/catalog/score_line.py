@@ -33,7 +33,7 @@ def score_row(number: int, row: Json) -> ScoreRow:
         str(row["id"]),
         str(row["metric"]),
         None if score is None else float(score),
-        sample=row.get("sample", 0),
+        sample=row.get("sample") or 0,
         cluster=None if cluster is None else str(cluster),
         tags=row.get("tags") or {},
         reason=row.get("reason") or "",
@@ -89,7 +89,7 @@ def _faults(row: Json) -> Iterator[Fault]:
         if fault:
             yield name, fault
     yield from _score_faults(row)
-    repeat = row.get("sample", 0)
+    repeat = 0 if row.get("sample") is None else row["sample"]
     if type(repeat) is not int or not 0 <= repeat <= MAX_REPEAT:
         yield "sample", f"expected the number of a repeat, 0 or more, got {found(repeat)}"
     if row.get("cluster") is not None and (fault := name_fault(row["cluster"])):

@@ -1,26 +1,71 @@
-"""gate: run a suite and exit by its verdict."""
+"""gate: run a suite, or read two score files, and exit by the verdict."""
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import click
 
-from haetae.cli.printing import print_report
+from haetae.cli.json_to import JsonCommand, check_json_to, errors_as_json, json_option, tell
 from haetae.cli.progress import watching
+from haetae.cli.score_gate import ScoreOptions, gate_score_files, score_options
+from haetae.errors import ConfigError
 
 
-@click.command("gate")
-@click.argument("suite", type=click.Path(dir_okay=True))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.command("gate", cls=JsonCommand)
+@click.argument("suite", type=click.Path(dir_okay=True), required=False)
+@json_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--strict", is_flag=True, help="Exit 3 also when the verdict is inconclusive.")
-def gate_command(suite: str, as_json: bool, quiet: bool, strict: bool) -> None:
+@click.option(
+    "--skip-without-secrets",
+    is_flag=True,
+    help="Exit 0 and say so where a pull request's job lacks the variables that the models need.",
+)
+@score_options
+def gate_command(
+    suite: str | None, json_to: str | None, quiet: bool, strict: bool, skip_without_secrets: bool, **scores: Any
+) -> None:
     """Run SUITE, reusing finished calls, and exit by its verdict: 0 pass, 1 regression, 3 no verdict.
+
+    Or compare two score files of any tool, without a suite: --baseline-scores and --candidate-scores. A line
+    of such a file is {"id", "metric", "score": number or null}, and if need be "sample" (the number of a
+    repeat), "cluster", "tags": {"lang": "ko"} and "reason".
 
     An inconclusive verdict exits 0 and says so; --strict makes it 3.
     """
+    options = ScoreOptions(**scores)
+    check_json_to(json_to, suite, options.baseline_scores, options.candidate_scores)
+    with errors_as_json(json_to):
+        if suite is None:
+            if skip_without_secrets:
+                raise click.UsageError("--skip-without-secrets goes with a SUITE: score files need no secret")
+            code = gate_score_files(options, json_to, strict)
+        else:
+            options.forbid()
+            code = _gate_suite(suite, json_to, quiet, strict, skip_without_secrets)
+    raise SystemExit(code)
+
+
+def _gate_suite(suite: str, json_to: str | None, quiet: bool, strict: bool, skip_without_secrets: bool) -> int:
     from haetae import Workbench
 
-    with Workbench() as bench, watching(quiet) as watcher:
-        report = bench.gate(suite, watcher=watcher)
-    print_report(report, as_json)
-    raise SystemExit(report.exit_code_when(strict))
+    try:
+        with Workbench() as bench, watching(quiet) as watcher:
+            report = bench.gate(suite, watcher=watcher)
+    except ConfigError as exc:
+        missing = [problem.variable for problem in exc.problems if problem.variable]
+        if not (skip_without_secrets and len(missing) == len(exc.problems) and _is_pull_request()):
+            raise
+        why = f"this pull request's job has no {', '.join(dict.fromkeys(missing))}: nothing was asked, nothing is said"
+        tell(f"SKIPPED  {why}", {"verdict": "skipped", "reason": why}, json_to)
+        return 0
+    tell(report.text, report.as_json(), json_to)
+    return report.exit_code_when(strict)
+
+
+def _is_pull_request() -> bool:
+    """Whether a CI job checks a change of others, which may come from a fork: those get no secrets."""
+    github, gitlab = os.environ.get("GITHUB_EVENT_NAME"), os.environ.get("CI_PIPELINE_SOURCE")
+    return github == "pull_request" or gitlab == "merge_request_event"

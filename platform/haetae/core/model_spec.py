@@ -102,7 +102,10 @@ class ModelSpec(Spec):
         """
         if missing := [name for name in self.variables if not env.get(name)]:
             raise ConfigError(
-                [Problem(f"model {self.model!r} needs the environment variable {name}") for name in missing]
+                [
+                    Problem(f"model {self.model!r} needs the environment variable {name}", variable=name)
+                    for name in missing
+                ]
             )
         url = fill(self.base_url, env)
         if fault := url_fault(url):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haetae.catalog.dataset_file import DatasetFile, open_dataset
@@ -184,4 +184,6 @@ def _check_requests(dataset: DatasetFile, target: Target) -> None:
 
 def _placed(loaded: LoadedSuite, field: str, problem: Problem) -> Problem:
     """A problem found behind a field of the suite file, shown at that field."""
-    return problem if problem.file else loaded.problem(field, problem.message)
+    if problem.file:
+        return problem
+    return replace(loaded.problem(field, problem.message), variable=problem.variable)

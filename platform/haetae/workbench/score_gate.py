@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from haetae.catalog.score_source import scores_of
 from haetae.core.score_columns import ScoreColumns
 from haetae.core.table import ScoreTable
 from haetae.core.verdict import Comparison, Difference, Verdict
+from haetae.errors import NoSamplesError
 from haetae.stats.compare import GatedColumn, compare
 from haetae.stats.movers import movers
 from haetae.stats.scale import unit
@@ -22,6 +25,19 @@ _SUSPICIOUS = 0.01
 """Level at which errors on one side withhold a pass."""
 
 Sides = Mapping[str, tuple[ScoreTable, ScoreTable]]
+
+
+def gate_files(baseline: str, candidate: str, rules: ScoreRules) -> ScoreReport:
+    """`gate_scores` on the files at two paths, of any tool that `scores_of` understands.
+
+    Raises what they raise; a file without a score is no verdict (exit 3), never a pass.
+    """
+    try:
+        before, after = (scores_of(Path(file), file) for file in (baseline, candidate))
+    except NoSamplesError as exc:
+        exc.exit_code = Verdict.NO_VERDICT.exit_code
+        raise
+    return gate_scores(before, after, rules)
 
 
 def gate_scores(baseline: ScoreColumns, candidate: ScoreColumns, rules: ScoreRules) -> ScoreReport:

@@ -13,6 +13,9 @@ from haetae.workbench.report import comparison_lines, exit_code
 from haetae.workbench.score_counts import MetricCount
 from haetae.workbench.words import points
 
+_SHOWN = 6
+"""Metrics whose smallest findable drop is printed."""
+
 
 @dataclass(frozen=True)
 class ScoreReport:
@@ -61,8 +64,9 @@ class ScoreReport:
         lines += [f"  {name}: {remark}" for name, count in self.counts.items() for remark in count.remarks]
         wholes = [(d, drop) for d in self.comparison.differences if not d.slice and (drop := self._detectable(d))]
         if wholes:
-            found = ", ".join(f"{d.metric} {points(drop, self.facts[d.metric])}" for d, drop in wholes)
-            lines.append(f"  smallest drop that this comparison finds four times in five: {found}")
+            found = ", ".join(f"{d.metric} {points(drop, self.facts[d.metric])}" for d, drop in wholes[:_SHOWN])
+            more = f", and {len(wholes) - _SHOWN} more metrics (--json)" if len(wholes) > _SHOWN else ""
+            lines.append(f"  smallest drop that this comparison finds four times in five: {found}{more}")
         return "\n".join(lines)
 
     def _result(self, d: Difference) -> Json:

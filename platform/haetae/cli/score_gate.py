@@ -1,0 +1,113 @@
+"""gate --baseline-scores A --candidate-scores B: the options of two score files, and the command on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import click
+
+from haetae.cli.json_to import tell
+
+Bounds = tuple[float | None, float | None]
+
+
+def _scale_of(text: str) -> tuple[str, Bounds]:
+    """METRIC=LOW:HIGH, an end left out where there is none."""
+    metric, _, ends = text.rpartition("=")
+    low, colon, high = ends.partition(":")
+    try:
+        bounds = (float(low) if low else None, float(high) if high else None)
+    except ValueError:
+        colon = ""
+    if not metric or not colon:
+        raise click.BadParameter(f"{text!r} is not METRIC=LOW:HIGH, as in quality=1:5 or latency_s=0:")
+    if fault := _fault(bounds):
+        raise click.BadParameter(f"{text!r}: {fault}")
+    return metric, bounds
+
+
+def _fault(bounds: Bounds) -> str | None:
+    if any(end is not None and not math.isfinite(end) for end in bounds):
+        return "an end is a finite number, or left out"
+    low, high = bounds
+    return "the scale runs from low to high" if low is not None and high is not None and low >= high else None
+
+
+_OPTIONS = (
+    click.option("--baseline-scores", metavar="FILE", help="The scores to compare with."),
+    click.option("--candidate-scores", metavar="FILE", help="The scores to be judged."),
+    click.option(
+        "--margin",
+        type=click.FloatRange(0, math.inf, max_open=True),
+        help="The drop that is tolerated, on the scale brought to 0…1: 0.05 is 5 points of 100. Default 0.03.",
+    ),
+    click.option(
+        "--alpha",
+        type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+        help="False alarms over all metrics and slices together. Default 0.05.",
+    ),
+    click.option("--scale", type=float, nargs=2, metavar="LOW HIGH", help="The scale of the scores. Default 0 1."),
+    click.option("--scale-of", type=_scale_of, multiple=True, metavar="METRIC=LOW:HIGH", help="One metric's scale."),
+    click.option("--lower-is-better", multiple=True, metavar="METRIC", help="A metric that is better when lower."),
+    click.option(
+        "--slice",
+        "slices",
+        multiple=True,
+        metavar="TAG",
+        help="Gate every value of this tag too. Default: the tags with 2 to 20 values.",
+    ),
+)
+
+
+def score_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a gate on score files; the command gets them as the fields of `ScoreOptions`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What the command line said of score files; None or empty where it said nothing."""
+
+    baseline_scores: str | None
+    candidate_scores: str | None
+    margin: float | None
+    alpha: float | None
+    scale: tuple[float, float] | None
+    scale_of: tuple[tuple[str, Bounds], ...]
+    lower_is_better: tuple[str, ...]
+    slices: tuple[str, ...]
+
+    def forbid(self) -> None:
+        """Raises a usage error where a suite was given beside options of score files."""
+        for field in fields(self):
+            if getattr(self, field.name) not in (None, ()):
+                option = "slice" if field.name == "slices" else field.name.replace("_", "-")
+                raise click.UsageError(
+                    f"--{option} goes with score files; a suite declares it itself, and a file for --json ends in .json"
+                )
+
+
+def gate_score_files(options: ScoreOptions, json_to: str | None, strict: bool) -> int:
+    """Compare the two files, tell the verdict, and return the exit code. Nothing of a suite is loaded."""
+    if options.baseline_scores is None or options.candidate_scores is None:
+        raise click.UsageError("name a SUITE, or both --baseline-scores and --candidate-scores")
+    if options.scale is not None and (fault := _fault(options.scale)):
+        raise click.UsageError(f"--scale: {fault}")
+    from haetae.workbench.score_gate import gate_files
+    from haetae.workbench.score_rules import ScoreRules
+
+    rules = ScoreRules(
+        margin=ScoreRules.margin if options.margin is None else options.margin,
+        alpha=ScoreRules.alpha if options.alpha is None else options.alpha,
+        scale=options.scale or ScoreRules.scale,
+        scales=dict(options.scale_of),
+        lower_is_better=frozenset(options.lower_is_better),
+        slices=options.slices or None,
+    )
+    report = gate_files(options.baseline_scores, options.candidate_scores, rules)
+    tell(report.text, report.as_json(), json_to)
+    return report.exit_code_when(strict)
