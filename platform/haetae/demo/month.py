@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import threading
 import time
@@ -66,7 +67,8 @@ def play(folder: Path | None, nights: int, port: int | None) -> None:
         with Workbench(settings, clock=clock) as bench:
             story = Story(bench, clock, server, nights)
             click.echo(introduction(nights, home, address))
-            story.play()
+            with _stopping() as stop:
+                story.play(stop)
     if port is not None:
         from haetae.dashboards.asgi import serve
 
@@ -84,6 +86,22 @@ def _available(port: int) -> int:
             probe.bind(("127.0.0.1", 0))
         found: int = probe.getsockname()[1]
         return found
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """The event that Ctrl-C sets meanwhile."""
+    stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        click.echo("  (stopping after this run)")
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -8,8 +8,10 @@ the translations wobble by chance from night to night, below a baseline that was
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Protocol
 
 import click
@@ -64,8 +66,8 @@ class Story:
     _told: set[str] = field(default_factory=set)
     """Suites whose last run did not pass, and it was said why: once for as many nights as it lasts."""
 
-    def play(self) -> None:
-        """Play the nights that the ledger does not hold yet. Raises KeyboardInterrupt when a run was interrupted."""
+    def play(self, stop: Event) -> None:
+        """Play the nights that the ledger does not hold yet; KeyboardInterrupt after the run in which `stop` is set."""
         ledger = self.bench.ledger
         known = [run for suite in SUITES for run in ledger.runs(suite, limit=self.nights)]
         begun = min((run.started_at for run in known), default=datetime.now(UTC) - timedelta(days=self.nights))
@@ -82,6 +84,8 @@ class Story:
                 self._happen(number)
             for suite in suites:
                 self._run(suite, number)
+                if stop.is_set():
+                    raise KeyboardInterrupt
         click.echo(telling.closing(ledger, self.nights))
 
     def _register(self) -> None:
@@ -127,9 +131,9 @@ class Story:
         self.server.judge_revision = 2 if drifted else 1
         self.server.temperature_noise = _NOISE[suite]
         last = number == self.nights - 1
-        report = self.bench.run(shipped(suite) / "suite.yaml", fresh=True, track=last, tags={"door": "demo"})
-        if report.run.status is RunStatus.INTERRUPTED:  # Ctrl-C ended the run: it is meant for the whole month
-            raise KeyboardInterrupt
+        with ThreadPoolExecutor(1) as pool:  # in the main thread the run would take Ctrl-C for itself
+            path, tags = shipped(suite) / "suite.yaml", {"door": "demo"}
+            report = pool.submit(self.bench.run, path, fresh=True, track=last, tags=tags).result()
         if report.run.status is not RunStatus.FINISHED:
             raise HaetaeError(f"{report.run.id} {report.run.note}")
         baseline = report.comparison.baseline if report.comparison else ()
