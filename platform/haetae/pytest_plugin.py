@@ -29,6 +29,7 @@ _WHOLE = "suite"
 """The one test of a file that cannot be read: it fails with all that is wrong."""
 _PROPERTIES = ("haetae.run", "haetae.metric", "haetae.verdict", "haetae.text")
 _MARKS = {"pass": "✓", "regression": "✗", "inconclusive": "?", "no verdict": "–"}
+_COLOURS = {"pass": "green", "regression": "red", "inconclusive": "yellow", "no verdict": "yellow"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,17 +81,14 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """The file is read here and run by its first item, which also says what is wrong with it."""
-        from haetae.catalog.suite_file import load_suite
         from haetae.errors import ConfigError
         from haetae.settings import load_settings
+        from haetae.workbench.ci.places import gated_lines
 
-        lines: dict[str, int] = {}
         try:
-            loaded = load_suite(self.path, load_settings().env)
-            names = loaded.suite.gate.metrics if loaded.suite.gate else ()
-            lines = {name: loaded.problem(f"gate.metrics.{name}", "").line or 1 for name in names}
+            lines = gated_lines(self.path, load_settings().env)
         except ConfigError:
-            pass
+            lines = {}
         for name, line in (lines or {_WHOLE: 1}).items():
             yield MetricItem.from_parent(self, name=name, line=line)
 
@@ -245,4 +243,5 @@ class _Summary:
             terminalreporter.write_line(run)
             for test in tests:
                 verdict, text = self._told[test]
-                terminalreporter.write_line(f"  {_MARKS[verdict]} {verdict:<12}  {test[1]:<{wide}}  {text}")
+                line = f"  {_MARKS[verdict]} {verdict:<12}  {test[1]:<{wide}}  {text}"
+                terminalreporter.write_line(line, **{_COLOURS[verdict]: True})

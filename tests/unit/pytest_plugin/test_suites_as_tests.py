@@ -92,14 +92,14 @@ def test_what_withholds_a_pass_from_the_whole_withholds_it_from_each_metric(shop
 def test_under_xdist_there_is_one_run_and_the_same_text(shop, bench_at):
     alone = shop.runpytest_subprocess(HAETAE, "-q")
     assert runs(bench_at, shop) == ["checkout.2", "checkout.1"]
-    shared = shop.runpytest_subprocess(HAETAE, "-q", "-n", "2", "--dist", "load")
+    shared = shop.runpytest_subprocess(HAETAE, "-q", "-n", "8", "--dist", "load")  # GAT-09
     shared.assert_outcomes(passed=1, failed=1, skipped=1)
     assert runs(bench_at, shop) == ["checkout.3", "checkout.2", "checkout.1"]  # a session of its own, one run
     assert _verdicts(shared) == [line.replace("checkout.2", "checkout.3") for line in _verdicts(alone)]
     assert len(_verdicts(shared)) == 4
 
 
-def test_a_test_that_is_run_again_does_not_run_the_suite_again(shop, bench_at):
+def test_a_test_that_is_run_again_does_not_run_the_suite_again(shop, bench_at):  # GAT-09
     shop.makeconftest(
         """
         from _pytest.runner import runtestprotocol

@@ -71,8 +71,13 @@ def said_of_report(report: Report, again: str, file: str = "", lines: Mapping[st
 
 def said_of_error(error: Exception, title: str, again: str) -> Said:
     """No verdict, for a gate that an error ended: what kind of error, and what it says."""
-    why = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
-    problems = error.problems if isinstance(error, ConfigError) else ()
+    if isinstance(error, ConfigError):
+        return no_verdict(title, str(error), again, error.problems)
+    return no_verdict(title, f"{type(error).__name__}: {error}", again)
+
+
+def no_verdict(title: str, why: str, again: str, problems: Sequence[Problem] = ()) -> Said:
+    """No verdict, for a gate without any numbers."""
     return Said(title, Comparison(title, "", (), Verdict.NO_VERDICT, why), {}, again, problems=problems)
 
 
