@@ -58,7 +58,8 @@ class MetricCount:
             if side.rows == 0:
                 return f"is in {other.file} only"
         if self.common == 0:
-            return f"no sample is in both files: {self.baseline.missing} ids are in the candidate only"
+            only = [f"{side.rows} rows of {side.file}" for side in self.sides]
+            return f"no sample id is in both files: none of {' and none of '.join(only)} has a pair"
         for side in self.sides:
             if side.scored == 0:
                 return f"no sample is scored in {side.file} ({_listed(side)})"
