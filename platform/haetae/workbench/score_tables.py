@@ -41,7 +41,8 @@ def tables_of(side: ScoreColumns, facts: Mapping[str, MetricFacts], keys: Sequen
 
 
 def chosen_slices(side: ScoreColumns, wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """The tags to slice by, and a sentence for each that is not sliced.
+    """The tags to slice by, and a sentence for each that is not sliced but could be: of a text that most
+    samples have to themselves, a question's, nothing is said.
 
     Where nothing is `wanted`, these are the tags with 2 to 20 values (to have none counts as one), of
     which at least one has the 20 samples that a slice needs. Raises ConfigError for a wanted tag that no
@@ -58,7 +59,8 @@ def chosen_slices(side: ScoreColumns, wanted: Sequence[str] | None) -> tuple[lis
     keys, notes = [], []
     for key, counts in values.items():
         if len(counts) > MOST_VALUES:
-            notes.append(f"the tag {key} has {len(counts)} values and is not sliced; --slice {key} slices it")
+            if len(counts) <= sum(counts.values()) / 2:
+                notes.append(f"the tag {key} has {len(counts)} values and is not sliced; --slice {key} slices it")
         elif len(counts) > 1 and max(counts[value] for value in counts if value) >= SLICE_MINIMUM:
             keys.append(key)
     return keys, notes

@@ -61,3 +61,8 @@ def test_a_failed_sample_of_the_candidate_is_counted_and_named() -> None:
     assert closeness.verdict is Verdict.NO_VERDICT
     assert "the planted failure" in closeness.note
     assert "grader_failed 2" in closeness.note
+
+
+def test_nothing_is_said_of_texts_that_each_sample_has_to_itself() -> None:
+    report = gated("lm_eval/samples_quiz_baseline.jsonl", "lm_eval/samples_quiz_candidate.jsonl")
+    assert not [warning for warning in report.comparison.warnings if "question" in warning]
