@@ -18,6 +18,8 @@ _COMMANDS = {
     "run": ("haetae.cli.run", "Run a suite: generate, score, estimate, compare, report."),
     "gate": ("haetae.cli.gate", "Run a suite and exit by its verdict."),
     "compare": ("haetae.cli.run", "Compare two runs, or a run with its baseline."),
+    "monitor": ("haetae.cli.monitor", "Say which metrics fell over the scheduled runs, and since when."),
+    "judge": ("haetae.cli.judge", "Hold a judge against people: labels, correction, agreement."),
     "promote": ("haetae.cli.run", "Make a run the baseline of its suite."),
     "register": ("haetae.cli.registry", "Register a model, prompt or dataset file as an immutable version."),
     "alias": ("haetae.cli.registry", "Point an alias at a registered version."),

@@ -69,6 +69,7 @@ def kappa(
     inner = credit - (1 - value) * (mean_row[:, None] + mean_column)
     variance = float((table * inner**2).sum()) - (value - chance * (1 - value)) ** 2
     half = normal_quantile((1 + level) / 2) * math.sqrt(max(0.0, variance) / n) / (1 - chance)
+    value = min(1.0, value)  # 1 may come out a rounding error above
     if half == 0:
         return Agreement(value, None, None, n, "no interval: the labels leave no room for chance")
     return Agreement(value, max(-1.0, value - half), min(1.0, value + half), n)

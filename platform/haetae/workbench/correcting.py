@@ -45,7 +45,8 @@ class CorrectedMetric:
         """The estimate for scripts; `ci` is null where there is no interval."""
         said = asdict(self)
         low, high = said.pop("low"), said.pop("high")
-        return {**said, "ci": None if low is None or high is None else [low, high]}
+        ci = None if low is None or high is None else [low, high]
+        return {"metric": said.pop("metric"), "estimate": said.pop("estimate"), "ci": ci, **said}
 
 
 def corrected(metric: str, judged: ScoreTable, labels: Mapping[tuple[str, int], float]) -> CorrectedMetric:
@@ -86,6 +87,18 @@ def corrected(metric: str, judged: ScoreTable, labels: Mapping[tuple[str, int], 
 def corrections_text(found: Sequence[CorrectedMetric]) -> str:
     """Estimates as lines of text."""
     return "\n".join(map(_line, found))
+
+
+def corrections_json(found: Sequence[CorrectedMetric]) -> Json:
+    """Estimates for scripts, under `results`; a single one also by itself."""
+    results = [each.as_json() for each in found]
+    return {**results[0], "results": results} if len(results) == 1 else {"results": results}
+
+
+def exit_code(found: Sequence[CorrectedMetric]) -> int:
+    """0 where every labelled metric has an estimate; 3 where one has none, or none is labelled."""
+    labelled = [each for each in found if each.labels]
+    return 0 if labelled and all(each.estimate is not None for each in labelled) else 3
 
 
 def _line(found: CorrectedMetric) -> str:

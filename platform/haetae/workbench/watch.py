@@ -140,6 +140,8 @@ def _blind(ledger: Ledger, histories: Mapping[str, Sequence[Run]]) -> Iterable[s
 
 
 def _notes(histories: Mapping[str, Sequence[Run]]) -> Iterable[str]:
+    if not histories:
+        yield "there is no run yet; scheduled ones are made by: haetae run SUITE --fresh"
     for suite, runs in histories.items():
         if len(runs) < 2:
             yield f"{suite}: two scheduled runs (haetae run --fresh) on one dataset are the least to watch"

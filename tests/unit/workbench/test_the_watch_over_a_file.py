@@ -1,0 +1,102 @@
+"""The watch over the runs of a plain file of scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from haetae.errors import ConfigError
+from haetae.workbench.watch_file import watch_file
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Write:
+    """A file of nights of 200 samples; `level` gives the share that is right in a night and language."""
+
+    def write(
+        level: Callable[[int, str], float], nights: int = 12, metric: str = "right", more: Sequence[Any] = ()
+    ) -> Path:
+        random, rows = Random(3), []  # noqa: S311  # a test's noise, not a secret
+        for night in range(nights):
+            for n in range(200):
+                language = "ko" if n % 4 == 0 else "en"
+                right = float(n // 4 < 50 * level(night, language))
+                score = 1 - right if random.random() < 0.02 else right
+                row = {"suite": "shop", "run": f"night {night}", "id": f"s{n}", "metric": metric, "score": score}
+                rows.append({**row, "tags": {"language": language}})
+        path = tmp_path / "h.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *more]), "utf-8")
+        return path
+
+    return write
+
+
+def test_quiet_nights_raise_no_alarm(history: Write) -> None:
+    said = watch_file(history(lambda night, language: 0.9), 1.0)
+    assert (said.alarms, said.exit_code, said.nights) == ((), 0, {"shop": 12})
+    assert "No alarm" in said.text
+
+
+def test_a_drop_names_its_night_and_its_slice(history: Write) -> None:
+    said = watch_file(history(lambda night, language: 0.5 if night >= 9 and language == "ko" else 0.9, 10), 1.0)
+    (found,) = said.as_json()["alarms"]
+    assert (found["suite"], found["metric"]) == ("shop", "right")
+    assert (found["detected_at_run"], found["changed_at_run"]) == ("night 9", "night 9")
+    assert found["delta"] == pytest.approx(-0.1, abs=0.03)  # 0.4 of a quarter
+    assert found["slices"] == ["language=ko"]
+    assert said.exit_code == 1
+    assert "right of shop fell by 0.09" in said.text
+    assert "since night 9, mostly in language=ko" in said.text
+
+
+def test_an_alarm_of_an_earlier_night_is_told_and_exits_with_0(history: Write) -> None:
+    said = watch_file(history(lambda night, language: 0.7 if night >= 6 else 0.9), 1.0)
+    assert [found.alarm.changed_at for found in said.alarms] == ["night 6"]
+    assert not said.alarms[0].newest
+    assert said.exit_code == 0
+
+
+def test_what_is_better_lower_falls_when_it_rises(history: Write) -> None:
+    path = history(lambda night, language: 0.9 if night >= 11 else 0.7, metric="errors")
+    assert watch_file(path, 1.0).alarms == ()
+    (found,) = watch_file(path, 1.0, ["errors"]).alarms
+    assert found.alarm.delta > 0
+    assert found.sentence.startswith("errors of shop rose by 0.2")
+    with pytest.raises(ConfigError, match=r"no metric 'erors' in .*; did you mean errors\?"):
+        watch_file(path, 1.0, ["erors"])
+
+
+def test_a_smaller_budget_and_more_streams_ask_for_more_evidence(history: Write) -> None:
+    def level(night: int, language: str) -> float:
+        return 0.88 if night == 11 else 0.9
+
+    assert watch_file(history(level), 20.0).alarms
+    assert watch_file(history(level), 0.001).alarms == ()
+
+
+def test_one_run_is_no_history(history: Write) -> None:
+    said = watch_file(history(lambda night, language: 0.9, 1), 1.0)
+    assert said.exit_code == 3
+    assert said.notes == ("shop: one run alone; two are the least to watch",)
+
+
+def test_a_metric_that_is_gone_from_the_newest_run_is_not_quiet(history: Write) -> None:  # GAT-12
+    row = {"suite": "shop", "run": "last", "id": "s0", "metric": "renamed", "score": 1}
+    said = watch_file(history(lambda night, language: 0.9, more=[row]), 1.0)
+    assert said.blind == ("right of shop: not in the newest run, last; last in night 11",)
+    assert said.exit_code == 3
+
+
+def test_a_newest_run_that_could_not_be_judged_is_not_quiet(history: Write) -> None:  # JDG-16
+    row = {"suite": "shop", "run": "last", "metric": "right"}
+    rows = [{**row, "id": f"s{n}", "score": None if n < 11 else 1} for n in range(200)]
+    said = watch_file(history(lambda night, language: 1.0, more=rows), 1.0)
+    assert said.blind == ("right of shop: last has 189 of 200 scores",)
+    assert said.exit_code == 3
