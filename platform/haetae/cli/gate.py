@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
-from haetae.cli.json_to import JsonCommand, check_json_to, errors_as_json, json_option, tell
+from haetae.cli.ci import Outlets, ci_options
+from haetae.cli.json_to import JsonCommand, check_json_to, json_option
 from haetae.cli.progress import watching
 from haetae.cli.score_gate import ScoreOptions, gate_score_files, score_options
 from haetae.errors import ConfigError
@@ -24,8 +27,9 @@ from haetae.errors import ConfigError
     help="Exit 0 and say so where a pull request's job lacks the variables that the models need.",
 )
 @score_options
+@ci_options
 def gate_command(
-    suite: str | None, json_to: str | None, quiet: bool, strict: bool, skip_without_secrets: bool, **scores: Any
+    suite: str | None, quiet: bool, strict: bool, skip_without_secrets: bool, outlets: Outlets, **scores: Any
 ) -> None:
     """Run SUITE, reusing finished calls, and exit by its verdict: 0 pass, 1 regression, 3 no verdict.
 
@@ -36,32 +40,36 @@ def gate_command(
     An inconclusive verdict exits 0 and says so; --strict makes it 3.
     """
     options = ScoreOptions(**scores)
-    check_json_to(json_to, suite, options.baseline_scores, options.candidate_scores)
-    with errors_as_json(json_to):
+    check_json_to(outlets.json_to, suite, options.baseline_scores, options.candidate_scores)
+    with outlets.gating(suite or options.candidate_scores or "scores", options.command(suite)):
         if suite is None:
             if skip_without_secrets:
                 raise click.UsageError("--skip-without-secrets goes with a SUITE: score files need no secret")
-            code = gate_score_files(options, json_to, strict)
+            code = gate_score_files(options, outlets, strict)
         else:
             options.forbid()
-            code = _gate_suite(suite, json_to, quiet, strict, skip_without_secrets)
+            code = _gate_suite(suite, options.command(suite), quiet, strict, skip_without_secrets, outlets)
     raise SystemExit(code)
 
 
-def _gate_suite(suite: str, json_to: str | None, quiet: bool, strict: bool, skip_without_secrets: bool) -> int:
+def _gate_suite(suite: str, again: str, quiet: bool, strict: bool, skip_without_secrets: bool, outlets: Outlets) -> int:
     from haetae import Workbench
+    from haetae.workbench.ci.places import gated_lines
+    from haetae.workbench.ci.said import no_verdict, said_of_report
 
     try:
         with Workbench() as bench, watching(quiet) as watcher:
             report = bench.gate(suite, watcher=watcher)
+            lines = gated_lines(Path(suite), bench.settings.env)
     except ConfigError as exc:
         missing = [problem.variable for problem in exc.problems if problem.variable]
         if not (skip_without_secrets and len(missing) == len(exc.problems) and _is_pull_request()):
             raise
         why = f"this pull request's job has no {', '.join(dict.fromkeys(missing))}: nothing was asked, nothing is said"
-        tell(f"SKIPPED  {why}", {"verdict": "skipped", "reason": why}, json_to)
+        said = replace(no_verdict(suite, why, again), skipped=True)
+        outlets.tell(said, f"SKIPPED  {why}", {"verdict": "skipped", "reason": why})
         return 0
-    tell(report.text, report.as_json(), json_to)
+    outlets.tell(said_of_report(report, again, suite, lines), report.text, report.as_json())
     return report.exit_code_when(strict)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import click
 
-from haetae.cli.json_to import tell
+from haetae.cli.ci import Outlets
 
 Bounds = tuple[float | None, float | None]
 
@@ -90,13 +91,35 @@ class ScoreOptions:
                     f"--{option} goes with score files; a suite declares it itself, and a file for --json ends in .json"
                 )
 
+    def command(self, suite: str | None) -> str:
+        """The command line that gates the same again."""
+        words = ["haetae", "gate", *([suite] if suite else [])]
+        for field in fields(self):
+            option, value = f"--{field.name.replace('_', '-')}", getattr(self, field.name)
+            if field.name == "scale" and value:
+                words += [option, *map(str, value)]
+            elif field.name == "scale_of":
+                words += [word for name, ends in value for word in (option, f"{name}={_written(ends)}")]
+            elif isinstance(value, tuple):
+                words += [word for one in value for word in (option.replace("slices", "slice"), one)]
+            elif value is not None:
+                words += [option, str(value)]
+        return shlex.join(words)
 
-def gate_score_files(options: ScoreOptions, json_to: str | None, strict: bool) -> int:
+
+def _written(bounds: Bounds) -> str:
+    return ":".join("" if end is None else str(end) for end in bounds)
+
+
+def gate_score_files(options: ScoreOptions, outlets: Outlets, strict: bool) -> int:
     """Compare the two files, tell the verdict, and return the exit code. Nothing of a suite is loaded."""
     if options.baseline_scores is None or options.candidate_scores is None:
         raise click.UsageError("name a SUITE, or both --baseline-scores and --candidate-scores")
     if options.scale is not None and (fault := _fault(options.scale)):
         raise click.UsageError(f"--scale: {fault}")
+    if any(number is not None and math.isnan(number) for number in (options.margin, options.alpha)):
+        raise click.UsageError("--margin and --alpha are numbers, got NaN")
+    from haetae.workbench.ci.said import said_of_scores
     from haetae.workbench.score_gate import gate_files
     from haetae.workbench.score_rules import ScoreRules
 
@@ -109,5 +132,5 @@ def gate_score_files(options: ScoreOptions, json_to: str | None, strict: bool) -
         slices=options.slices or None,
     )
     report = gate_files(options.baseline_scores, options.candidate_scores, rules)
-    tell(report.text, report.as_json(), json_to)
+    outlets.tell(said_of_scores(report, options.command(None)), report.text, report.as_json())
     return report.exit_code_when(strict)

@@ -20,7 +20,7 @@ def workflow_commands(said: Said) -> list[str]:
     if said.problems:
         return [_command("error", p.file or "", p.line or 1, said.title, p.message) for p in said.problems]
     if not said.facts:
-        return [_command("error", said.file, 1, said.title, said.comparison.reason)]
+        return [_command("notice" if said.skipped else "error", said.file, 1, said.title, said.comparison.reason)]
     return sorted([*_verdicts(said), *_warnings(said)], key=lambda command: command.startswith("::warning"))
 
 

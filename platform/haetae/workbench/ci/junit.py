@@ -15,12 +15,12 @@ def junit(said: Said) -> str:
     """The document: a test case for each gated metric, and for each of its gated slices.
 
     A regression is a failure. Inconclusive is skipped: nothing is proven, and the command exits 0. No
-    verdict is an error, as the command's exit code 3 is, also where the gate crashed; but a slice that
-    is too small to be tested is skipped. The properties `haetae.*` carry verdict and numbers, in the
-    metric's own units.
+    verdict is an error, as the command's exit code 3 is, also where the gate crashed; but a slice that is
+    too small to be tested is skipped, and so is a gate that was not meant to start. The properties
+    `haetae.*` carry verdict and numbers, in the metric's own units.
     """
     found = list(cases(said))
-    outcomes = [_outcome(case) for case in found]
+    outcomes = ["skipped" if said.skipped else _outcome(case) for case in found]
     counts = {"tests": len(found), "failures": outcomes.count("failure"), "errors": outcomes.count("error")}
     totals = {name: str(count) for name, count in counts.items()}
     document = Xml.Element("testsuites", {"name": "haetae", **totals})

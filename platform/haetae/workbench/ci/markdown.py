@@ -30,9 +30,10 @@ def markdown(said: Said) -> str:
     folded. Everything that data or models wrote is shown as text. It fits into one comment.
     """
     verdict = said.comparison.verdict
+    word = "Skipped" if said.skipped else verdict.value.capitalize()
     blocks = [
         MARKER,
-        f"### {MARKS[verdict]} {verdict.value.capitalize()}: {in_markdown(said.title, _NAME)}",
+        f"### {MARKS[verdict]} {word}: {in_markdown(said.title, _NAME)}",
         *_bold(said.comparison.reason),
         *_context(said.comparison),
         *_table(said),

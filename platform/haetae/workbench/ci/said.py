@@ -10,6 +10,7 @@ from haetae.core.verdict import Comparison, Difference, Verdict
 from haetae.errors import ConfigError, Problem
 from haetae.workbench.by_metric import columns_in_words, concluded, judged_in, withheld
 from haetae.workbench.report import Report
+from haetae.workbench.score_report import ScoreReport
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Said:
     `facts` are those of the gated metrics, in the order of the gate. `again` is the command that says the
     same again. `file` is where the gate is declared, "" for a gate without a file, and `lines` (from 1) where
     in it each metric is gated. `unscored` tells what lacks scores, a line each, and `cost` what was spent.
-    `problems` are the places of a wrong input, for a gate that could not even start.
+    `problems` are the places of a wrong input, for a gate that could not even start; `skipped` says that it was
+    not meant to start, and the comparison's reason why.
     """
 
     title: str
@@ -31,6 +33,7 @@ class Said:
     unscored: Sequence[str] = ()
     cost: str = ""
     problems: Sequence[Problem] = ()
+    skipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ def said_of_report(report: Report, again: str, file: str = "", lines: Mapping[st
         unscored=report.holes,
         cost=report.spent_line,
     )
+
+
+def said_of_scores(report: ScoreReport, again: str) -> Said:
+    """What the gate of two score files said."""
+    lacking = [f"{name}: {remark}" for name, count in report.counts.items() for remark in count.remarks]
+    return Said(report.comparison.candidate, report.comparison, report.facts, again, unscored=lacking)
 
 
 def said_of_error(error: Exception, title: str, again: str) -> Said:
