@@ -1,7 +1,8 @@
 """Prompts: chat templates in sandboxed Jinja. A template is data: it computes no side effects.
 
 Templates reach plain values only (texts, numbers, lists, mappings): no attributes that start with an
-underscore, no calls of methods that change things, no unbounded repetition, and an output cap.
+underscore, no calls of methods that change things, no unbounded repetition, and an output cap. What they may
+be made of is in `haetae.core.template_shape`, what bounds them while they run in `haetae.core.sandbox`.
 """
 
 from __future__ import annotations
@@ -11,80 +12,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import TemplateSyntaxError, meta
 from jinja2.exceptions import SecurityError, UndefinedError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from haetae.core.canonical import Json, digest
 from haetae.core.sample import Message, Role
+from haetae.core.sandbox import MAX_RENDERED, STEPS, Sandbox
 from haetae.core.template_bound import longest
+from haetae.core.template_shape import check_shape
 from haetae.errors import ConfigError, Problem
 
 MAX_TEMPLATE = 200_000
 """Longest template, in characters."""
-MAX_RENDERED = 2_000_000
-"""Longest rendered message, in characters."""
-_MAX_LOOP = 10_000
 
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, and three of its holes closed: repetition, powers and formatting widths."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, keep_trailing_newline=False, autoescape=False)
-        self.globals.clear()
-        self.globals["range"] = _bounded_range
-        for name in ("format", "center", "indent", "batch", "slice", "pprint", "xmlattr", "random", "tojson"):
-            self.filters.pop(name, None)
-        self.filters["tojson"] = _to_json
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "%" and isinstance(left, str):
-            raise SecurityError("text formatting is not available in templates")
-        if operator in ("*", "**") and not (_is_number(left) and _is_number(right)):
-            raise SecurityError("only numbers can be multiplied in templates")
-        if operator == "**" and (abs(left) > 1_000_000 or abs(right) > 64):
-            raise SecurityError("that power is too large for a template")
-        return super().call_binop(context, operator, left, right)
-
-    def is_safe_callable(self, obj: Any) -> bool:
-        name = getattr(obj, "__name__", "")
-        if name in ("format", "format_map", "center", "ljust", "rjust", "zfill", "expandtabs", "encode", "translate"):
-            return False
-        return super().is_safe_callable(obj)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
-
-
-def _bounded_range(*bounds: int) -> range:
-    numbers = range(*bounds)
-    if len(numbers) > _MAX_LOOP:
-        raise SecurityError(f"a loop over {len(numbers)} numbers is too long for a template")
-    return numbers
-
-
-def _to_json(value: Any) -> str:
-    from haetae.core.canonical import dumps
-
-    return dumps(value)
-
-
-_environment = _Environment()
-
-
-def _check_loops(tree: nodes.Template, name: str) -> None:
-    """Two nested loops are enough for any prompt; more is how a short template runs for ever."""
-
-    def depth(node: nodes.Node, inside: int) -> int:
-        inside += isinstance(node, nodes.For)
-        return max([inside, *(depth(child, inside) for child in node.iter_child_nodes())])
-
-    if depth(tree, 0) > 2:
-        raise ConfigError(Problem("loops are nested more than two deep", file=name))
+_environment = Sandbox()
 
 
 @dataclass(frozen=True)
@@ -123,10 +64,12 @@ class Prompt:
             if len(message.content) > MAX_TEMPLATE:
                 raise ConfigError(Problem(f"a template may have {MAX_TEMPLATE:,} characters", file=self.name))
             try:
-                _check_loops(_environment.parse(message.content), self.name)
+                check_shape(_environment.parse(message.content))
                 compiled.append((message.role, _environment.from_string(message.content)))
             except TemplateSyntaxError as exc:
                 raise ConfigError(Problem(f"template: {exc.message}", file=self.name, line=exc.lineno)) from exc
+            except RecursionError as exc:
+                raise ConfigError(Problem("template: it is nested too deep", file=self.name)) from exc
         return tuple(compiled)
 
     @cached_property
@@ -153,7 +96,7 @@ class Prompt:
         for role, template in self._compiled:
             try:
                 parts, size = [], 0
-                for part in template.generate(values):
+                for part in template.generate({**values, STEPS: [0]}):
                     size += len(part)
                     if size > MAX_RENDERED:
                         raise SecurityError(f"the rendered prompt is over {MAX_RENDERED:,} characters")
@@ -161,7 +104,7 @@ class Prompt:
                 out.append(Message(role, "".join(parts)))
             except UndefinedError as exc:
                 raise ConfigError(Problem(f"sample {sample_id!r}: {exc.message}", file=self.name)) from exc
-            except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as exc:
+            except Exception as exc:  # whatever a filter or an operator raises for the values of this sample
                 raise ConfigError(
                     Problem(f"sample {sample_id!r}: {type(exc).__name__}: {exc}", file=self.name)
                 ) from exc

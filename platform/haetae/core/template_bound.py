@@ -15,6 +15,8 @@ _GROWTH = 4
 _FRAME = 64
 """Most characters around a text that is written out as a list of messages."""
 _DIGITS = 20
+_STEP = 10
+"""Characters that a step of a loop counts for, so that what fits also takes few enough steps."""
 _OFFERED = frozenset({"input", "contexts", "messages", "metadata"})
 _OF_LOOP = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length"})
 
@@ -75,4 +77,4 @@ def _loop(node: nodes.For, passage: str, size: int, names: Mapping[str, int]) ->
         return None
     around = _sum(node.body, size, {**names, "loop": _DIGITS, passage: 0})
     uses = sum(name.name == passage for name in node.find_all(nodes.Name))
-    return None if around is None else around * size + uses * _GROWTH * size
+    return None if around is None else (around + _STEP) * size + uses * _GROWTH * size

@@ -72,6 +72,68 @@ def test_no_short_template_makes_a_long_text(template: str) -> None:  # REG-07
     assert peak < 100_000_000
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% set a = 'xx' %}" + "{% set a = a ~ a %}" * 60,
+        "{% set a0 = [1, 2] %}" + "".join(f"{{% set a{n + 1} = [a{n}, a{n}] %}}" for n in range(60)) + "{{ a60 }}",
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+        "{% macro m(n) %}{{ m(n - 1) }}{{ m(n - 1) }}{% endmacro %}{{ m(99) }}",
+        "{% for a in [1] recursive %}{{ loop([1, 1]) }}{% endfor %}",
+        "{% with a = 'x' %}{% with b = a ~ a %}{{ b }}{% endwith %}{% endwith %}",
+        "{% set a %}{{ input }}{% endset %}{{ a }}",
+        "{% filter upper %}{{ input }}{% endfilter %}",
+        "{{ 'x' | replace('x', long) | replace('x', long) }}",
+        "{{ long.replace('x', long) }}",
+        "{{ range(9999) | join(long) }}",
+        "{{ long.join(long) }}",
+        "{{ [[long, long], [long, long]] | join | length }}",
+        "{{ (long ~ long ~ long) | length }}",
+        "{{ (long + long + long) | length }}",
+        "{{ [long, long, long] | tojson | length }}",
+        "{{ [long, long, long] }}",
+        "{{ " + " * ".join(["999"] * 90) + " * 10 ** 60" * 40 + " }}",
+        "{{ (5).to_bytes(10 ** 9, 'big') }}",
+        "{{ input | wordwrap(1, wrapstring=long) }}",
+        "{% include '/etc/passwd' %}",
+        "{% import 'os' as os %}",
+        "{% extends 'x' %}",
+        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+        "{{ " + "1 + " * 30_000 + "1 }}",
+        "{{ " + "not " * 300 + "1 }}",
+        "{% if input %}" * 3000 + "{% endif %}" * 3000,
+        "{{ input | truncate(1, true, 'much longer than that') }}",
+        "{{ contexts | map(attribute='__class__') | list }}",
+        "{{ contexts | map(attribute='x') | list | tojson }}",
+    ],
+)
+def test_no_short_template_runs_for_long_or_fills_the_memory(template: str) -> None:  # REG-07
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match="^p: |^p:1: "):
+            Prompt.of("p", template).render({**VALUES, "long": "x" * 700_000}, "s1")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000_000
+
+
+def test_what_prompts_are_written_with_is_there() -> None:
+    assert _render("{% set name = metadata.language | upper %}{{ name ~ '-' ~ 1 }}") == "KO-1"
+    assert _render("{% for c in contexts if c != 'a' %}{{ loop.index }}{{ c }}{% else %}none{% endfor %}") == "1b"
+    assert _render(
+        "{% for k, v in metadata.items() %}{{ k }}={{ v }}{% if not loop.last %}, {% endif %}{% endfor %}"
+    ) == ("language=ko")
+    assert _render("{{ metadata.topic | default('none') }} {{ metadata.get('topic', 'x') }} {{ input.strip() }}") == (
+        "none x hello"
+    )
+    assert _render("{{ contexts | map('upper') | join('; ') }} {{ contexts | length }} {{ contexts[0] }}") == "A; B 2 a"
+    assert _render("{{ input | replace('l', 'L') | truncate(99) }} {{ 1 + 2 }} {{ -7 // 2 }} {{ 2 * 3.5 }}") == (
+        "heLLo 3 -4 7.0"
+    )
+    assert _render("{{ 'yes' if 'h' in input and contexts is iterable else 'no' }}") == "yes"
+
+
 def test_three_nested_loops_and_huge_templates_are_refused() -> None:  # REG-07
     loops = "{% for i in contexts %}" * 3 + "{{ input }}" + "{% endfor %}" * 3
     with pytest.raises(ConfigError, match="more than two deep"):
