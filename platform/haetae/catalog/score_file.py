@@ -29,7 +29,8 @@ def read_scores(path: Path, file: str) -> ScoreColumns:
     """
     gathering, problems = Gathering(file), list[Problem]()
     for first, block in read_blocks(path, file):
-        if not _take(first, block, gathering):
+        rows = parse_block(block)
+        if rows is None or not take_rows(rows, range(first, first + len(rows)), gathering):
             problems += _look_closer(first, block, gathering, file)
         if len(problems) >= MAX_PROBLEMS:
             break
@@ -53,13 +54,12 @@ def _look_closer(first: int, block: bytes, gathering: Gathering, file: str) -> l
     return problems
 
 
-def _take(first: int, block: bytes, gathering: Gathering) -> bool:
-    """Take a block whose rows are all plainly sound, column by column; False leaves it for a closer look.
+def take_rows(rows: Sequence[Json], lines: Sequence[int], gathering: Gathering) -> bool:
+    """Take parsed rows that are all plainly sound, column by column; False leaves them for a closer look.
 
     Millions of rows pass here: what is looked at one by one is only what occurs for the first time.
     """
-    rows = _parsed(block)
-    if rows is None or set(map(type, rows)) != {dict}:
+    if set(map(type, rows)) != {dict}:
         return False
     fields = rows[0].keys()
     if set(map(len, rows)) != {len(fields)}:
@@ -83,11 +83,11 @@ def _take(first: int, block: bytes, gathering: Gathering) -> bool:
         and set(map(type, reasons)) == {str}
     )
     if sound:
-        gathering.add(ids, metrics, scores, repeats, clusters, tags, reasons, range(first, first + len(rows)))
+        gathering.add(ids, metrics, scores, repeats, clusters, tags, reasons, lines)
     return sound
 
 
-def _parsed(block: bytes) -> list[Json] | None:
+def parse_block(block: bytes) -> list[Json] | None:
     """All lines as one JSON array, several times as fast as each by itself; None where a line is not one object."""
     try:
         rows: list[Json] = loads(b"[" + block.replace(b"\n", b",") + b"]")
@@ -97,7 +97,7 @@ def _parsed(block: bytes) -> list[Json] | None:
     return rows if block.startswith(b"{") and block.count(b"\n{") == ends == len(rows) - 1 else None
 
 
-def _columns(rows: list[Json], fields: Collection[str]) -> tuple[list[Any], list[Any], list[Any], list[str]]:
+def _columns(rows: Sequence[Json], fields: Collection[str]) -> tuple[list[Any], list[Any], list[Any], list[str]]:
     """Repeats, clusters, reasons and tags (as canonical JSON), where they are not given as if they were."""
 
     def column(name: str, default: Any) -> list[Any]:

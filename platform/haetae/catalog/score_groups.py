@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from haetae.catalog.blocks import read_blocks
 from haetae.catalog.explain import found
-from haetae.catalog.lines import LIMIT_MESSAGE, TooLong, read_lines
 from haetae.catalog.rows import BadRow, Fault
-from haetae.catalog.score_columns import BATCH, MAX_PROBLEMS, Gathering
+from haetae.catalog.score_columns import MAX_PROBLEMS, Gathering
+from haetae.catalog.score_file import parse_block, take_rows
 from haetae.catalog.score_line import parse_row, score_row
 from haetae.core.canonical import Json
 from haetae.core.score_columns import ScoreColumns
@@ -23,43 +24,66 @@ Take = Callable[[dict[str, Json], list[Fault]], Key]
 
 def read_groups(path: Path, file: str, take: Take[Key]) -> dict[Key, ScoreColumns]:
     """The scores of each group, in the order in which groups appear; what `take` leaves of a row is that of
-    a plain score file.
+    a plain score file. It may be asked about a row twice.
 
     Raises DatasetError naming file, line and field, as `read_scores` does, within each group;
     NoSamplesError for a file without a score.
     """
     groups: dict[Key, Gathering] = {}
+    problems: list[Problem] = []
+    for first, block in read_blocks(path, file):
+        lines = block.split(b"\n")
+        parts = _parts(first, block, take)
+        if parts is None:
+            problems += _look_closer(enumerate(lines, first), take, groups, file)
+            parts = {}
+        for key, (rows, numbers) in parts.items():
+            if not take_rows(rows, numbers, groups.setdefault(key, Gathering(file))):
+                numbered = [(number, lines[number - first]) for number in numbers]
+                problems += _look_closer(numbered, take, groups, file)
+        if len(problems) >= MAX_PROBLEMS:
+            break
+    if problems:
+        raise DatasetError(problems[:MAX_PROBLEMS])
+    if not groups:
+        raise NoSamplesError(Problem("holds no score; expected one JSON object a line", file))
+    return {key: gathering.columns() for key, gathering in groups.items()}
+
+
+def _parts(first: int, block: bytes, take: Take[Key]) -> dict[Key, tuple[list[Json], list[int]]] | None:
+    """The rows of a block by group, with their lines; None where it needs a closer look."""
+    parts: dict[Key, tuple[list[Json], list[int]]] = {}
+    faults: list[Fault] = []
+    for number, row in enumerate(parse_block(block) or [None], first):
+        if not isinstance(row, dict):
+            return None
+        rows, numbers = parts.setdefault(take(row, faults), ([], []))
+        rows.append(row)
+        numbers.append(number)
+    return None if faults else parts
+
+
+def _look_closer(
+    lines: Iterable[tuple[int, bytes]], take: Take[Key], groups: dict[Key, Gathering], file: str
+) -> list[Problem]:
+    """Take lines row by row, and say what is wrong with which."""
     waiting: dict[Key, list[ScoreRow]] = {}
     problems: list[Problem] = []
-    for number, line in read_lines(path, file):
-        if not isinstance(line, TooLong) and (not line or line.isspace()):
+    for number, line in lines:
+        if not line or line.isspace():
             continue
         try:
             key, row = _row(number, line, take)
         except BadRow as bad:
             problems += [Problem(text, file, number, field=field or None) for field, text in bad.faults]
-            if len(problems) >= MAX_PROBLEMS:
-                break
-            continue
-        batch = waiting.setdefault(key, [])
-        batch.append(row)
-        if len(batch) == BATCH:
-            groups.setdefault(key, Gathering(file)).add_rows(batch)
-            batch.clear()
-    if problems:
-        raise DatasetError(problems[:MAX_PROBLEMS])
-    if not waiting:
-        raise NoSamplesError(Problem("holds no score; expected one JSON object a line", file))
-    for key, batch in waiting.items():
-        gathering = groups.setdefault(key, Gathering(file))
-        if batch:
-            gathering.add_rows(batch)
-    return {key: groups[key].columns() for key in waiting}
+        else:
+            waiting.setdefault(key, []).append(row)
+    for key, rows in waiting.items():
+        groups.setdefault(key, Gathering(file)).add_rows(rows)
+    return problems
 
 
-def _row(number: int, line: bytes | TooLong, take: Take[Key]) -> tuple[Key, ScoreRow]:
-    if isinstance(line, TooLong):
-        raise BadRow([("", LIMIT_MESSAGE)])
+def _row(number: int, line: bytes, take: Take[Key]) -> tuple[Key, ScoreRow]:
     row, faults = parse_row(line), list[Fault]()
     if not isinstance(row, dict):
         raise BadRow([("", f"expected a JSON object, got {found(row)}")])

@@ -103,6 +103,23 @@ def test_more_rows_than_are_taken_at_once_are_all_there(lines: Write) -> None:
     assert columns.lines[-1] == 9_000
 
 
+def test_a_blank_line_changes_nothing_but_the_numbers_of_lines(lines: Write) -> None:
+    rows = [_row(run, f"s{n}", None if n == 3 else n / 4, tags={"k": str(n % 2)}) for run in "ab" for n in range(5)]
+    plain, spaced = (read_history(lines(*more, *rows), "h.jsonl")["shop"] for more in ([], [""]))
+    assert list(plain) == list(spaced) == ["a", "b"]
+    for run, columns in plain.items():
+        assert (columns.ids, columns.tags) == (spaced[run].ids, spaced[run].tags)
+        assert repr(list(columns.scores)) == repr(list(spaced[run].scores))
+        assert list(columns.lines + 1) == list(spaced[run].lines)
+
+
+def test_one_row_amiss_among_sound_ones_is_found_in_its_line(lines: Write) -> None:
+    rows = [_row("a", "s0"), _row("b", "s0"), _row("b", "s1", score="x"), _row("a", "s1")]
+    with pytest.raises(DatasetError) as caught:
+        read_history(lines(*rows), "h.jsonl")
+    assert [(problem.line, problem.field) for problem in caught.value.problems] == [(3, "score")]
+
+
 def test_human_scores_are_told_apart_by_their_raters(lines: Write) -> None:
     rows = [{"id": 7, "metric": "ok", "score": 1}, {"id": "7", "metric": "ok", "score": 0, "rater": "김"}]
     found = read_raters(lines(*rows), "h.jsonl")
