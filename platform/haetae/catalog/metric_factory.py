@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
@@ -184,7 +185,9 @@ class _Builder:
         try:
             return resolve(reference)
         except ConfigError as exc:
-            self._problems += [p if p.file else self._problem(field, p.message) for p in exc.problems]
+            self._problems += [
+                p if p.file else replace(self._problem(field, p.message), variable=p.variable) for p in exc.problems
+            ]
             return _OMIT
 
     def _checked(self, field: str, parameter: inspect.Parameter, value: Json) -> Any:
