@@ -43,7 +43,7 @@ def test_a_template_fills_in_plain_values() -> None:
     ],
 )
 def test_what_a_template_may_not_reach_is_refused(template: str) -> None:  # REG-05, REG-06
-    with pytest.raises(ConfigError, match=r"^p: sample 's1': "):
+    with pytest.raises(ConfigError, match=r"^p: sample 's1': |No filter named"):
         _render(template)
 
 
@@ -110,7 +110,7 @@ def test_no_short_template_makes_a_long_text(template: str) -> None:  # REG-07
 def test_no_short_template_runs_for_long_or_fills_the_memory(template: str) -> None:  # REG-07
     tracemalloc.start()
     try:
-        with pytest.raises(ConfigError, match="^p: |^p:1: "):
+        with pytest.raises(ConfigError, match=r"^p(:1)?: "):
             Prompt.of("p", template).render({**VALUES, "long": "x" * 700_000}, "s1")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
