@@ -87,12 +87,12 @@ class Outlets:
             _replace(Path(self.markdown), markdown(said))
 
     def _annotate(self, said: Said) -> None:
-        """On standard error, which GitHub reads as well: standard output may be a document."""
+        """After the text, in its stream: GitHub reads two streams in no certain order. A document's has no room."""
         if self.annotations:
             from haetae.workbench.ci.annotations import workflow_commands
 
             for command in workflow_commands(said):
-                click.echo(command, err=True)
+                click.echo(command, err=STDOUT in (self.json_to, self.markdown))
 
 
 def ci_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -43,21 +43,27 @@ def test_a_regression_is_told_everywhere_and_still_exits_1(promoted: Any) -> Non
     assert outcomes(promoted) == {"right": "failure"}
     assert "### ✗ Regression: shop\n\n**right fell by 66.7 points" in page(promoted)
     assert "```sh\nhaetae gate suite.yaml\n```" in page(promoted)
-    assert said.err.startswith("::error file=suite.yaml,line=8,title=shop%3A regression%3A right::right fell by")
+    assert "\n::error file=suite.yaml,line=8,title=shop%3A regression%3A right::right fell by" in said.out
     assert sorted(path.name for path in (promoted.folder / "out").iterdir()) == ["gate.md", "junit.xml"]
 
 
-def test_the_text_is_between_commands_that_make_github_obey_none_of_its_lines(promoted: Any) -> None:  # SEC-19
-    rows = [json.loads(line) for line in (promoted.folder / "samples.jsonl").read_text().splitlines()]
-    rows[59]["id"] = "::add-mask::right"
-    (promoted.folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    outputs = (promoted.folder / "outputs.jsonl").read_text().replace('"s59"', '"::add-mask::right"')
-    (promoted.folder / "outputs.jsonl").write_text(outputs)
-    lines = promoted.call("gate", "suite.yaml", *ALL).out.splitlines()
+def test_github_obeys_no_line_of_the_text(shop: Any) -> None:  # SEC-19
+    hostile = "::add-mask::right"
+    for right in (60, 0):
+        shop.write(right=right)
+        for name in ("samples.jsonl", "outputs.jsonl"):
+            text = (shop.folder / name).read_text()
+            (shop.folder / name).write_text(text.replace('"s0"', json.dumps(hostile)))
+        said = shop.call("gate", "suite.yaml", *ALL)
+        if right:
+            shop.call("promote", "shop.1")
+    lines = [line.strip() for line in said.out.splitlines()]
     token = lines[0].removeprefix("::stop-commands::")
     assert len(token) == 32
-    assert lines[-1] == f"::{token}::"
-    assert token not in promoted.call("gate", "suite.yaml", *ALL).out
+    obeyed = lines.index(f"::{token}::")
+    assert any(line.startswith(hostile) for line in lines[:obeyed])
+    assert not any(line.startswith("::add-mask") for line in lines[obeyed:])
+    assert token not in shop.call("gate", "suite.yaml", *ALL).out
 
 
 def test_no_baseline_is_an_error_and_a_warning(shop: Any) -> None:  # GAT-01
@@ -65,7 +71,7 @@ def test_no_baseline_is_an_error_and_a_warning(shop: Any) -> None:  # GAT-01
     assert said.code == 3
     assert outcomes(shop) == {"right": "error"}
     assert "### – No verdict: shop" in page(shop)
-    assert "::warning file=suite.yaml,line=8,title=shop%3A no verdict%3A right::No baseline" in said.err
+    assert "::warning file=suite.yaml,line=8,title=shop%3A no verdict%3A right::No baseline" in said.out
 
 
 def test_a_wrong_suite_is_told_at_its_places_and_exits_2(shop: Any) -> None:  # GAT-14
@@ -117,7 +123,7 @@ def test_a_job_without_secrets_is_skipped_with_the_reason(shop: Any, monkeypatch
     assert said.code == 0
     assert outcomes(shop) == {"gate": "skipped"}
     assert "### – Skipped: suite.yaml" in page(shop)
-    assert "::notice title=suite.yaml::this pull request's job has no SHOP_KEY" in said.err
+    assert "::notice title=suite.yaml::this pull request's job has no SHOP_KEY" in said.out
 
 
 def test_markdown_can_be_printed_beside_a_json_file_but_not_two_documents_at_once(promoted: Any) -> None:
@@ -158,7 +164,7 @@ def test_score_files_are_told_in_the_same_forms(shop: Any) -> None:
     said = shop.call("gate", *files, *rules, *ALL[1:])
     assert said.code == 1
     assert outcomes(shop) == {"right": "failure"}
-    assert said.err.startswith("::error title=after it.jsonl%3A regression%3A right::right fell by 50.0 points")
+    assert "\n::error title=after it.jsonl%3A regression%3A right::right fell by 50.0 points" in said.out
     again = page(shop).split("```sh\n")[1].split("\n```")[0]
     assert again == (
         "haetae gate --baseline-scores 'before it.jsonl' --candidate-scores 'after it.jsonl' --margin 0.1 "
