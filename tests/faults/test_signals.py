@@ -62,3 +62,14 @@ def test_a_reader_that_goes_away_is_no_regression(project: Any, server: Any) -> 
     assert process.stdout is not None
     process.stdout.close()  # what `| head -0` does
     assert process.wait(timeout=60) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_how_the_dashboard_ends(number: signal.Signals, project: Any) -> None:
+    process = _started(project, "dashboard", "--port", "0")
+    assert process.stdout is not None
+    assert any("http://127.0.0.1:" in line for line in process.stdout)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == (0 if number is signal.SIGINT else -number), said
+    assert "Traceback" not in said
