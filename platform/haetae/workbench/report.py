@@ -107,15 +107,15 @@ class Report:
 
     @property
     def holes(self) -> list[str]:
-        """A line for each metric that lacks scores: how many there are, and why the others are not."""
-        out = []
+        """A line for the metrics that lack the same scores: how many there are, and why the others are not."""
+        lacking: dict[str, list[str]] = {}
         for account in self.accounting:
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(account.unscored.items()))
             if account.not_run:
                 reasons = ", ".join(filter(None, (reasons, f"not run {account.not_run}")))
             if reasons:
-                out.append(f"{account.metric}: {account.scored} of {account.total} scored; {reasons}")
-        return out
+                lacking.setdefault(f"{account.scored} of {account.total} scored; {reasons}", []).append(account.metric)
+        return [f"{', '.join(metrics)}: {why}" for why, metrics in lacking.items()]
 
     @property
     def spent_line(self) -> str:

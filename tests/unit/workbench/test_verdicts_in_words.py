@@ -167,6 +167,11 @@ def test_a_report_shows_its_holes_and_what_it_spent(run: Run) -> None:
     ):
         assert part in text
     assert "cost: 100 of 100" not in text
+    alike = (Accounting("faithful", 100, 40), Accounting("cost", 100, 90), Accounting("bleu", 100, 40))
+    assert Report(run, (), alike, spent).holes == [
+        "faithful, bleu: 40 of 100 scored; not run 60",
+        "cost: 90 of 100 scored; not run 10",
+    ]
     assert "cost unknown" in Report(run, (), (), Spent()).text
     assert Report(run, (), (), Spent()).verdict is None
     assert Report(run, (), (), Spent()).exit_code == 0

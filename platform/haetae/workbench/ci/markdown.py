@@ -93,9 +93,9 @@ def _row(said: Said, case: Case, d: Difference) -> str:
         in_markdown(case.name, _NAME),
         _number(d.baseline),
         _number(d.candidate),
-        change,
-        interval(d, facts),
-        tolerance(d, facts),
+        _unbroken(change),
+        _unbroken(interval(d, facts).removesuffix(" points")),
+        _unbroken(tolerance(d, facts)),
         in_markdown(verdict, _NOTE),
     )
     return f"| {' | '.join(cells)} |"
@@ -136,6 +136,10 @@ def _fold(summary: str, blocks: Sequence[str]) -> list[str]:
 
 def _code(text: str) -> str:
     return f"<code>{in_markdown(text, _NAME)}</code>"
+
+
+def _unbroken(numbers: str) -> str:
+    return numbers.replace(" ", "\u00a0")
 
 
 def _number(value: float | None) -> str:

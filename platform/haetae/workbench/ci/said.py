@@ -17,7 +17,7 @@ from haetae.workbench.score_report import ScoreReport
 class Said:
     """A gate's verdict on whatever is called `title`.
 
-    `facts` are those of the gated metrics, in the order of the gate. `again` is the command that says the
+    `facts` are those of the gated metrics, in their order. `again` is the command that says the
     same again. `file` is where the gate is declared, "" for a gate without a file, and `lines` (from 1) where
     in it each metric is gated. `unscored` tells what lacks scores, a line each, and `cost` what was spent.
     `problems` are the places of a wrong input, for a gate that could not even start; `skipped` says that it was
@@ -63,7 +63,7 @@ def said_of_report(report: Report, again: str, file: str = "", lines: Mapping[st
     return Said(
         title=report.run.suite,
         comparison=concluded(report),
-        facts={name: manifest.metrics[name] for name in gated},
+        facts={name: facts for name, facts in manifest.metrics.items() if name in gated},
         again=again,
         file=file,
         lines=lines or {},

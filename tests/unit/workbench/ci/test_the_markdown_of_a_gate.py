@@ -80,17 +80,17 @@ class Page(HTMLParser):
 
 
 def test_verdict_sentence_and_table_come_first(said: Saying) -> None:
-    assert markdown(said()).split("\n\n")[:5] == [
+    assert markdown(said()).replace("\u00a0", " ").split("\n\n")[:5] == [
         MARKER,
         "### ✗ Regression: support",
         "**faithful fell by 4.1 points (95 % interval 1.9 to 6.3); this is not noise. Tolerance: 2 points.**",
         "<code>support.8</code> against <code>support.1</code>",
         "| | metric | baseline | candidate | difference | 95 % interval | tolerance | verdict |\n"
         "|---|---|--:|--:|--:|--:|--:|---|\n"
-        "| ✗ | faithful | 0.9 | 0.859 | -4.1 points | -6.3 to -1.9 points | 2 points | regression |\n"
-        "| ✗ | faithful \\[language=ko\\] | 0.9 | 0.859 | -4.1 points | -6.3 to -1.9 points | 2 points | regression |\n"
-        "| ? | polite | 4.1 | 4 | -2.5 points | -0.2 to +0.2 points | 0.5 points | inconclusive |\n"
-        "| ✓ | faithful \\[language=en\\] | 0.9 | 0.9 | +0.0 points | -1.0 to +1.0 points | 2 points | pass |\n"
+        "| ✗ | faithful | 0.9 | 0.859 | -4.1 points | -6.3 to -1.9 | 2 points | regression |\n"
+        "| ✗ | faithful \\[language=ko\\] | 0.9 | 0.859 | -4.1 points | -6.3 to -1.9 | 2 points | regression |\n"
+        "| ? | polite | 4.1 | 4 | -2.5 points | -0.2 to +0.2 | 0.5 points | inconclusive |\n"
+        "| ✓ | faithful \\[language=en\\] | 0.9 | 0.9 | +0.0 points | -1.0 to +1.0 | 2 points | pass |\n"
         "| ✓ | cost | 0.004 | 0.004 | +0 | -0.01 to +0.01 | 0.02 | pass |",
     ]
 
