@@ -90,7 +90,9 @@ class Gathering:
                 self._reasons.codes(reasons),
                 np.array(scores, np.float64),  # None becomes NaN
                 np.array(repeats, np.int32),
-                np.array(lines, np.int32),
+                np.arange(lines.start, lines.stop, dtype=np.int32)
+                if isinstance(lines, range)
+                else np.array(lines, np.int32),
             )
         )
 

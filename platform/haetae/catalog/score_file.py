@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from itertools import filterfalse
 from math import isfinite
 from pathlib import Path
@@ -71,16 +71,15 @@ def take_rows(rows: Sequence[Json], lines: Sequence[int], gathering: Gathering) 
         repeats, clusters, reasons, tags = _columns(rows, fields)
     except (KeyError, TypeError, AttributeError):
         return False
-    if set(map(type, ids)) == {int}:
+    if type(ids[0]) is int and set(map(type, ids)) == {int}:
         ids = list(map(str, ids))
     sound = (
         _are_names(ids, gathering.ids)
         and _are_names(metrics, gathering.metrics)
-        and _are_names([name for name in clusters if name is not None], gathering.clusters)
+        and ("cluster" not in fields or _are_names(filter(_is_given, clusters), gathering.clusters))
         and _are_finite(scores)
-        and set(map(type, repeats)) == {int}
-        and 0 <= min(repeats) <= max(repeats) <= MAX_REPEAT
-        and set(map(type, reasons)) == {str}
+        and ("sample" not in fields or _are_repeats(repeats))
+        and ("reason" not in fields or set(map(type, reasons)) == {str})
     )
     if sound:
         gathering.add(ids, metrics, scores, repeats, clusters, tags, reasons, lines)
@@ -120,12 +119,21 @@ class _Tags(dict[Any, str]):
         return text
 
 
-def _are_names(texts: Sequence[Any], known: Collection[Any]) -> bool:
-    if not texts:
-        return True
-    if set(map(type, texts)) != {str}:
+def _are_names(texts: Iterable[Any], known: Container[Any]) -> bool:
+    """Whether all that is new among them can be a name; nothing but text is ever known."""
+    try:
+        new = set(filterfalse(known.__contains__, texts))
+    except TypeError:  # a list
         return False
-    return all(name_fault(text) is None for text in filterfalse(known.__contains__, set(texts)))
+    return all(type(text) is str and name_fault(text) is None for text in new)
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None
+
+
+def _are_repeats(numbers: Sequence[Any]) -> bool:
+    return set(map(type, numbers)) == {int} and 0 <= min(numbers) <= max(numbers) <= MAX_REPEAT
 
 
 def _are_finite(scores: Sequence[Any]) -> bool:
