@@ -108,7 +108,7 @@ class MetricItem(pytest.Item):
         report = self.config.stash[_RUNS].report(self.path)
         verdict, text = judged(report, self.name)
         _tell(self, report, self.name, verdict, text)
-        self.said = f"{verdict}: {text}"
+        self.said = f"{verdict}: {_inert(text)}"
         if verdict == "regression" or (verdict != "pass" and self.config.getoption("--haetae-strict")):
             raise _GateError(self.said)
         if verdict != "pass":
@@ -215,9 +215,16 @@ def _alone(file: Path) -> Iterator[Path]:
 
 def _tell(item: pytest.Item, report: Report, metric: str, verdict: str, text: str) -> None:
     """Add the verdict to a test's properties: texts, which travel through xdist and into JUnit as they are."""
-    told = list(zip(_PROPERTIES, (report.run.id, metric, str(verdict), text), strict=True))
+    told = list(zip(_PROPERTIES, (report.run.id, metric, str(verdict), _inert(text)), strict=True))
     if told[0] not in item.user_properties or told[1] not in item.user_properties:  # a rerun says nothing new
         item.user_properties.extend(told)
+
+
+def _inert(text: str) -> str:
+    """A text for a terminal: the values of slices come from data."""
+    from haetae.workbench.ci.escaping import one_line
+
+    return one_line(text)
 
 
 class _Summary:

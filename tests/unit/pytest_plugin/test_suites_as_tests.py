@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -134,6 +135,27 @@ def test_junit_carries_the_verdicts_as_plain_text_and_nothing_else_is_left(shop,
     assert told["correct"]["haetae.run"] == "checkout.2"
     assert told["correct"]["haetae.metric"] == "correct"
     assert told["correct"]["haetae.text"].startswith("correct fell by 33.3 points")
+
+
+def test_what_data_says_moves_no_cursor(shop, bench_at):  # SEC-11
+    suite = (shop.path / "checkout.eval.yaml").read_text()
+    suite = suite.replace("gate:", "slices: [language]\ngate:").replace(
+        "correct: { max_drop: 0.1 }", "correct: { max_drop: 0.1, by: language }"
+    )
+    (shop.path / "checkout.eval.yaml").write_text(suite)
+    samples = [json.loads(line) for line in (shop.path / "samples.jsonl").read_text().splitlines()]
+    for sample in samples:
+        sample["metadata"] = {"language": "\x1b[31mko"}
+    (shop.path / "samples.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    now = (shop.path / "outputs.jsonl").read_text()
+    (shop.path / "outputs.jsonl").write_text(now.replace('"correct": 0.0', '"correct": 1.0'))
+    with bench_at(shop.path) as bench:
+        bench.promote(bench.run(shop.path / "checkout.eval.yaml").run.id)
+    (shop.path / "outputs.jsonl").write_text(now)
+    result = shop.runpytest_subprocess(HAETAE, "-k", "correct")
+    result.assert_outcomes(failed=1, deselected=2)
+    assert "\x1b" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["*mostly in language=*x1b[[]31mko; this is not noise.*"])
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
