@@ -26,6 +26,7 @@ from haetae.targets.function import FunctionTarget, load_function
 from haetae.targets.prompted import Prompted
 from haetae.targets.recorded import Recorded
 from haetae.workbench.resolve import Resolver
+from haetae.workbench.tolerances import check_tolerances
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def assemble(
         mirror=mirror,
     )
     metrics = _metrics(loaded, resolver)
+    check_tolerances(loaded, metrics)
     target = _target(loaded, resolver, clock)
     dataset = _dataset(loaded, registry, settings, resolver, skip_bad, _required(metrics))
     _check_requests(dataset, target)
