@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from unicodedata import category, east_asian_width
 
@@ -22,10 +23,14 @@ def plain(text: str) -> str:
 
 
 def print_json(value: Json) -> None:
-    """One JSON document on standard output, indented."""
+    """One JSON document on standard output, indented; text that UTF-8 cannot hold is written with escapes."""
     import orjson
 
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        text = json.dumps(value, indent=2)
+    click.echo(text)
 
 
 def print_report(report: Report, as_json: bool) -> None:

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from haetae.cli.printing import plain
+from haetae.cli.printing import plain, print_json
 from haetae.cli.progress import watching
 from haetae.engine.watch import Progress
 
@@ -248,6 +248,12 @@ def test_doctor_lists_what_is_there(shop: Any) -> None:
 def test_terminals_are_not_steered_by_what_models_say() -> None:  # SEC-11
     assert plain("a\x1b[31mred\x07\u202eevil\ud835") == "a\\x1b[31mred\\x07\\u202eevil\\ud835"
     assert plain("한국어\tand\nlines é") == "한국어\tand\nlines é"
+
+
+def test_json_of_any_text_is_a_document(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"reply": "half a pair \ud835, \x1b and 한글", 1: [0.5]}
+    print_json(value)
+    assert json.loads(capsys.readouterr().out) == {"reply": value["reply"], "1": [0.5]}
 
 
 def test_a_bar_is_shown_to_people_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
