@@ -127,6 +127,23 @@ def test_json_never_writes_over_an_input_or_a_suite(gate: Call, haetae: Call) ->
 
 
 @pytest.mark.parametrize(
+    "text", ['{"suite": "mine", "metrics": {}}', '{"evalId": 1, "results": []}', "suite: mine", "[]"]
+)
+def test_json_never_writes_over_a_file_of_anyone_else(text: str, gate: Call, haetae: Call) -> None:
+    scores("a.jsonl", *GOOD)
+    scores("b.jsonl", *GOOD)
+    Path("mine.json").write_text(text)
+    for said in (gate("--json", "mine.json"), haetae("gate", "--json", "mine.json", "other.json")):
+        assert said.code == 2
+        assert "this file exists and is no report of haetae" in said.err
+    assert haetae("gate", "--json", "mine.json").code == 2
+    assert Path("mine.json").read_text() == text
+    Path("empty.json").touch()
+    assert gate("--json", "empty.json").code == 0
+    assert gate("--json", "empty.json").code == 0  # its own
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ([], "name a SUITE, or both --baseline-scores and --candidate-scores"),

@@ -9,9 +9,12 @@ from pathlib import Path
 import click
 
 from haetae.cli.printing import plain, print_json
-from haetae.core.canonical import Json
+from haetae.core.canonical import Json, loads
 
 STDOUT = "-"
+_REPORTS = frozenset({"verdict", "alarms", "agreement", "estimate"})
+_PARTS = frozenset({"results", "run", "labels"})
+"""Top fields by which our documents are known: any of the first, or none but the second."""
 
 json_option = click.option(
     "--json", "json_to", metavar="[FILE.json]", help="Print one JSON document, or write it to FILE.json."
@@ -46,7 +49,9 @@ def _joined(args: list[str]) -> Iterator[str]:
 
 
 def check_json_to(json_to: str | None, *inputs: str | None) -> None:
-    """Raises a usage error where writing the document would destroy an input."""
+    """Raises a usage error where writing the document would destroy an input, or a file of anyone else: what
+    stands after --json by mistake is a suite, or the results of another tool.
+    """
     if json_to in (None, STDOUT):
         return
     target = Path(str(json_to))
@@ -55,6 +60,18 @@ def check_json_to(json_to: str | None, *inputs: str | None) -> None:
             raise click.UsageError(f"--json {json_to} would write over an input; name another file")
     if target.suffix != ".json":
         raise click.UsageError(f"--json {json_to}: the file ends in .json")
+    if target.exists() and not _is_ours(target):
+        raise click.UsageError(f"--json {json_to}: this file exists and is no report of haetae; name another file")
+
+
+def _is_ours(target: Path) -> bool:
+    """Whether a file is an earlier document of a command with `json_option`, or empty."""
+    raw = target.read_bytes()
+    try:
+        document = loads(raw) if raw else {}
+    except ValueError:
+        return False
+    return isinstance(document, dict) and (not _REPORTS.isdisjoint(document) or document.keys() <= _PARTS)
 
 
 def tell(text: str, document: Json, json_to: str | None) -> None:
