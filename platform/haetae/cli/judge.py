@@ -34,7 +34,8 @@ def label_command(run: str, file: str, json_to: str | None) -> None:
     kept, or none where one is wrong.
 
     To correct a judge, label samples drawn at random: their choice may not depend on the answers. For the
-    gate, label the baseline's answers of 50 random samples or more, and the candidate's of the same ones.
+    gate, label the baseline's answers of 50 random samples or more, and the candidate's of the same ones,
+    by the same people, who do not know which is which.
     """
     from haetae import Workbench
 

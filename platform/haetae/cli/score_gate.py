@@ -10,31 +10,7 @@ from dataclasses import dataclass, fields
 import click
 
 from haetae.cli.ci import Outlets
-
-Bounds = tuple[float | None, float | None]
-
-
-def _scale_of(text: str) -> tuple[str, Bounds]:
-    """METRIC=LOW:HIGH, an end left out where there is none."""
-    metric, _, ends = text.rpartition("=")
-    low, colon, high = ends.partition(":")
-    try:
-        bounds = (float(low) if low else None, float(high) if high else None)
-    except ValueError:
-        colon = ""
-    if not metric or not colon:
-        raise click.BadParameter(f"{text!r} is not METRIC=LOW:HIGH, as in quality=1:5 or latency_s=0:")
-    if fault := _fault(bounds):
-        raise click.BadParameter(f"{text!r}: {fault}")
-    return metric, bounds
-
-
-def _fault(bounds: Bounds) -> str | None:
-    if any(end is not None and not math.isfinite(end) for end in bounds):
-        return "an end is a finite number, or left out"
-    low, high = bounds
-    return "the scale runs from low to high" if low is not None and high is not None and low >= high else None
-
+from haetae.cli.scales import Bounds, scale_fault, scale_of_option, scale_option
 
 _OPTIONS = (
     click.option("--baseline-scores", metavar="FILE", help="The scores to compare with."),
@@ -49,8 +25,8 @@ _OPTIONS = (
         type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
         help="False alarms over all metrics and slices together. Default 0.05.",
     ),
-    click.option("--scale", type=float, nargs=2, metavar="LOW HIGH", help="The scale of the scores. Default 0 1."),
-    click.option("--scale-of", type=_scale_of, multiple=True, metavar="METRIC=LOW:HIGH", help="One metric's scale."),
+    scale_option,
+    scale_of_option,
     click.option("--lower-is-better", multiple=True, metavar="METRIC", help="A metric that is better when lower."),
     click.option(
         "--slice",
@@ -115,7 +91,7 @@ def gate_score_files(options: ScoreOptions, outlets: Outlets, strict: bool) -> i
     """Compare the two files, tell the verdict, and return the exit code. Nothing of a suite is loaded."""
     if options.baseline_scores is None or options.candidate_scores is None:
         raise click.UsageError("name a SUITE, or both --baseline-scores and --candidate-scores")
-    if options.scale is not None and (fault := _fault(options.scale)):
+    if options.scale is not None and (fault := scale_fault(options.scale)):
         raise click.UsageError(f"--scale: {fault}")
     if any(number is not None and math.isnan(number) for number in (options.margin, options.alpha)):
         raise click.UsageError("--margin and --alpha are numbers, got NaN")
