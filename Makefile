@@ -56,13 +56,13 @@ $(BIN)/python:
 
 # Every package is pinned by version and hash; the checkout itself is installed without looking further.
 $(VENV)/.demo: $(BIN)/python pyproject.toml deploy/constraints.txt
-	@echo "Installing $$(grep -c '^[^ ]*==' deploy/constraints.txt) packages into $(VENV), once: a minute with uv, some with pip."
+	@echo "Installing $$(grep -c '^[^ ]*==' deploy/constraints.txt) packages into $(VENV), once: about a minute with uv, several with pip."
 	$(INSTALL) -q --require-hashes --no-deps -r deploy/constraints.txt
 	$(INSTALL) -q --no-deps -e .
 	@touch $@
 
 $(VENV)/.test: $(BIN)/python pyproject.toml deploy/constraints-dev.txt
-	@echo "Installing $$(grep -c '^[^ ]*==' deploy/constraints-dev.txt) packages into $(VENV), once: a minute with uv, some with pip."
+	@echo "Installing $$(grep -c '^[^ ]*==' deploy/constraints-dev.txt) packages into $(VENV), once: about a minute with uv, several with pip."
 	$(INSTALL) -q --require-hashes --no-deps -r deploy/constraints-dev.txt
 	$(INSTALL) -q --no-deps -e .
 	@touch $@ $(VENV)/.demo

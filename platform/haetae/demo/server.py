@@ -20,6 +20,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import click
 import orjson
@@ -138,12 +139,25 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def _loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a request under a foreign name: it came through somebody else's DNS (rebinding)."""
+    """Refuse a request under a foreign name, and one that a web page of another place has sent.
+
+    The first came through somebody else's DNS (rebinding); the second needs none.
+    """
     named = request.headers.get("Host", "")
     host = named.rpartition(":")[0] if named.rpartition(":")[2].isdigit() else named
     if not is_loopback(host):
         raise ApiError(403, "this server answers under a loopback name only", None, "forbidden_host")
+    origin = request.headers.get("Origin")
+    if origin is not None and not is_loopback(_host_of(origin)):
+        raise ApiError(403, "this server answers no web page of another place", None, "forbidden_origin")
     return await handler(request)
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).hostname or ""
+    except ValueError:
+        return ""
 
 
 async def serve(server: DemoServer, announce: Callable[[str], None]) -> None:

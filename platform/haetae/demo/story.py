@@ -147,7 +147,7 @@ class Story:
             click.echo(why)
         (self._told.add if why else self._told.discard)(suite)
         for note in report.notes:
-            click.echo(f"       {note}")
+            click.echo(telling.aside(note))
 
     def _on(self, share: float) -> int:
         return round(share * self.nights)

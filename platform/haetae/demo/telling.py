@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from textwrap import fill
 
 from haetae.core.ledger import Ledger
 from haetae.core.verdict import Verdict
@@ -51,7 +52,12 @@ def reason(report: Report) -> str:
     said = report.comparison
     if said is None or report.run.number == 1 or said.verdict not in (Verdict.REGRESSION, Verdict.NO_VERDICT):
         return ""
-    return f"       {said.reason}\n       what moved: {', '.join(said.moved)}"
+    return f"{aside(said.reason)}\n{aside('what moved: ' + ', '.join(said.moved))}"
+
+
+def aside(text: str) -> str:
+    """What belongs to the run above: wrapped, and set off from its column."""
+    return fill(text, 110, initial_indent=" " * 7, subsequent_indent=" " * 9, break_long_words=False)
 
 
 def closing(ledger: Ledger, nights: int) -> str:
@@ -63,5 +69,5 @@ def closing(ledger: Ledger, nights: int) -> str:
         alarms = sum(threshold.alarms(ledger, run, found.baseline[0]) for run, found in said)
         counts = Counter(found.verdict.value for _, found in said)
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-        lines += [f"  {suite:16} {happened}", f"  {'':16} {verdicts}; a threshold alarms on {alarms} nights"]
+        lines += [f"  {suite:16} {happened}", f"  {'':16} {verdicts}; a threshold alarms on {alarms} of {len(said)} nights"]
     return "\n".join(lines)

@@ -118,7 +118,7 @@ def test_the_first_verdict_is_told_in_full_and_the_end_counts_what_the_ledger_ho
         told = closing.partition(f"  {suite} ")[2].splitlines()[1]
         assert set(told.strip().partition(";")[0].split(", ")) == expected
     alarms = [line for line in played.before + played.after if line.endswith("ALARM")]
-    assert sum(int(count) for count in re.findall(r"alarms on (\d+) nights", closing)) == len(alarms)
+    assert sum(int(count) for count in re.findall(r"alarms on (\d+) of", closing)) == len(alarms)
     assert any("docs-en.3 " in line for line in alarms)
 
 
