@@ -69,5 +69,8 @@ def closing(ledger: Ledger, nights: int) -> str:
         alarms = sum(threshold.alarms(ledger, run, found.baseline[0]) for run, found in said)
         counts = Counter(found.verdict.value for _, found in said)
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-        lines += [f"  {suite:16} {happened}", f"  {'':16} {verdicts}; a threshold alarms on {alarms} of {len(said)} nights"]
+        lines += [
+            f"  {suite:16} {happened}",
+            f"  {'':16} {verdicts}; a threshold alarms on {alarms} of {len(said)} nights",
+        ]
     return "\n".join(lines)
