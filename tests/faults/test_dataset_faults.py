@@ -289,6 +289,15 @@ def test_a_row_that_looks_like_a_serialized_object_is_plain_data(write: Write, r
     assert "b.jsonl:1: lc: unknown field" in _refused(write("b.jsonl", _jsonl([secret | {"input": "q"}])), root)
 
 
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://169.254.169.254/latest", "data:image/png;base64,AA=="])
+def test_a_message_holds_text_and_no_image_to_fetch(write: Write, root: Path, url: str) -> None:  # SEC-26
+    part = {"type": "image_url", "image_url": {"url": url}}
+    said = _refused(write("data.jsonl", _jsonl([{"input": [{"role": "user", "content": [part]}]}])), root)
+    assert said == "data.jsonl:1: input.0.content: expected text, got a list"
+    said = _refused(write("b.jsonl", _jsonl([{"input": [{"role": "user", "content": "q", "image_url": url}]}])), root)
+    assert said.startswith("b.jsonl:1: input.0: expected {role, content}, got ")
+
+
 def test_a_gate_on_no_samples_is_no_verdict(tmp_path: Path) -> None:  # DAT-05
     (tmp_path / "samples.jsonl").touch()
     (tmp_path / "suite.yaml").write_text(

@@ -141,10 +141,23 @@ def test_a_body_over_the_cap_is_refused(talk: Any) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "10.0.0.1", ""])
-def test_a_request_under_a_foreign_name_is_forbidden(talk: Any, host: str) -> None:
+def test_a_request_under_a_foreign_name_is_forbidden(talk: Any, host: str) -> None:  # SEC-12
     [(status, reply)] = talk(("/models", None, {"Host": host}))
     assert status == 403
     assert reply["error"]["code"] == "forbidden_host"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1.evil.example", "http://[", ""])
+def test_a_web_page_of_another_place_is_not_answered(talk: Any, origin: str) -> None:  # SEC-12
+    [(status, reply)] = talk(("/embeddings", b'{"model": "x", "input": "y"}', {"Origin": origin}))
+    assert status == 403
+    assert reply["error"]["code"] == "forbidden_origin"
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:8501", "http://127.0.0.1", "http://[::1]:80"])
+def test_a_page_of_this_machine_is_answered(talk: Any, origin: str) -> None:
+    [(status, _)] = talk(("/models", None, {"Origin": origin}))
+    assert status == 200
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:80", "127.0.0.1:1", "[::1]:8765"])
@@ -154,7 +167,7 @@ def test_every_loopback_name_is_welcome(talk: Any, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org"])  # noqa: S104  # what must be refused
-def test_it_binds_to_loopback_only(host: str) -> None:
+def test_it_binds_to_loopback_only(host: str) -> None:  # SEC-13
     assert not is_loopback(host)
     with pytest.raises(ConfigError, match="not a loopback address"):
         DemoServer(host)
