@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from haetae.errors import ConfigError
+from haetae.targets.function import load_function
 from haetae.workbench.export import export
 
 HOME = Path(__file__).parents[2]
@@ -82,6 +84,35 @@ def test_what_a_function_raises_holds_no_secret(project: Any, monkeypatch: pytes
         report = bench.run(project.suite)
     assert dict(report.accounting[0].unscored) == {"not_generated": 20}
     assert "canary-in-a-url" not in _everything(project, report.run.id)
+
+
+@pytest.mark.parametrize("function", ["os:system", "leaky_app:system", "leaky_app:os.system", "leaky_app:Pipe"])
+def test_no_suite_makes_a_shell_of_a_dataset(
+    function: str, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:  # SEC-21
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    (project.folder / "leaky_app.py").write_text(
+        "import os\nfrom os import system\nfrom subprocess import Popen as Pipe\n"
+    )
+    canary = project.folder / "canary"
+    rows = [{"id": "1", "input": f"touch {canary}", "reference": "a"}]
+    (project.folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = project.suite.read_text().replace("{ model: llm, prompt: ask@production }", f"{{ function: '{function}' }}")
+    project.suite.write_text(text)
+    with project.bench() as bench, pytest.raises(ConfigError) as caught:
+        bench.run(project.suite)
+    assert str(caught.value).startswith("suite.yaml:3:9: target: target.function: ")
+    assert "belongs to Python itself; name a function of an application" in str(caught.value)
+    assert not canary.exists()
+
+
+def test_a_module_of_the_project_may_be_called_like_one_of_pythons(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    monkeypatch.delitem(__import__("sys").modules, "antigravity", raising=False)
+    (project.folder / "antigravity.py").write_text("def answer(q):\n    return q\n")
+    assert load_function("antigravity:answer", project.folder)("up") == "up"
 
 
 _FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}

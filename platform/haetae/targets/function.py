@@ -92,7 +92,10 @@ class FunctionTarget:
 
 
 def load_function(path: str, root: Path) -> Callable[..., Any]:
-    """Import `module:function`, with the project's root on the import path. Raises ConfigError."""
+    """Import `module:function`, with the project's root on the import path. Raises ConfigError.
+
+    What belongs to Python itself is refused: `os:system` would run whatever a dataset holds.
+    """
     module_name, _, attribute = path.partition(":")
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
@@ -105,7 +108,19 @@ def load_function(path: str, root: Path) -> Callable[..., Any]:
         raise ConfigError(f"target.function: {path}: {why}; modules are looked for in {root} first") from exc
     if not callable(found):
         raise ConfigError(f"target.function: {path} is a {type(found).__name__}, not a callable")
+    if _is_pythons_own(found, module_name, root):
+        raise ConfigError(f"target.function: {path} belongs to Python itself; name a function of an application")
     return found  # type: ignore[no-any-return]  # whatever was named, checked to be callable
+
+
+def _is_pythons_own(found: Callable[..., Any], named: str, root: Path) -> bool:
+    """Whether a function or class comes from the standard library, unless the project has a module of that name."""
+    if not (inspect.isroutine(found) or inspect.isclass(found)):
+        return False
+    module = getattr(found, "__module__", None) or named
+    file = getattr(sys.modules.get(module), "__file__", None)
+    in_project = file is not None and Path(file).resolve().is_relative_to(root.resolve())
+    return module.partition(".")[0] in sys.stdlib_module_names and not in_project
 
 
 def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
