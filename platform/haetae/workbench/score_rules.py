@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class ScoreRules:
 
     def check(self, baseline: ScoreColumns, candidate: ScoreColumns) -> None:
         """Raises ConfigError for a rule about a metric that is in neither file, and DatasetError naming file
-        and line for scores outside their scale, or on two scales.
+        and line for scores outside their scale, or on two scales, and for a sample of two clusters.
         """
         known = dict.fromkeys((*baseline.metrics, *candidate.metrics))
         unknown = [name for name in (*self.scales, *sorted(self.lower_is_better)) if name not in known]
@@ -53,6 +54,7 @@ class ScoreRules:
             raise ConfigError([Problem(text) for text in told])
         problems = [problem for side in (baseline, candidate) for problem in self._outside(side)]
         problems = problems or [*self._two_scales(baseline, candidate), *self._two_scales(candidate, baseline)]
+        problems += islice(_two_clusters(baseline, candidate), 1)
         if problems:
             raise DatasetError(problems)
 
@@ -91,6 +93,25 @@ class ScoreRules:
                     int(other.lines[theirs[0]]) or None,
                     field="score",
                 )
+
+
+def _two_clusters(baseline: ScoreColumns, candidate: ScoreColumns) -> Iterator[Problem]:
+    """A sample that is in another cluster in the other file: which samples are independent is said once."""
+    if baseline.clusters == candidate.clusters == (None,):
+        return
+    there = dict(zip(baseline.id_codes.tolist(), baseline.cluster_codes.tolist(), strict=True))
+    known = {baseline.ids[sample]: baseline.clusters[cluster] for sample, cluster in there.items()}
+    _, rows = np.unique(candidate.id_codes, return_index=True)
+    for row in rows.tolist():
+        sample, own = candidate.ids[candidate.id_codes[row]], candidate.clusters[candidate.cluster_codes[row]]
+        if sample in known and known[sample] != own:
+            yield Problem(
+                f"{sample!r} is in the cluster {own or 'none'} here and in {known[sample] or 'none'} in "
+                f"{baseline.file}; give both files the same clusters",
+                candidate.file,
+                int(candidate.lines[row]) or None,
+                field="cluster",
+            )
 
 
 def _range(side: ScoreColumns, code: int) -> tuple[float, float]:

@@ -117,6 +117,29 @@ def test_scores_of_one_document_are_one_piece_of_evidence() -> None:
     assert together.comparison.verdict is Verdict.INCONCLUSIVE  # one document of ten got worse
 
 
+def test_clusters_of_one_file_only_or_other_ones_are_refused() -> None:
+    scores = {"right": [1.0] * 100}
+    by_ten, by_five = (
+        side(f, scores, cluster=lambda n, k=k: f"doc{n // k}") for f, k in (("b.jsonl", 10), ("c.jsonl", 5))
+    )
+    for before, after, told in (
+        (
+            side("a.jsonl", scores),
+            by_ten,
+            r"b\.jsonl:1: cluster: 'q0' is in the cluster doc0 here and in none in a\.jsonl",
+        ),
+        (
+            by_ten,
+            side("a.jsonl", scores),
+            r"a\.jsonl:1: cluster: 'q0' is in the cluster none here and in doc0 in b\.jsonl",
+        ),
+        (by_ten, by_five, r"c\.jsonl:6: cluster: 'q5' is in the cluster doc1 here and in doc0 in b\.jsonl"),
+    ):
+        with pytest.raises(DatasetError, match=told):
+            gated(before, after)
+    assert gated(by_ten, by_ten).comparison.verdict is not Verdict.REGRESSION
+
+
 def test_a_metric_that_is_better_when_lower_is_turned_round() -> None:
     before, after = [0.2] * 100, [0.1] * 100
     assert two(before, after).comparison.verdict is Verdict.REGRESSION
