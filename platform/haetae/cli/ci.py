@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -52,7 +52,8 @@ class Outlets:
                 yield
             except Exception as exc:
                 said = said_of_error(exc, title, again)
-                self._write(said)
+                with suppress(OSError):  # the error itself is what must be known
+                    self._write(said)
                 if self.markdown == STDOUT:
                     click.echo(self._printed(said, ""))
                 self._annotate(said)
