@@ -44,19 +44,19 @@ def a_world(rng, n, *, fall=0.0, pleased=0.0):
 def rates(table, labelled):
     """Shares of 200 gates that passed, that called a regression, and the pass rate that theory expects."""
 
-    def count(*, labels, fall=0.0, pleased=0.0, n=600, seed=5):
+    def count(*, labels, fall=0.0, pleased=0.0, margin=MARGIN, n=600, seed=5):
         rng, raw, corrected, regressions, errors = np.random.default_rng(seed), 0, 0, 0, []
         for number in range(200):
             before, after, old, new = a_world(rng, n, fall=fall, pleased=pleased)
             said = labelled(before, after, rng.choice(n, labels, replace=False))
-            plain = GatedColumn("m", (table(old),), table(new), None, MARGIN)
-            with_labels = GatedColumn("m", (table(old),), table(new), None, MARGIN, labels=said)
+            plain = GatedColumn("m", (table(old),), table(new), None, margin)
+            with_labels = GatedColumn("m", (table(old),), table(new), None, margin, labels=said)
             raw += compare([plain], seed=number)[0] is Verdict.PASS
             verdict, (found,) = compare([with_labels], seed=number)
             corrected += verdict is Verdict.PASS
             regressions += verdict is Verdict.REGRESSION
             errors.append((found.high - found.low) / 2 / norm.ppf(0.975))
-        expected = ndtr(MARGIN / np.mean(errors) - norm.ppf(0.95))
+        expected = ndtr(margin / np.mean(errors) - norm.ppf(0.95))
         return raw / 200, corrected / 200, regressions / 200, expected
 
     return count
@@ -70,6 +70,12 @@ def test_a_candidate_that_pleases_its_judge_passes_the_judge_and_not_the_people(
     raw, corrected, _, _ = rates(labels=LABELS, fall=0.05, pleased=0.3)
     assert raw >= 0.99
     assert corrected <= 0.07
+
+
+def test_a_fall_beyond_the_tolerance_that_the_judge_does_not_see_hardly_ever_passes(rates):
+    raw, corrected, _, _ = rates(labels=120, fall=0.05, pleased=0.3, margin=0.03)
+    assert raw >= 0.95
+    assert corrected <= 0.03
 
 
 def test_an_unchanged_candidate_passes_as_often_as_its_labels_allow(rates):
