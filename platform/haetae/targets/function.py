@@ -7,7 +7,6 @@ import contextvars
 import hashlib
 import importlib
 import inspect
-import math
 import sys
 import threading
 import traceback
@@ -20,11 +19,12 @@ from typing import Any
 from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.clock import Clock
-from haetae.core.generation import Failure, Generation, Usage
-from haetae.core.sample import Sample, ToolCall
+from haetae.core.generation import Failure, Generation
+from haetae.core.sample import Sample
 from haetae.core.secrets import redact
 from haetae.engine.budget import Meter
 from haetae.errors import ConfigError
+from haetae.targets.returned import generation_of
 
 _ARGUMENTS = ("input", "sample", "contexts", "metadata", "messages")
 
@@ -81,7 +81,7 @@ class FunctionTarget:
                     answer = await _in_thread(self._function, arguments)
                     if inspect.isawaitable(answer):
                         answer = await answer
-            return _generation(answer, self._clock.monotonic() - started)
+            return generation_of(answer, self._clock.monotonic() - started)
         except (Exception, SystemExit) as exc:
             if isinstance(exc, TimeoutError) and deadline.expired():
                 return Failure(reasons.TIMEOUT, f"{self._name} did not answer in {self._timeout_s:g} s")
@@ -185,46 +185,6 @@ def _value(sample: Sample, what: str) -> Any:
             return [message.as_json() for message in sample.messages]
         case _:
             return sample.text
-
-
-def _generation(answer: Any, latency_s: float) -> Generation | Failure:
-    if isinstance(answer, Failure):
-        return answer
-    if isinstance(answer, Generation):
-        return _checked(answer if answer.latency_s is not None else replace(answer, latency_s=latency_s))
-    if isinstance(answer, str):
-        answer = {"output": answer}
-    if not isinstance(answer, Mapping):
-        raise TypeError(f"the function returned {type(answer).__name__}; expected a text, a mapping or a Generation")
-    output = answer.get("output", answer.get("answer"))
-    if not isinstance(output, str):
-        raise TypeError("the function's mapping has no text under 'output' (or 'answer')")
-    if not output:
-        return Failure(reasons.EMPTY, "the function returned an empty answer")
-    contexts, calls, usage = answer.get("contexts"), answer.get("tool_calls"), answer.get("usage")
-    if isinstance(contexts, str):
-        raise TypeError("the function's contexts are one text; expected a list of texts")
-    generation = Generation(
-        output=output,
-        contexts=None if contexts is None else tuple(str(context) for context in contexts),
-        tool_calls=None if calls is None else tuple(ToolCall(c["name"], c.get("arguments", {})) for c in calls),
-        usage=None if usage is None else Usage(**usage),
-        cost_usd=answer.get("cost_usd"),
-        latency_s=latency_s,
-    )
-    return _checked(generation)
-
-
-def _checked(generation: Generation) -> Generation:
-    """The generation, or TypeError or ValueError for what no ledger could keep."""
-    usage, numbers = generation.usage, [generation.cost_usd, generation.latency_s, *(generation.logprobs or ())]
-    if not isinstance(generation.output, str):
-        raise TypeError(f"the function's output is {type(generation.output).__name__}; expected text")
-    if not all(number is None or math.isfinite(number) for number in numbers):
-        raise ValueError("cost_usd, latency_s and logprobs are finite numbers")
-    if usage is not None and not all(type(count) is int and count >= 0 for count in usage.as_json()):
-        raise TypeError("usage counts tokens: whole numbers of at least 0")
-    return generation
 
 
 def _code_digest(function: Callable[..., Any]) -> str | None:

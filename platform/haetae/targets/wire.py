@@ -13,6 +13,7 @@ from haetae.core.canonical import Json, dumps, loads
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.sample import ToolCall
 from haetae.core.secrets import redact
+from haetae.targets.returned import check_call
 
 _SERVER_FAULTS = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
 _FILTERED = ("content_filter", "content management policy", "content_policy_violation")
@@ -101,9 +102,9 @@ def _tool_call(call: Json) -> ToolCall:
     function = call["function"]
     name, arguments = function["name"], function.get("arguments") or "{}"
     arguments = loads(arguments) if isinstance(arguments, str) else arguments
-    if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise ValueError("a tool call has a name and an object of arguments")
-    return ToolCall(name, arguments)
+    made = ToolCall(name, arguments)
+    check_call(made)
+    return made
 
 
 def _logprobs(choice: Json) -> tuple[float, ...] | None:

@@ -110,6 +110,12 @@ def test_parts_of_content_are_one_text_and_tool_calls_need_none() -> None:
     assert (found.output, dict(found.tool_calls[0].arguments)) == ("", {"q": "x"})
 
 
+@pytest.mark.parametrize("levels", [65, 300, 900])
+def test_tool_calls_nested_deeper_than_anybody_reads_are_malformed(levels: int) -> None:
+    call = {"function": {"name": "f", "arguments": '{"a":' * levels + "1" + "}" * levels}}
+    assert _failed(_reply({"content": None, "tool_calls": [call]})).reason == "malformed_response"
+
+
 @pytest.mark.parametrize("arguments", ["{broken", "[1]", [1], '"x"'])
 def test_tool_calls_whose_arguments_are_no_object_are_malformed(arguments: Any) -> None:
     call = {"function": {"name": "search", "arguments": arguments}}

@@ -1,0 +1,115 @@
+"""What an application's function returned becomes a Generation or a Failure that a ledger can keep, whatever it was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from haetae.core import reasons
+from haetae.core.generation import Failure, Generation, Usage
+from haetae.core.sample import ToolCall
+
+_MOST_LEVELS = 64
+"""Of a tool call's arguments."""
+
+
+def generation_of(answer: Any, latency_s: float) -> Generation | Failure:
+    """From a text, a mapping, a Generation or a Failure; `latency_s` is used where it gives none itself.
+
+    Raises TypeError or ValueError, naming the part, for what no ledger could keep.
+    """
+    if isinstance(answer, Failure):
+        return _checked_failure(answer)
+    if isinstance(answer, Generation):
+        return _checked(answer if answer.latency_s is not None else replace(answer, latency_s=latency_s))
+    if isinstance(answer, str):
+        answer = {"output": answer}
+    if not isinstance(answer, Mapping):
+        raise TypeError(f"the function returned {type(answer).__name__}; expected a text, a mapping or a Generation")
+    output = answer.get("output", answer.get("answer"))
+    if not isinstance(output, str):
+        raise TypeError("the function's mapping has no text under 'output' (or 'answer')")
+    if not output:
+        return Failure(reasons.EMPTY, "the function returned an empty answer")
+    calls, usage = answer.get("tool_calls"), answer.get("usage")
+    generation = Generation(
+        output=output,
+        contexts=answer.get("contexts"),
+        tool_calls=None if calls is None else tuple(ToolCall(c["name"], c.get("arguments", {})) for c in calls),
+        usage=None if usage is None else Usage(**usage),
+        cost_usd=answer.get("cost_usd"),
+        latency_s=latency_s,
+    )
+    return _checked(generation)
+
+
+def _checked_failure(failure: Failure) -> Failure:
+    if not (isinstance(failure.reason, str) and failure.reason and isinstance(failure.message, str)):
+        raise TypeError("a Failure has a reason and a message, both text")
+    _check_amounts(cost_usd=failure.cost_usd, retry_after_s=failure.retry_after_s)
+    _check_usage(failure.usage)
+    return failure
+
+
+def _checked(generation: Generation) -> Generation:
+    for name in ("output", "model", "finish_reason"):
+        value = getattr(generation, name)
+        if not isinstance(value, str) and not (value is None and name != "output"):
+            raise TypeError(f"the function's {name} is {type(value).__name__}; expected text")
+    _check_amounts(cost_usd=generation.cost_usd, latency_s=generation.latency_s)
+    _check_usage(generation.usage)
+    if not all(_is_number(number) for number in (*(generation.logprobs or ()), *generation.recorded_scores.values())):
+        raise ValueError("logprobs and recorded_scores are finite numbers")
+    if type(generation.attempts) is not int:
+        raise TypeError("attempts is a whole number")
+    for call in generation.tool_calls or ():
+        check_call(call)
+    return replace(generation, contexts=_texts(generation.contexts))
+
+
+def _texts(contexts: Iterable[str] | None) -> tuple[str, ...] | None:
+    if contexts is None:
+        return None
+    found = tuple(contexts)
+    if isinstance(contexts, str | Mapping) or not all(isinstance(context, str) for context in found):
+        raise TypeError("the function's contexts are not a list of texts")
+    return found
+
+
+def _check_amounts(**amounts: float | None) -> None:
+    for name, amount in amounts.items():
+        if amount is not None and not (_is_number(amount) and amount >= 0):
+            raise ValueError(f"{name} is a finite number of at least 0, got {amount!r}")
+
+
+def _check_usage(usage: Usage | None) -> None:
+    if usage is None:
+        return
+    if not isinstance(usage, Usage) or not all(type(count) is int and count >= 0 for count in usage.as_json()):
+        raise TypeError("usage counts tokens: whole numbers of at least 0")
+
+
+def check_call(call: ToolCall) -> None:
+    """Raises TypeError for a tool call that JSON cannot hold, or holds only so deep that nobody reads it back."""
+    if not isinstance(call, ToolCall) or not isinstance(call.name, str) or not call.name:
+        raise TypeError("a tool call has a name, which is text, and arguments")
+    if not isinstance(call.arguments, Mapping) or not _is_json(dict(call.arguments), _MOST_LEVELS):
+        raise TypeError(f"the arguments of a tool call are a JSON object of at most {_MOST_LEVELS} levels")
+
+
+def _is_json(value: Any, levels: int) -> bool:
+    if value is None or isinstance(value, str | bool | int):
+        return True
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if levels == 0:
+        return False
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(inner, levels - 1) for key, inner in value.items())
+    return isinstance(value, list | tuple) and all(_is_json(inner, levels - 1) for inner in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
