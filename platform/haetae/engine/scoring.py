@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from haetae.core import reasons
 from haetae.core.canonical import digest
-from haetae.core.generation import Failure, Generation
+from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.metric import Metric, MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
@@ -34,6 +34,7 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
         found = await given if inspect.isawaitable(given) else given
         if not isinstance(found, Score):
             raise TypeError(f"a metric returns a Score, not {type(found).__name__}")
+        found = _plain(found)
     except ConfigError as exc:
         return Score.unscored(reasons.METRIC_RAISED, redact(str(exc)))
     except HaetaeError:
@@ -41,6 +42,21 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
     except Exception as exc:
         return Score.unscored(reasons.METRIC_RAISED, redact("".join(traceback.format_exception(exc, limit=-4))))
     return _checked(found, metric.facts)
+
+
+def _plain(found: Score) -> Score:
+    """The score in plain numbers and texts. Raises TypeError or ValueError for what no ledger could keep."""
+    if not all(text is None or isinstance(text, str) for text in (found.reason, found.explanation, found.model)):
+        raise TypeError("the reason, explanation and model of a Score are text")
+    if found.usage is not None and not isinstance(found.usage, Usage):
+        raise TypeError("the usage of a Score is a Usage")
+    return replace(
+        found,
+        value=None if found.value is None else float(found.value),
+        stats=tuple(map(float, found.stats)),
+        cost_usd=None if found.cost_usd is None else float(found.cost_usd),
+        calls=int(found.calls),
+    )
 
 
 def _lacking(facts: MetricFacts, sample: Sample, generation: Generation) -> str | None:

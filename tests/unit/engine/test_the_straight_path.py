@@ -95,6 +95,12 @@ def test_every_sample_is_scored_or_unscored_with_a_reason(
         (Score(1.5, cost_usd=0.25), reasons.OUT_OF_RANGE),
         (Score(-0.1), reasons.OUT_OF_RANGE),
         (Score(0.5, stats=(float("nan"),)), reasons.NOT_FINITE),
+        (Score(0.5, stats=("a",)), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # what a careless metric does
+        (Score(0.5, explanation=object()), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
+        (Score(0.5, model=5), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
+        (Score(0.5, usage={"input": 1}), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
+        (Score(0.5, cost_usd="free"), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
+        (Score(None, reason=5), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
         (Score.unscored("no_claims"), "no_claims"),
     ],
 )
