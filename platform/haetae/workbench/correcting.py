@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from haetae.core.canonical import Json
 from haetae.core.table import ScoreTable
@@ -80,7 +81,7 @@ def corrected(metric: str, judged: ScoreTable, labels: Mapping[tuple[str, int], 
         labels=labelled,
         samples=total,
         judge=raw,
-        note=_doubt(found, columns[2]),
+        note="; ".join(filter(None, (_doubt(found, columns[2]), _left_out(human.scored & ~judge.scored)))),
     )
 
 
@@ -118,3 +119,8 @@ def _doubt(found: Corrected, human: Floats) -> str:
     if found.method == "ppi++" and float(np.ptp(human)) == 0:
         return "every label is the same: the interval knows nothing of the labels that others would get"
     return ""
+
+
+def _left_out(unjudged: NDArray[np.bool_]) -> str:
+    count = int(unjudged.sum())
+    return f"labels left out, because the judge did not score them: {count}" if count else ""

@@ -81,10 +81,10 @@ class Gate:
         """
         if baseline is None or baseline.status is not RunStatus.FINISHED:
             return False
-        if may_be_corrected(self.ledger, baseline, self._judged(candidate)):
-            return False
         found = changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics))
-        return _incomparable(found) is None
+        if _incomparable(found) is not None:
+            return False
+        return not may_be_corrected(self.ledger, self._pool(candidate, baseline), self._judged(candidate))
 
     def design(self, looks: tuple[int, ...], baseline: Run) -> Design:
         """What is fixed before the first sample: the looks, and over how many tests α is shared."""

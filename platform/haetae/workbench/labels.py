@@ -40,6 +40,7 @@ def labelled_table(table: ScoreTable, labels: Mapping[tuple[str, int], float]) -
     return replace(table, values=values, stats=None, reasons=())
 
 
-def may_be_corrected(ledger: Ledger, baseline: Run, metrics: Sequence[str]) -> bool:
-    """Whether one of these metrics has labels enough on the baseline for a gate to ask for the candidate's."""
-    return any(len(ledger.annotations(baseline.id, metric)) >= LABELS for metric in metrics)
+def may_be_corrected(ledger: Ledger, pool: Sequence[Run], metrics: Sequence[str]) -> bool:
+    """Whether one of these metrics has labels enough on the baseline's side for a gate to ask for the candidate's."""
+    labelled = ({sample for run in pool for sample, _ in ledger.annotations(run.id, metric)} for metric in metrics)
+    return any(len(samples) >= LABELS for samples in labelled)

@@ -99,7 +99,8 @@ def test_labels_of_what_the_judge_could_not_score_are_no_pairs(write: Write) -> 
     judge = _rows(JUDGE)
     judge[0]["score"] = None
     files = _read(write("j.jsonl", judge), write("h.jsonl", _rows(PEOPLE[:60])))
-    assert files.correct()[0].labels == 59
+    (found,) = files.correct()
+    assert (found.labels, found.note) == (59, "labels left out, because the judge did not score them: 1")
     assert files.agreement()[0].alpha.n == 59
 
 
