@@ -65,8 +65,8 @@ def moved(difference: Difference, facts: MetricFacts) -> str:
     """`faithful fell by 4.1 points (95 % interval 1.9 to 6.3)`."""
     delta = difference.delta or 0.0
     worse = (delta < 0) == facts.higher_is_better
-    verb = "fell" if delta < 0 else "rose"
-    text = f"{_name(difference)} {verb} by {points(abs(delta), facts)}"
+    change = f"{'fell' if delta < 0 else 'rose'} by {points(abs(delta), facts)}" if delta else "did not change"
+    text = f"{_name(difference)} {change}"
     if difference.low is not None and difference.high is not None:
         ends = sorted((-difference.low, -difference.high) if delta < 0 else (difference.low, difference.high))
         low, high = (points(end, facts).removesuffix(" points") for end in ends)

@@ -41,6 +41,11 @@ def test_a_drop_reads_as_one_would_say_it(facts: Facts) -> None:
     assert said == "faithful fell by 4.1 points (95 % interval 1.9 to 6.3); this is not noise. Tolerance: 2 points."
 
 
+def test_what_is_as_before_neither_fell_nor_rose(facts: Facts) -> None:
+    same = _difference(delta=0.0, low=-0.02, high=0.02)
+    assert moved(same, facts["faithful"]) == "faithful did not change (95 % interval -2.0 to 2.0)"
+
+
 def test_points_are_of_100_whatever_the_scale(facts: Facts) -> None:
     assert points(3.0, facts["bleu"]) == points(0.03, facts["faithful"]) == "3.0 points"
     assert points(0.004, facts["cost"], sign=True) == "+0.004"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from haetae.core.verdict import Verdict
+from haetae.errors import Problem
 from haetae.workbench.by_metric import judged_in
 from haetae.workbench.ci.escaping import in_command, in_property
 from haetae.workbench.ci.said import WHOLE, Said
@@ -18,7 +19,7 @@ def workflow_commands(said: Said) -> list[str]:
     mistake of a wrong input. Each stands at the line that gates the metric.
     """
     if said.problems:
-        return [_command("error", p.file or "", p.line or 1, said.title, p.message) for p in said.problems]
+        return [_command("error", p.file or "", p.line or 1, said.title, _where(p)) for p in said.problems]
     if not said.facts:
         return [_command("notice" if said.skipped else "error", said.file, 1, said.title, said.comparison.reason)]
     return sorted([*_verdicts(said), *_warnings(said)], key=lambda command: command.startswith("::warning"))
@@ -47,6 +48,10 @@ def _warnings(said: Said) -> Iterator[str]:
 
 def _at(said: Said, metric: str, level: str, title: str, text: str) -> str:
     return _command(level, said.file, said.lines.get(metric, 1), f"{said.title}: {title}", text)
+
+
+def _where(problem: Problem) -> str:
+    return f"{problem.field}: {problem.message}" if problem.field else problem.message
 
 
 def _command(level: str, file: str, line: int, title: str, text: str) -> str:

@@ -6,7 +6,7 @@ import re
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "$": "&#36;"}
 _MARKUP = frozenset("\\`*_[]~^#")
-_LINKED = re.compile(r"(?<=[@#!])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+_LINKED = re.compile(r"(?<=[@#!])|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
 _APART = "\u200b"
 """Zero width: keeps a forge from making `@name`, `#12`, `https://` and `www.` into a mention or a link."""
 

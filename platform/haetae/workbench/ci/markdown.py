@@ -102,9 +102,13 @@ def _row(said: Said, case: Case, d: Difference) -> str:
 
 
 def _changes(said: Comparison) -> list[str]:
-    """What the runs differ in, what the verdict is put down to, and what a reader is warned of."""
-    moved = [f"**What moved:** {in_markdown(', '.join(said.moved), _REMARK)}"] if said.moved else []
-    return [*moved, *_listed("What changed", said.changed), *_listed("Warnings", said.warnings)]
+    """What the verdict is put down to, what the runs differ in, and what a reader is warned of."""
+    moved = said.moved if said.verdict is not Verdict.PASS else ()
+    return [
+        *([f"**What moved:** {in_markdown(', '.join(moved), _REMARK)}"] if moved else []),
+        *_listed("What changed", said.changed),
+        *_listed("Warnings", said.warnings),
+    ]
 
 
 def _movers(said: Said) -> list[str]:

@@ -75,10 +75,10 @@ def test_no_verdict_warns_at_each_metric_and_says_it_once(said: Saying, column: 
 
 
 def test_a_wrong_input_is_marked_at_each_of_its_places() -> None:  # GAT-14
-    wrong = ConfigError([Problem("bad: 5 %", "a,b.yaml", 3, 1), Problem("unknown")])
+    wrong = ConfigError([Problem("bad: 5 %", "a,b.yaml", 3, 1, "gate.alpha"), Problem("unknown")])
     commands = [understood(line) for line in workflow_commands(said_of_error(wrong, "a,b.yaml", ""))]
     assert [(c.properties.get("file"), c.properties.get("line")) for c in commands] == [(None, None), ("a,b.yaml", "3")]
-    assert commands[1].message == "bad: 5 %"
+    assert commands[1].message == "gate.alpha: bad: 5 %"
     (crash,) = workflow_commands(said_of_error(RuntimeError("a\nb"), "s.yaml", ""))
     assert understood(crash) == Command("error", {"title": "s.yaml"}, "RuntimeError: a\nb")
 

@@ -119,6 +119,7 @@ def test_many_passes_are_folded_and_a_gate_that_passes_shows_no_samples_at_once(
     assert "| ✗ | faithful |" in table
     assert folded.count("| ✓ | cost") == 9
     passing = markdown(said(verdict=Verdict.PASS, differences=(column("cost"),)))
+    assert "What moved" not in passing
     assert passing.index("<details><summary>Samples that moved most") < passing.index(
         "| s0" if "| s0" in passing else "s0"
     )
