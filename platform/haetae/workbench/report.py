@@ -95,7 +95,7 @@ class Report:
         ]
         if self.comparison is not None:
             lines += ["", *comparison_lines(self.comparison, run.manifest.metrics)]
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+        return "\n".join(map(one_line, [*lines, *(f"  {note}" for note in self.notes)]))
 
     def _wholes(self) -> list[Estimate]:
         return [estimate for estimate in self.estimates if not estimate.slice]
@@ -154,7 +154,15 @@ def comparison_lines(comparison: Comparison, facts: Mapping[str, MetricFacts]) -
         lines += [
             f"    {_plain(m.sample_id)}  {m.metric} {_g(m.baseline)} → {_g(m.candidate)}" for m in comparison.movers
         ]
-    return lines
+    return [one_line(line) for line in lines]
+
+
+def one_line(text: str) -> str:
+    """The text with its line ends escaped: what a dataset or an endpoint says cannot write a line of a report."""
+    return "".join(ascii(letter)[1:-1] if letter in _LINE_ENDS else letter for letter in text)
+
+
+_LINE_ENDS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 
 
 _COLUMNS = ("", "metric", "difference", "95 % interval", "tolerance", "p (adj.)", "n", "")
