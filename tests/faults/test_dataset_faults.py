@@ -122,6 +122,12 @@ def test_nothing_in_an_input_of_other_formats_is_missing(write: Write, root: Pat
     assert [line.partition("; ")[0] for line in said[1:]] == [f"data.parquet:{n}: input: missing" for n in (2, 3)]
 
 
+def test_a_number_that_no_machine_holds_is_named_and_not_stored_as_nothing(write: Write, root: Path) -> None:  # DAT-06
+    said = _refused(write("data.jsonl", '{"input": "q", "metadata": {"price": -1e999}}\n'), root)
+    assert said.startswith("data.jsonl:1: not JSON at column ")
+    assert said.endswith("-1e999 is too large for a number")
+
+
 def test_csv_follows_rfc_4180_and_names_ragged_rows(write: Write, root: Path) -> None:  # DAT-07
     text = '\ufeffid;input;reference\r\n1;"two\r\nlines; ""quoted""";a\r\n2;b\r\n3;c;d;e\r\n4;ok;\r\n'
     assert _refused(write("data.csv", text), root).splitlines() == [
