@@ -55,13 +55,28 @@ def betting(seed: Seed, repetitions: int) -> list[bool]:
 
 def quiet_month(seed: Seed, repetitions: int, n: int) -> list[int]:
     """Alarms of one stream of n samples over 30 nights when nothing changed."""
-    rng = np.random.default_rng(seed)
+    return _month(seed, repetitions, n, shared=0.0)
+
+
+def uneasy_month(seed: Seed, repetitions: int, n: int) -> list[int]:
+    """The same where all samples of a night share a shift, which is as large as the noise of the night's mean."""
+    return _month(seed, repetitions, n, shared=noise(n))
+
+
+def _month(seed: Seed, repetitions: int, n: int, shared: float) -> list[int]:
+    rng, shifts = np.random.default_rng(seed), np.random.default_rng([*seed, 1])
     out = []
     for _ in range(repetitions):
         rates = worlds.rates(rng, n, RATE, CORRELATION)
-        history = [Night(str(t), table(worlds.night(rng, rates))) for t in range(NIGHTS_A_MONTH)]
+        nights = [worlds.shifted(rates, by) for by in shared * shifts.normal(size=NIGHTS_A_MONTH)]
+        history = [Night(str(t), table(worlds.night(rng, night))) for t, night in enumerate(nights)]
         out.append(len(monitor(history, budget=1.0, streams=STREAMS)))
     return out
+
+
+def noise(n: int) -> float:
+    """The standard deviation of the mean of n samples from night to night."""
+    return float(np.sqrt(RATE * (1 - RATE) * (1 - CORRELATION) / n))
 
 
 def dropped_stream(seed: Seed, repetitions: int, n: int, drop: float, within: int) -> list[tuple[bool, bool, bool]]:
@@ -80,12 +95,11 @@ def dropped_stream(seed: Seed, repetitions: int, n: int, drop: float, within: in
 
 def known_noise(means: Floats, first: int, n: int) -> bool:
     """Whether the same windows find a drop from night `first` where a night's noise is known: the yardstick."""
-    noise = np.sqrt(RATE * (1 - RATE) * (1 - CORRELATION) / n)
     level = 1 / (NIGHTS_A_MONTH * STREAMS * len(WINDOWS))
     for t in range(first + 1, len(means) + 1):
         for w in WINDOWS:
             before, after = means[: t - w], means[t - w : t]
-            z = (before.mean() - after.mean()) / (noise * np.sqrt(1 / w + 1 / (t - w)))
+            z = (before.mean() - after.mean()) / (noise(n) * np.sqrt(1 / w + 1 / (t - w)))
             if ndtr(-z) <= level:
                 return True
     return False

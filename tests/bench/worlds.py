@@ -13,7 +13,8 @@ from haetae.core.table import ScoreTable
 
 Floats = NDArray[np.float64]
 
-KINDS = ("binary", "ordinal", "continuous")
+STEPS = {"binary": 1.0, "ordinal": 0.25, "continuous": 0.0}
+KINDS = tuple(STEPS)
 SIZES = (50, 200, 1_000)
 CORRELATIONS = (0.0, 0.5, 0.9)
 
@@ -33,7 +34,7 @@ def pair(rng: np.random.Generator, kind: str, n: int, correlation: float, drop: 
         z = rng.normal(size=n)
         v = ndtr(correlation * z + np.sqrt(1 - correlation**2) * rng.normal(size=n))
         return 0.2 + 0.6 * ndtr(z), 0.2 + 0.6 * v - drop
-    step, floor = (1.0, 0.2) if kind == "binary" else (0.25, _GRADES[0])
+    step, floor = STEPS[kind], 0.2 if kind == "binary" else _GRADES[0]
     before, again = (_score(rng, kind, n) for _ in range(2))
     after = np.where(rng.random(n) < correlation, before, again)
     hit = (after > 0) & (rng.random(n) < drop / (step * (1 - floor)))
@@ -54,6 +55,11 @@ def spread(kind: str, correlation: float, drop: float) -> float:
 def night(rng: np.random.Generator, rates: Floats, drop: Floats | float = 0.0) -> Floats:
     """One nightly run of 0/1 scores: sample i is right with its own rate, lowered by a share of it."""
     return (rng.random(len(rates)) < rates * (1 - drop)) * 1.0
+
+
+def shifted(rates: Floats, by: float, mean: float = 0.8) -> Floats:
+    """The same samples on a night that moves their mean by `by`: some right answers are lost, or wrong ones won."""
+    return rates * (1 + by / mean) if by < 0 else rates + (1 - rates) * by / (1 - mean)
 
 
 def rates(rng: np.random.Generator, n: int, mean: float = 0.8, correlation: float = 0.5) -> Floats:
