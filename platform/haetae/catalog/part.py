@@ -17,7 +17,7 @@ from pathlib import Path
 from haetae.catalog.jsonl import parse_json
 from haetae.catalog.lines import MAX_ROW
 from haetae.catalog.rows import BadRow, sample_json
-from haetae.core.canonical import digest
+from haetae.core.canonical import digest, digest_bytes
 
 NUMBER_BYTES = 8
 ID_BYTES = 8
@@ -41,13 +41,14 @@ def check_part(path: Path, start: int, stop: int, require: Collection[str]) -> t
             at += len(line)
             if not row or row.isspace():
                 continue
-            longest = max(longest, len(row))
+            if len(row) > longest:
+                longest = len(row)
             sample = sample_json(parse_json(row), require)
             name = sample.get("id")
             if name is None:
                 name = sample["id"] = digest(sample)[:16]
             ids += hashlib.blake2b(name.encode("utf-8"), digest_size=ID_BYTES).digest()
-            contents += bytes.fromhex(digest(sample))
+            contents += digest_bytes(sample)
     return longest, bytes(ids), bytes(contents)
 
 

@@ -6,6 +6,7 @@ Written out by hand because it runs for each of millions of rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from math import isinf
 from typing import Any
 
 from haetae.catalog.explain import found, nearest
@@ -30,6 +31,8 @@ MAX_ID = 200
 MAX_DEPTH = 64
 """Most levels of a row, itself the first. Only fields that may hold anything have to be looked at."""
 _CONTAINERS = frozenset({dict, list})
+_TEXT = frozenset({str})
+_PLAIN = frozenset({str, int, bool, type(None)})
 _ROLES = ("system", "user", "assistant", "tool")
 _TURN = {"role", "content"}
 _CALL = {"name", "arguments"}
@@ -146,9 +149,10 @@ def _are_texts(name: str, value: Json, faults: list[Fault]) -> bool:
     if type(value) is not list:
         faults.append((name, f"expected a list of texts, got {found(value)}"))
         return False
-    wrong = [(f"{name}.{i}", f"expected text, got {found(v)}") for i, v in enumerate(value) if type(v) is not str]
-    faults += wrong
-    return not wrong
+    if _TEXT.issuperset(map(type, value)):
+        return True
+    faults += [(f"{name}.{i}", f"expected text, got {found(v)}") for i, v in enumerate(value) if type(v) is not str]
+    return False
 
 
 def tool_calls(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) -> None:
@@ -165,8 +169,8 @@ def tool_calls(out: dict[str, Json], name: str, value: Json, faults: list[Fault]
             faults.append((f"{where}.name", f"expected text, got {found(call['name'])}"))
         elif type(call.get("arguments", {})) is not dict:
             faults.append((f"{where}.arguments", f"expected a mapping, got {found(call['arguments'])}"))
-        elif _is_deep(call.get("arguments", {}), MAX_DEPTH - 3):
-            faults.append((f"{where}.arguments", _TOO_DEEP))
+        elif fault := _fault_within(call.get("arguments", {}), MAX_DEPTH - 3):
+            faults.append((f"{where}.arguments", fault))
         else:
             calls.append({"name": call["name"], "arguments": call.get("arguments", {})})
     out[name] = calls
@@ -175,28 +179,25 @@ def tool_calls(out: dict[str, Json], name: str, value: Json, faults: list[Fault]
 def _metadata(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) -> None:
     if type(value) is not dict:
         faults.append((name, f"expected a mapping, got {found(value)}"))
-    elif _is_deep(value, MAX_DEPTH - 1):
-        faults.append((name, _TOO_DEEP))
+    elif fault := _fault_within(value, MAX_DEPTH - 1):
+        faults.append((name, fault))
     elif value:
         out[name] = value
 
 
-_TOO_DEEP = f"nested over {MAX_DEPTH} levels"
-
-
-def _is_deep(value: Json, levels: int) -> bool:
-    """Whether a mapping has more levels than that."""
-    level = [value]
+def _fault_within(value: dict[str, Json], levels: int) -> str | None:
+    """Why a mapping that may hold anything cannot be kept: infinite numbers, or more levels than that."""
+    if _PLAIN.issuperset(map(type, value.values())):
+        return None
+    level: list[Json] = [value]
     for _ in range(levels):
-        level = [
-            inner
-            for node in level
-            for inner in (node.values() if type(node) is dict else node)
-            if type(inner) in _CONTAINERS
-        ]
+        inner = [within for node in level for within in (node.values() if type(node) is dict else node)]
+        if any(type(within) is float and isinf(within) for within in inner):
+            return "holds a number that is not finite"
+        level = [within for within in inner if type(within) in _CONTAINERS]
         if not level:
-            return False
-    return True
+            return None
+    return f"nested over {MAX_DEPTH} levels"
 
 
 def _keys(value: Json) -> str:

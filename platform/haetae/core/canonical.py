@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from typing import Any, TypeAlias
 
 import orjson
@@ -31,7 +30,7 @@ def _encoded(value: Json) -> bytes:
 
 
 def loads(text: str | bytes) -> Json:
-    """Parse JSON strictly: NaN, Infinity and numbers that would become it are refused, a lone surrogate is kept.
+    """Parse JSON strictly: NaN and Infinity are refused, a lone surrogate is kept, `1e999` is infinite.
 
     Raises json.JSONDecodeError with the position, also where the nesting is too deep.
     """
@@ -40,7 +39,7 @@ def loads(text: str | bytes) -> Json:
     except orjson.JSONDecodeError:
         source = text if isinstance(text, str) else text.decode("utf-8")
         try:
-            return json.loads(source, parse_constant=_refuse_constant, parse_float=_finite)
+            return json.loads(source, parse_constant=_refuse_constant)
         except RecursionError:
             raise json.JSONDecodeError("nested too deep", source, 0) from None
 
@@ -49,13 +48,11 @@ def _refuse_constant(name: str) -> None:
     raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise json.JSONDecodeError(f"{text[:20]} is too large for a number", text, 0)
-    return number
-
-
 def digest(*parts: Json) -> str:
     """SHA-256, in hexadecimal, of the canonical JSON of the parts."""
-    return hashlib.sha256(_encoded(parts)).hexdigest()
+    return digest_bytes(*parts).hex()
+
+
+def digest_bytes(*parts: Json) -> bytes:
+    """The 32 bytes of the SHA-256 of the canonical JSON of the parts."""
+    return hashlib.sha256(_encoded(parts)).digest()
