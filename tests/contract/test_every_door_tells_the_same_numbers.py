@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
@@ -151,6 +152,22 @@ def test_the_command_line_tells_the_ledgers_numbers(world, bench):
     assert told["verdict"] == world.report.verdict.value
     assert done.returncode == world.report.exit_code
     assert told["estimates"] == ledgers(bench, world.report.run.id)  # the same answers, so the same numbers
+
+
+def test_the_junit_of_a_gate_tells_the_ledgers_numbers(world, bench):
+    command = ["-c", "from haetae.cli.main import main; main()", "gate", str(world.suite)]
+    options = ["--quiet", "--junit", str(world.folder / "junit.xml")]
+    done = subprocess.run([sys.executable, *command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == world.report.exit_code
+    cases = ElementTree.parse(world.folder / "junit.xml").iter("testcase")  # noqa: S314  # a file of our own
+    told = [{p.get("name").removeprefix("haetae."): p.get("value") for p in case.iter("property")} for case in cases]
+    said = bench.ledger.comparison(told[0]["run"])
+    assert [(t["metric"], t["slice"]) for t in told] == [(d.metric, d.slice) for d in said.differences]
+    for t, d in zip(told, said.differences, strict=True):
+        assert [float(t[name]) for name in ("baseline", "candidate", "delta")] == [d.baseline, d.candidate, d.delta]
+        assert [float(t[name]) for name in ("ci_low", "ci_high") if name in t] == [
+            end for end in (d.low, d.high) if end is not None
+        ]
 
 
 def test_the_prefect_flow_tells_the_ledgers_numbers(world, bench, prefect_server):
