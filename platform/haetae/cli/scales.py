@@ -8,6 +8,9 @@ import click
 
 Bounds = tuple[float | None, float | None]
 
+_WIDEST = 1e100
+"""Far beyond any score, and its square is still a number."""
+
 
 def scale_of(text: str) -> tuple[str, Bounds]:
     """METRIC=LOW:HIGH, an end left out where there is none."""
@@ -29,7 +32,11 @@ def scale_fault(bounds: Bounds) -> str | None:
     if any(end is not None and not math.isfinite(end) for end in bounds):
         return "an end is a finite number, or left out"
     low, high = bounds
-    return "the scale runs from low to high" if low is not None and high is not None and low >= high else None
+    if low is None or high is None:
+        return None
+    if low >= high:
+        return "the scale runs from low to high"
+    return None if high - low <= _WIDEST else f"the scale is at most {_WIDEST:g} wide"
 
 
 scale_option = click.option(

@@ -26,7 +26,7 @@ def needed(sd: float, margin: float, alpha: float = 0.05, power: float = 0.8) ->
     """
     if margin < SMALLEST_MARGIN * max(1.0, sd):
         return None
-    z = normal_quantile(1 - alpha) + normal_quantile(power)
+    z = normal_quantile(power) - normal_quantile(alpha)
     return math.ceil(max((z * sd / margin) ** 2, -math.log(alpha) / margin))
 
 
@@ -40,7 +40,7 @@ def still_needed(sd: float, margin: float, n: int, delta: float, alpha: float = 
     total = needed(sd, margin, alpha, power)
     if total is None or total > n:
         return total
-    reject, find = normal_quantile(1 - alpha), normal_quantile(power)
+    reject, find = -normal_quantile(alpha), normal_quantile(power)
     total = n + 1
     while n * delta + total * margin < sd * (reject * math.sqrt(total) + find * math.sqrt(total - n)):
         total = math.ceil(total * 1.05)
@@ -49,7 +49,7 @@ def still_needed(sd: float, margin: float, n: int, delta: float, alpha: float = 
 
 def detectable(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
     """The smallest true drop that `n` ≥ 1 paired samples find with probability `power`, in the units of `sd`."""
-    return (normal_quantile(1 - alpha) + normal_quantile(power)) * sd / math.sqrt(n)
+    return (normal_quantile(power) - normal_quantile(alpha)) * sd / math.sqrt(n)
 
 
 def paired_sd(sd: float, correlation: float = CORRELATION) -> float:
@@ -60,4 +60,4 @@ def paired_sd(sd: float, correlation: float = CORRELATION) -> float:
 def detectable_from(low: float, high: float, alpha: float = 0.05, power: float = 0.8, level: float = 0.95) -> float:
     """`detectable`, from the interval of a difference at `level` in place of its spread; in the interval's units."""
     error = (high - low) / 2 / normal_quantile((1 + level) / 2)
-    return (normal_quantile(1 - alpha) + normal_quantile(power)) * error
+    return (normal_quantile(power) - normal_quantile(alpha)) * error

@@ -44,14 +44,21 @@ class ScoreRules:
         return MetricFacts(metric, "", low, high, higher_is_better=metric not in self.lower_is_better)
 
     def check(self, baseline: ScoreColumns, candidate: ScoreColumns) -> None:
-        """Raises ConfigError for a rule about a metric that is in neither file, and DatasetError naming file
-        and line for scores outside their scale, or on two scales, and for a sample of two clusters.
+        """Raises ConfigError for a rule about a metric that is in neither file and for a margin of a whole scale,
+        and DatasetError naming file and line for scores outside their scale, or on two scales, and for a
+        sample of two clusters.
         """
         known = dict.fromkeys((*baseline.metrics, *candidate.metrics))
         unknown = [name for name in (*self.scales, *sorted(self.lower_is_better)) if name not in known]
         if unknown:
             told = (f"no metric {name!r} in the files{nearest(name, known) or _listed(known)}" for name in unknown)
             raise ConfigError([Problem(text) for text in told])
+        closed = next((name for name in known if None not in self.scales.get(name, self.scale)), None)
+        if closed is not None and self.margin >= 1:
+            raise ConfigError(
+                f"the margin is a share of the scale, from 0 to below 1, got {self.margin:g}: {closed} could not fall so "
+                "far; 0.05 is 5 points of 100"
+            )
         problems = [problem for side in (baseline, candidate) for problem in self._outside(side)]
         problems = problems or [*self._two_scales(baseline, candidate), *self._two_scales(candidate, baseline)]
         problems += islice(_two_clusters(baseline, candidate), 1)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 _HEAVY = {
     *("scipy", "pandas", "pydantic", "pydantic_core", "sqlalchemy", "sqlmodel", "aiohttp", "asyncio", "rich"),
     *("jinja2", "yaml", "sacrebleu", "typing_extensions"),
@@ -39,3 +41,11 @@ def test_the_help_says_what_a_line_of_a_score_file_is(haetae: Any) -> None:
     assert '{"id", "metric", "score": number or null}' in text
     assert "--scale-of METRIC=LOW:HIGH" in text
     assert "Default: the tags with 2 to 20 values." in text
+
+
+@pytest.mark.parametrize("option", [("--scale", "-1e308", "1e308"), ("--scale-of", "m=0:1e308")])
+def test_a_scale_too_wide_to_be_divided_by_is_refused(haetae: Any, option: tuple[str, ...]) -> None:
+    """On it every difference would be 0, and everything would pass."""
+    said = haetae("gate", "--baseline-scores", "a.jsonl", "--candidate-scores", "b.jsonl", *option)
+    assert said.code == 2
+    assert "the scale is at most 1e+100 wide" in said.err

@@ -169,6 +169,22 @@ def test_an_open_scale_counts_in_its_own_units() -> None:
     assert "right rose by 0.5" in found.text
 
 
+def test_a_margin_that_nothing_could_fall_through_is_a_mistake() -> None:
+    """5 is what someone writes who means 5 points of 100."""
+    told = "the margin is a share of the scale, from 0 to below 1, got 5: right could not fall so far"
+    with pytest.raises(ConfigError, match=told):
+        two(coins(1, 400, 0.9), coins(2, 400, 0.2), margin=5)
+    with pytest.raises(ConfigError, match="got 1: right"):
+        two(coins(1, 400, 0.9), coins(2, 400, 0.2), margin=1)
+    assert two([70.0, 80.0] * 50, [71.0, 80.0] * 50, margin=5, scale=(None, None)).margin == 5
+
+
+def test_the_smallest_alpha_still_gives_a_report() -> None:
+    found = two(coins(1, 400, 0.9), coins(2, 400, 0.2), alpha=1e-30)
+    assert found.comparison.verdict is Verdict.REGRESSION
+    assert "smallest drop" in found.text
+
+
 def test_scores_outside_the_scale_are_refused_at_their_line() -> None:
     with pytest.raises(DatasetError) as caught:
         two([0.5] * 30, [0.5] * 16 + [4.0, 5.0] + [0.5] * 12)
