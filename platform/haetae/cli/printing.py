@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from unicodedata import category, east_asian_width
+from unicodedata import category
 
 import click
 
 from haetae.core.canonical import Json
+from haetae.workbench.columns import aligned
 from haetae.workbench.report import Report
 
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -43,12 +44,5 @@ def print_report(report: Report, as_json: bool) -> None:
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Aligned columns; a wide character (Korean) takes two places."""
-    body = [[plain(str(cell)) for cell in row] for row in (header, *rows)]
-    widths = [max(_width(row[i]) for row in body) for i in range(len(header))]
-    for row in body:
-        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
-
-
-def _width(text: str) -> int:
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+    for line in aligned(header, ([plain(str(cell)) for cell in row] for row in rows)):
+        click.echo(line)

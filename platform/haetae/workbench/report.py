@@ -10,7 +10,8 @@ from haetae.core.canonical import Json
 from haetae.core.metric import MetricFacts
 from haetae.core.run import Accounting, Run, RunStatus, Spent
 from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
-from haetae.workbench.words import interval, points, tolerance
+from haetae.workbench.columns import aligned
+from haetae.workbench.words import figure, interval, points, tolerance
 
 MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NO_VERDICT: "–"}
 
@@ -88,7 +89,7 @@ class Report:
             *([f"  {run.note}"] if run.note else []),
             *(f"  {written} = {pinned}" for written, pinned in run.manifest.references.items() if written != pinned),
             "",
-            *_table(("metric", "value", "95 % interval", "n", "unscored"), map(self._estimate_row, self._wholes())),
+            *_indented(("metric", "value", "95 % interval", "n", "unscored"), map(self._estimate_row, self._wholes())),
             *(f"  {hole}" for hole in self.holes),
             "",
             f"  {self.spent_line}",
@@ -101,9 +102,9 @@ class Report:
         return [estimate for estimate in self.estimates if not estimate.slice]
 
     def _estimate_row(self, estimate: Estimate) -> tuple[str, ...]:
-        interval = "" if estimate.low is None or estimate.high is None else f"{_g(estimate.low)} to {_g(estimate.high)}"
-        value = "none" if estimate.value is None else _g(estimate.value)
-        return estimate.metric, value, interval, str(estimate.n), str(estimate.unscored)
+        ends = (estimate.low, estimate.high)
+        interval = "" if None in ends else " to ".join(map(figure, ends))
+        return estimate.metric, figure(estimate.value), interval, str(estimate.n), str(estimate.unscored)
 
     @property
     def holes(self) -> list[str]:
@@ -136,15 +137,15 @@ def exit_code(verdict: Verdict, strict: bool) -> int:
 def comparison_lines(comparison: Comparison, facts: Mapping[str, MetricFacts]) -> list[str]:
     """A comparison as lines of text; `facts` are those of its candidate's metrics."""
     verdict = comparison.verdict
-    baseline = comparison.baseline[0] if comparison.baseline else "none"
+    against = f"  against {comparison.baseline[0]}" if comparison.baseline else ""
     pooled = f" and {len(comparison.baseline) - 1} quiet runs like it" if len(comparison.baseline) > 1 else ""
-    lines = [f"{MARKS[verdict]} {verdict.value.upper()}  against {baseline}{pooled}", f"  {comparison.reason}"]
+    lines = [f"{MARKS[verdict]} {verdict.value.upper()}{against}{pooled}", f"  {comparison.reason}"]
     if comparison.note:
         lines.append(f"  {comparison.note[0].upper()}{comparison.note[1:]}.")
     if comparison.restricted:
         lines.append("  Restricted: the runs differ where they must not; only their common samples were compared.")
     if comparison.differences:
-        lines += ["", *_table(_COLUMNS, (_difference_row(d, facts) for d in comparison.differences)), ""]
+        lines += ["", *_indented(_COLUMNS, (_difference_row(d, facts) for d in comparison.differences)), ""]
     lines += [f"  changed  {change}" for change in comparison.changed]
     if comparison.moved:
         lines.append(f"  what moved: {', '.join(comparison.moved)}")
@@ -152,7 +153,8 @@ def comparison_lines(comparison: Comparison, facts: Mapping[str, MetricFacts]) -
     if verdict is Verdict.REGRESSION and comparison.movers:
         lines.append("  samples that moved most:")
         lines += [
-            f"    {_plain(m.sample_id)}  {m.metric} {_g(m.baseline)} → {_g(m.candidate)}" for m in comparison.movers
+            f"    {_plain(m.sample_id)}  {m.metric} {figure(m.baseline)} → {figure(m.candidate)}"
+            for m in comparison.movers
         ]
     return [one_line(line) for line in lines]
 
@@ -178,16 +180,8 @@ def _difference_row(d: Difference, facts: Mapping[str, MetricFacts]) -> tuple[st
     return MARKS[d.verdict], name, change, around, tolerance(d, metric_facts), p, str(d.n), d.note
 
 
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    body = [header, *rows]
-    widths = [max(len(row[i]) for row in body) for i in range(len(header))]
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in body
-    ]
-
-
-def _g(number: float) -> str:
-    return f"{number:.4g}"
+def _indented(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"  {line}" for line in aligned(header, rows)]
 
 
 def _p(probability: float) -> str:

@@ -16,6 +16,14 @@ def points(amount: float, facts: MetricFacts, *, sign: bool = False) -> str:
     return f"{amount:{'+' if sign else ''}.3g}"
 
 
+def figure(number: float | None) -> str:
+    """A value of any metric for people: four significant digits, a small one (a cost) without an exponent."""
+    if number is None:
+        return "none"
+    text = f"{number:.4g}"
+    return f"{number:.8f}".rstrip("0") if "e-" in text and abs(number) >= 1e-7 else text
+
+
 def tolerance(difference: Difference, facts: MetricFacts) -> str:
     """The declared tolerance of a column for people."""
     return "none declared" if difference.margin is None else points(difference.margin, facts).replace(".0 ", " ")

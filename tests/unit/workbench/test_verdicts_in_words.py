@@ -11,8 +11,9 @@ import pytest
 from haetae.core.metric import MetricFacts
 from haetae.core.run import Accounting, Run, RunStatus, Spent
 from haetae.core.verdict import Comparison, Difference, Estimate, Mover, Verdict
+from haetae.workbench.columns import aligned
 from haetae.workbench.report import Report, comparison_lines, exit_code
-from haetae.workbench.words import moved, points, sentence, tolerance
+from haetae.workbench.words import figure, moved, points, sentence, tolerance
 
 Facts = Mapping[str, MetricFacts]
 
@@ -181,3 +182,12 @@ def test_a_report_shows_its_holes_and_what_it_spent(run: Run) -> None:
     assert Report(run, (), (), Spent()).verdict is None
     assert Report(run, (), (), Spent()).exit_code == 0
     assert Report(run, estimates, accounting, spent).as_json()["accounting"][0]["not_run"] == 2
+
+
+def test_figures_have_four_digits_and_small_ones_no_exponent() -> None:
+    shown = {None: "none", 0.69931: "0.6993", 26.6345: "26.63", 9.8912e-05: "0.00009891", 0.0: "0", 3e-9: "3e-09"}
+    assert {value: figure(value) for value in shown} == shown
+
+
+def test_columns_are_aligned_where_letters_are_wide() -> None:
+    assert aligned(("a", "b"), [("한국어", "1"), ("x", "2")]) == ["a       b", "한국어  1", "x       2"]

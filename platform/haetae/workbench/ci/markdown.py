@@ -8,7 +8,7 @@ from haetae.core.verdict import Comparison, Difference, Verdict
 from haetae.workbench.ci.escaping import in_markdown, one_line
 from haetae.workbench.ci.said import Case, Said, cases
 from haetae.workbench.report import MARKS
-from haetae.workbench.words import interval, points, tolerance
+from haetae.workbench.words import figure, interval, points, tolerance
 
 MARKER = "<!-- haetae gate -->"
 """The first line, by which a later run finds the comment that it replaces."""
@@ -91,8 +91,8 @@ def _row(said: Said, case: Case, d: Difference) -> str:
     cells = (
         MARKS[case.verdict],
         in_markdown(case.name, _NAME),
-        _number(d.baseline),
-        _number(d.candidate),
+        figure(d.baseline),
+        figure(d.candidate),
         _unbroken(change),
         _unbroken(interval(d, facts).removesuffix(" points")),
         _unbroken(tolerance(d, facts)),
@@ -117,7 +117,7 @@ def _movers(said: Said) -> list[str]:
     if not movers:
         return []
     rows = [
-        f"| {_code(m.sample_id)} | {in_markdown(m.metric, _NAME)} | {_number(m.baseline)} → {_number(m.candidate)} |"
+        f"| {_code(m.sample_id)} | {in_markdown(m.metric, _NAME)} | {figure(m.baseline)} → {figure(m.candidate)} |"
         for m in movers
     ]
     table = "\n".join(["| sample | metric | before → after |", "|---|---|---|", *rows])
@@ -144,7 +144,3 @@ def _code(text: str) -> str:
 
 def _unbroken(numbers: str) -> str:
     return numbers.replace(" ", "\u00a0")
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4g}"
