@@ -44,7 +44,7 @@ class JudgeFiles:
     def correct(self) -> list[CorrectedMetric]:
         """Of each metric of the judge's file what people would have said; raters are averaged per answer."""
         facts = {metric: self._rules.facts(metric) for metric in self._judge.metrics}
-        tables = tables_of(self._judge, facts, ())
+        tables = tables_of(self._judge, facts)
         return [corrected(metric, table, self._means(metric)) for metric, table in tables.items()]
 
     def agreement(self) -> list[Agreeing]:

@@ -16,7 +16,7 @@ from haetae.stats.scale import unit
 from haetae.workbench.score_counts import MetricCount, counts_of
 from haetae.workbench.score_report import ScoreReport
 from haetae.workbench.score_rules import ScoreRules
-from haetae.workbench.score_tables import chosen_slices, tables_of
+from haetae.workbench.score_tables import chosen_slices, tables_of, tags_of
 from haetae.workbench.words import sentence
 
 _SEED = 20_260_101
@@ -50,12 +50,12 @@ def gate_scores(baseline: ScoreColumns, candidate: ScoreColumns, rules: ScoreRul
     Raises ConfigError and DatasetError: see `ScoreRules.check` and `chosen_slices`.
     """
     rules.check(baseline, candidate)
-    keys, notes = chosen_slices(candidate, rules.slices)
+    slices, notes = chosen_slices(candidate, tags_of(candidate, baseline), rules.slices)
     counts = counts_of(baseline, candidate)
     stops = {name: why for name, count in counts.items() if (why := count.obstacle(rules.coverage))}
     facts = {name: rules.facts(name) for name in counts}
     tested = {name: own for name, own in facts.items() if name not in stops}
-    before, after = tables_of(baseline, tested, keys), tables_of(candidate, tested, keys)
+    before, after = tables_of(baseline, tested), tables_of(candidate, tested, slices)
     sides = {name: (before[name], after[name]) for name in tested}
     verdict, judged = compare(_columns(sides, rules.margin), alpha=rules.alpha, seed=_SEED)
     unjudged = [_unjudged(counts[name], why, rules.margin * unit(facts[name])) for name, why in stops.items()]

@@ -56,8 +56,8 @@ class ScoreRules:
         closed = next((name for name in known if None not in self.scales.get(name, self.scale)), None)
         if closed is not None and self.margin >= 1:
             raise ConfigError(
-                f"the margin is a share of the scale, from 0 to below 1, got {self.margin:g}: {closed} could not fall so "
-                "far; 0.05 is 5 points of 100"
+                f"the margin is a share of the scale, from 0 to below 1, got {self.margin:g}: {closed} could not fall "
+                "so far; 0.05 is 5 points of 100"
             )
         problems = [problem for side in (baseline, candidate) for problem in self._outside(side)]
         problems = problems or [*self._two_scales(baseline, candidate), *self._two_scales(candidate, baseline)]

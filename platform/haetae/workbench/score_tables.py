@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,13 +20,33 @@ MOST_VALUES = 20
 """Values of a tag up to which it becomes slices by itself."""
 
 
-def tables_of(side: ScoreColumns, facts: Mapping[str, MetricFacts], keys: Sequence[str]) -> dict[str, ScoreTable]:
-    """The table of each metric that `facts` name, with a slice column for each of `keys`.
+Tags = Mapping[str, Mapping[str, str]]
+"""Of each tag the samples that have it, by id, with its value."""
 
-    A sample without a cluster is its own. A sample is in the slices of its first row.
+
+def tags_of(*sides: ScoreColumns) -> Tags:
+    """The tags of samples, wherever a row of theirs says one: in the first file, and there the first row, that does."""
+    found: dict[str, dict[str, str]] = {}
+    for side in sides:
+        for key in dict.fromkeys(key for tags in side.tags for key in tags):
+            values = [tags.get(key, "") for tags in side.tags]
+            rows = np.flatnonzero(np.array([value != "" for value in values])[side.tag_codes])[::-1]
+            codes = np.full(len(side.ids), -1)
+            codes[side.id_codes[rows]] = side.tag_codes[rows]
+            own = {sample: values[code] for sample, code in zip(side.ids, codes.tolist(), strict=True) if code >= 0}
+            found[key] = own | found.get(key, {})
+    return found
+
+
+def tables_of(
+    side: ScoreColumns, facts: Mapping[str, MetricFacts], slices: Tags | None = None
+) -> dict[str, ScoreTable]:
+    """The table of each metric that `facts` name, with a column for each tag of `slices`.
+
+    A sample without a cluster is its own.
     """
     texts = _Texts()
-    slices = {key: tuple(tags.get(key, "") for tags in side.tags) for key in keys}
+    named = {key: tuple(own.get(sample, "") for sample in side.ids) for key, own in (slices or {}).items()}
     out = {}
     for metric, own in facts.items():
         rows = np.flatnonzero(side.metric_codes == side.metrics.index(metric))
@@ -35,48 +56,35 @@ def tables_of(side: ScoreColumns, facts: Mapping[str, MetricFacts], keys: Sequen
             sample_ids=ids,
             values=side.scores[rows],
             clusters=_clusters(side, rows, ids, texts),
-            slices={key: texts(values, side.tag_codes[rows]) for key, values in slices.items()},
+            slices={key: texts(values, side.id_codes[rows]) for key, values in named.items()},
         )
     return out
 
 
-def chosen_slices(side: ScoreColumns, wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """The tags to slice by, and a sentence for each that is not sliced but could be: of a text that most
-    samples have to themselves, a question's, nothing is said.
+def chosen_slices(side: ScoreColumns, tags: Tags, wanted: Sequence[str] | None) -> tuple[Tags, list[str]]:
+    """Those of `tags` to slice the samples of `side` by, and a sentence for each that is not sliced but could
+    be: of a text that most samples have to themselves, a question's, nothing is said.
 
     Where nothing is `wanted`, these are the tags with 2 to 20 values (to have none counts as one), of
     which at least one has the 20 samples that a slice needs. Raises ConfigError for a wanted tag that no
     score has.
     """
-    values = _values(side)
     if wanted is not None:
-        unknown = [key for key in wanted if key not in values]
+        unknown = [key for key in wanted if key not in tags]
         if unknown:
-            listed = f"; there are {', '.join(values)}" if values else "; no score has a tag"
-            hints = (f"no score of {side.file} has the tag {key!r}{nearest(key, values) or listed}" for key in unknown)
+            listed = f"; there are {', '.join(tags)}" if tags else "; no score has a tag"
+            hints = (f"no score of {side.file} has the tag {key!r}{nearest(key, tags) or listed}" for key in unknown)
             raise ConfigError("; ".join(hints))
-        return list(dict.fromkeys(wanted)), []
-    keys, notes = [], []
-    for key, counts in values.items():
+        return {key: tags[key] for key in wanted}, []
+    chosen, notes = {}, []
+    for key, own in tags.items():
+        counts = Counter(own.get(sample, "") for sample in side.ids)
         if len(counts) > MOST_VALUES:
-            if len(counts) <= sum(counts.values()) / 2:
+            if len(counts) <= len(side.ids) / 2:
                 notes.append(f"the tag {key} has {len(counts)} values and is not sliced; --slice {key} slices it")
-        elif len(counts) > 1 and max(counts[value] for value in counts if value) >= SLICE_MINIMUM:
-            keys.append(key)
-    return keys, notes
-
-
-def _values(side: ScoreColumns) -> dict[str, dict[str, int]]:
-    """Of each tag how many samples have which value, "" for those without it."""
-    _, first = np.unique(side.id_codes, return_index=True)
-    samples = np.bincount(side.tag_codes[first], minlength=len(side.tags)).tolist()
-    keys = dict.fromkeys(key for tags in side.tags for key in tags)
-    found: dict[str, dict[str, int]] = {key: {} for key in keys}
-    for tags, count in zip(side.tags, samples, strict=True):
-        for key, counts in found.items():
-            value = tags.get(key, "")
-            counts[value] = counts.get(value, 0) + count
-    return found
+        elif len(counts) > 1 and max(count for value, count in counts.items() if value) >= SLICE_MINIMUM:
+            chosen[key] = own
+    return chosen, notes
 
 
 class _Texts:

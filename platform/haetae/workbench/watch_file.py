@@ -13,7 +13,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.score_columns import ScoreColumns
 from haetae.errors import ConfigError
 from haetae.stats.monitor import Night, monitor
-from haetae.workbench.score_tables import chosen_slices, tables_of
+from haetae.workbench.score_tables import chosen_slices, tables_of, tags_of
 from haetae.workbench.watch import COVERAGE, Watch, Watched, sentence
 
 Stream = tuple[str, str]
@@ -49,14 +49,15 @@ def watch_file(path: str | Path, budget: float, lower_is_better: Collection[str]
 
 def _nights(runs: Mapping[str, ScoreColumns], lower_is_better: Collection[str]) -> dict[str, list[Night]]:
     """By metric its nights, oldest first."""
-    keys, _ = chosen_slices(next(iter(runs.values())), None)
+    first = next(iter(runs.values()))
+    slices, _ = chosen_slices(first, tags_of(first), None)
     found: dict[str, list[Night]] = {}
     for run, columns in runs.items():
         facts = {
             name: MetricFacts(name, "", None, None, higher_is_better=name not in lower_is_better)
             for name in columns.metrics
         }
-        for metric, table in tables_of(columns, facts, keys).items():
+        for metric, table in tables_of(columns, facts, slices).items():
             found.setdefault(metric, []).append(Night(run, table))
     return found
 

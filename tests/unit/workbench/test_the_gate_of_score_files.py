@@ -222,6 +222,35 @@ def test_every_tag_of_few_values_is_sliced_and_a_drop_in_one_is_named() -> None:
     assert "mostly in lang=l1" in found["reason"]
 
 
+def language(n: int) -> dict[str, str]:
+    return {"lang": "ko" if n % 8 == 0 else "en"}
+
+
+def test_a_sample_is_in_the_slices_that_any_of_its_rows_names() -> None:
+    """A tool that tags the rows of one metric only must not lose the slices of the others."""
+    same, fallen = [1.0] * 400, [float(n % 16 != 0) for n in range(400)]
+    sides = [
+        collect(
+            [
+                *(ScoreRow(f"q{n}", "first", score, line=n + 1) for n, score in enumerate(scores)),
+                *(ScoreRow(f"q{n}", "second", 1.0, tags=language(n), line=n + 401) for n in range(400)),
+            ],
+            file,
+        )
+        for file, scores in (("a.jsonl", same), ("b.jsonl", fallen))
+    ]
+    changed = [(each["metric"], each["slice"]) for each in gated(*sides).as_json()["changed"]]
+    assert changed == [("first", ""), ("first", "lang=ko")]
+
+
+def test_tags_of_the_baseline_alone_slice_both_sides() -> None:
+    before = side("a.jsonl", {"right": [1.0] * 400}, tags=language)
+    after = side("b.jsonl", {"right": [float(n % 16 != 0) for n in range(400)]})
+    found = gated(before, after)
+    assert [each["slice"] for each in found.as_json()["results"]] == ["", "lang=en", "lang=ko"]
+    assert "mostly in lang=ko" in found.text
+
+
 def test_tags_that_make_no_slices_are_left_out_and_said() -> None:
     base = [1.0] * 100
     ids = tagged("b.jsonl", {"right": base}, count=50)
