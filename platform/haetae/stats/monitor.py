@@ -14,6 +14,7 @@ import numpy as np
 
 from haetae.core.table import ScoreTable
 from haetae.stats.distributions import f_quantile, skewed_tail, t_cdf
+from haetae.stats.intervals import ROUNDING
 from haetae.stats.paired import in_slice
 from haetae.stats.samples import Floats, Ints, average, codes_of, sum_by
 from haetae.stats.signflip import family_p
@@ -131,13 +132,15 @@ def _noise(regime: Floats) -> tuple[float, float]:
 def _one_window(means: Floats, w: int, variance: float, skew: float, n: int) -> float:
     before, after = means[:-w], means[-w:]
     r, fall = len(before), float(before.mean() - after.mean())
+    if abs(fall) <= ROUNDING * float(np.abs(means).max()):  # a mean of equal scores may differ in the last bit
+        return 0.5
     share = 1 / w + 1 / r
     if r > 1:
         nightly = float(before.var(ddof=1))
         if nightly > variance / n * f_quantile(1 - NIGHTS_DIFFER, r - 1, (n - 1) * r) and nightly > 0:
             return t_cdf(-fall / math.sqrt(nightly * share), r - 1)
     if variance <= 0:
-        return 0.5 if abs(fall) < 1e-12 else float(fall < 0)  # runs that never vary have changed, or have not
+        return float(fall < 0)  # runs that never vary have changed
     z = fall / math.sqrt(variance / n * share)
     # Third moments add up with the cubes of the weights, +1/r before and −1/w after.
     return skewed_tail(z, skew * (1 / r**2 - 1 / w**2) / (share**1.5 * math.sqrt(n)))

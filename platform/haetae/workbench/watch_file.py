@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from haetae.catalog.explain import nearest
 from haetae.catalog.history_file import read_history
 from haetae.core.metric import MetricFacts
 from haetae.core.score_columns import ScoreColumns
+from haetae.core.table import ScoreTable
 from haetae.errors import ConfigError
 from haetae.stats.monitor import Night, monitor
 from haetae.workbench.score_tables import chosen_slices, tables_of, tags_of
@@ -71,3 +72,22 @@ def _blind(history: Mapping[str, Mapping[str, ScoreColumns]], streams: Mapping[S
             yield f"{metric} of {suite}: not in the newest run, {newest}; last in {last.run}"
         elif scored < COVERAGE * rows:
             yield f"{metric} of {suite}: {newest} has {scored} of {rows} scores"
+        elif len(nights) > 1:
+            yield from (f"{metric} of {suite}: {why}" for why in _unwatched(nights))
+
+
+def _unwatched(nights: Sequence[Night]) -> Iterator[str]:
+    """How the samples of the newest night differ from those that are watched: what the first night scored."""
+    first, watched = next((night.run, ids) for night in nights if (ids := _scored(night.table)))
+    newest, there = nights[-1].run, _scored(nights[-1].table)
+    if len(watched) < 2:
+        yield f"{first} has one sample; two are the least to watch"
+    elif len(watched & there) < COVERAGE * len(watched):
+        yield f"{newest} has scores of {len(watched & there)} of the {len(watched)} samples that {first} began with"
+    elif len(watched & there) < COVERAGE * len(there):
+        more = len(there - watched)
+        yield f"{first} has no score of {more} of the {len(there)} samples of {newest}: they are not watched"
+
+
+def _scored(table: ScoreTable) -> set[str]:
+    return {table.sample_ids[row] for row in np.flatnonzero(np.isfinite(table.values)).tolist()}

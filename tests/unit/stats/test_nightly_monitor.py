@@ -90,6 +90,12 @@ def test_runs_that_never_vary_alarm_at_the_first_change(table):
     assert found[0].delta == pytest.approx(-0.1)
 
 
+def test_the_last_bit_of_an_average_is_no_change(table):
+    """0.1 + 0.2 is not 0.3: a sum in another order must not look like a drop of what never varies."""
+    nights = [Night(f"n{i}", table([0.1 + 0.2 if i % 3 else 0.3] * 30)) for i in range(12)]
+    assert monitor(nights, budget=10) == []
+
+
 def test_an_unscored_night_is_passed_over_and_unscored_samples_do_not_move_the_mean(nights, table):
     history = nights([0.0] * 15)
     gaps = [None if i % 3 else float(v) for i, v in enumerate(history[9].table.values)]

@@ -100,3 +100,39 @@ def test_a_newest_run_that_could_not_be_judged_is_not_quiet(history: Write) -> N
     said = watch_file(history(lambda night, language: 1.0, more=rows), 1.0)
     assert said.blind == ("right of shop: last has 189 of 200 scores",)
     assert said.exit_code == 3
+
+
+def test_a_newest_run_of_few_or_other_samples_is_not_quiet(history: Write) -> None:
+    """What it lacks counts as it was before, so nothing could fall."""
+    row = {"suite": "shop", "run": "last", "metric": "right", "score": 1}
+    for ids, there in ([f"s{n}" for n in range(10)], 10), ([f"new{n}" for n in range(200)], 0):
+        said = watch_file(history(lambda night, language: 0.9, more=[{**row, "id": name} for name in ids]), 1.0)
+        told = f"right of shop: last has scores of {there} of the 200 samples that night 0 began with"
+        assert (said.blind, said.exit_code) == ((told,), 3)
+        assert "No alarm" not in said.text
+
+
+def test_samples_that_the_first_run_lacks_are_said_not_to_be_watched(tmp_path: Path) -> None:
+    path = tmp_path / "h.jsonl"
+    rows = [
+        {"suite": "shop", "run": f"night {night}", "id": f"s{n}", "metric": "right", "score": int(night < 9)}
+        for night in range(10)
+        for n in range(3 if night == 0 else 100)
+        if night < 9 or n > 2
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert watch_file(path, 1.0).exit_code == 3
+    more = [{**row, "id": f"s{n}", "run": "night 9", "score": 1} for row in rows[:1] for n in range(3)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *more]), "utf-8")
+    told = "right of shop: night 0 has no score of 97 of the 100 samples of night 9: they are not watched"
+    said = watch_file(path, 1.0)
+    assert (said.blind, said.exit_code) == ((told,), 3)
+
+
+def test_one_sample_alone_is_not_watched(tmp_path: Path) -> None:
+    path = tmp_path / "h.jsonl"
+    rows = [{"suite": "s", "run": night, "id": "a", "metric": "right", "score": int(night < 9)} for night in range(10)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    said = watch_file(path, 1.0)
+    assert said.blind == ("right of s: 0 has one sample; two are the least to watch",)
+    assert said.exit_code == 3
