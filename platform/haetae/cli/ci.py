@@ -18,6 +18,9 @@ from haetae.core.canonical import Json
 if TYPE_CHECKING:
     from haetae.workbench.ci.said import Said
 
+_JUNIT, _MARKDOWN = b'<testsuites name="haetae"', b"<!-- haetae gate -->"
+_START = 100
+"""Bytes within which a report says that it is ours."""
 _UNFINISHED = "The gate did not come to its end: it was killed, or the machine stopped"
 
 
@@ -99,9 +102,12 @@ class Outlets:
 def ci_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of a gate for continuous integration; the command gets them and --json as `outlets`."""
 
-    @click.option("--junit", metavar="FILE.xml", callback=_ends_in(".xml"), help="Write JUnit XML.")
+    @click.option("--junit", metavar="FILE.xml", callback=_ends_in(".xml", _JUNIT), help="Write JUnit XML.")
     @click.option(
-        "--markdown", metavar="FILE.md", callback=_ends_in(".md", STDOUT), help="Write Markdown; - prints it."
+        "--markdown",
+        metavar="FILE.md",
+        callback=_ends_in(".md", _MARKDOWN, STDOUT),
+        help="Write Markdown; - prints it.",
     )
     @click.option("--annotations", is_flag=True, help="Print GitHub's workflow commands, which mark the suite's lines.")
     @wraps(command)
@@ -113,15 +119,32 @@ def ci_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_outlets
 
 
-def _ends_in(ending: str, *also: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
-    """A check of the file's name, so that no suite and no score file is written over."""
+def _ends_in(
+    ending: str, sign: bytes, *also: str
+) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """A check of the file, so that no suite, no score file, no README and no other tool's results are written over:
+    its name has this ending, and if it is there, it is empty or has the `sign` of an earlier report near its start.
+    """
 
     def check(ctx: click.Context, parameter: click.Parameter, file: str | None) -> str | None:
-        if file is not None and file not in also and not file.endswith(ending):
+        if file is None or file in also:
+            return file
+        if not file.endswith(ending):
             raise click.BadParameter(f"{file!r} does not end in {ending}")
+        if Path(file).exists() and not _is_ours(Path(file), sign):
+            raise click.BadParameter(f"{file!r} exists and is no report of haetae; name another file")
         return file
 
     return check
+
+
+def _is_ours(file: Path, sign: bytes) -> bool:
+    """Whether a file is an earlier report, or empty."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        start = stream.read(_START)
+    return not start or sign in start
 
 
 def _replace(file: Path, text: str) -> None:

@@ -12,6 +12,7 @@ from haetae.cli.printing import plain, print_json
 from haetae.core.canonical import Json, loads
 
 STDOUT = "-"
+_UNFINISHED = "the command did not come to its end: it was killed, or the machine stopped"
 _REPORTS = frozenset({"verdict", "alarms", "agreement", "estimate"})
 _PARTS = frozenset({"results", "run", "labels"})
 """Top fields by which our documents are known: any of the first, or none but the second."""
@@ -60,6 +61,8 @@ def check_json_to(json_to: str | None, *inputs: str | None) -> None:
             raise click.UsageError(f"--json {json_to} would write over an input; name another file")
     if target.suffix != ".json":
         raise click.UsageError(f"--json {json_to}: the file ends in .json")
+    if target.exists() and not target.is_file():
+        raise click.UsageError(f"--json {json_to}: this is not a regular file; name another one")
     if target.exists() and not _is_ours(target):
         raise click.UsageError(f"--json {json_to}: this file exists and is no report of haetae; name another file")
 
@@ -100,7 +103,13 @@ def write_json(value: Json, json_to: str) -> None:
 
 @contextmanager
 def errors_as_json(json_to: str | None) -> Iterator[None]:
-    """An error is told as a document too, and goes on to its exit code: no file is left with an older verdict."""
+    """An error is told as a document too, and goes on to its exit code: no file is left with an older verdict.
+
+    A file is written at once, with no verdict: a killed command leaves none of yesterday, and a file that
+    cannot be written is found before anything is spent.
+    """
+    if json_to not in (None, STDOUT):
+        write_json({"verdict": "no verdict", "error": _UNFINISHED, "exit_code": 3}, str(json_to))
     try:
         yield
     except Exception as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,13 @@ def test_a_gate_that_is_killed_leaves_no_older_verdict(promoted: Any, monkeypatc
         raise SystemExit(137)
 
     monkeypatch.setattr(Workbench, "gate", die)
+    (promoted.folder / "gate.json").write_text('{"verdict": "pass"}')
     with pytest.raises(SystemExit):
-        command_line.main(["gate", "suite.yaml", *ALL], standalone_mode=False)
+        command_line.main(["gate", "suite.yaml", *ALL, "--json", "gate.json"], standalone_mode=False)
     assert outcomes(promoted) == {"gate": "error"}
+    document = json.loads((promoted.folder / "gate.json").read_text())
+    assert (document["verdict"], document["exit_code"]) == ("no verdict", 3)
+    assert "did not come to its end" in document["error"]
     assert "The gate did not come to its end" in page(promoted)
 
 
@@ -146,6 +151,33 @@ def test_no_suite_is_written_over(shop: Any, option: str) -> None:
     assert said.code == 2
     assert "'suite.yaml' does not end in " in said.err
     assert shop.suite.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "file", "text"),
+    [
+        ("--markdown", "README.md", "# Shop\n"),
+        ("--junit", "pytest.xml", '<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests"/>'),
+    ],
+)
+def test_no_file_of_anyone_else_is_written_over(option: str, file: str, text: str, shop: Any) -> None:
+    (shop.folder / file).write_text(text)
+    said = shop.call("gate", "suite.yaml", option, file)
+    assert said.code == 2
+    assert f"'{file}' exists and is no report of haetae" in " ".join(said.err.split())
+    assert (shop.folder / file).read_text() == text
+    (shop.folder / file).write_text("")
+    assert shop.call("gate", "suite.yaml", "--quiet", option, file).code == 3  # no baseline
+    assert shop.call("gate", "suite.yaml", "--quiet", option, file).code == 3
+
+
+@pytest.mark.parametrize("option", [("--json", "gate.json"), ("--markdown", "gate.md"), ("--junit", "gate.xml")])
+def test_a_report_goes_into_no_pipe(option: tuple[str, str], shop: Any) -> None:
+    """To look into one would wait for ever."""
+    os.mkfifo(shop.folder / option[1])
+    said = shop.call("gate", "suite.yaml", *option)
+    assert said.code == 2
+    assert "another" in said.err
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_anything_is_asked(shop: Any) -> None:
