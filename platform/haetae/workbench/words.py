@@ -42,7 +42,8 @@ def sentence(verdict: Verdict, differences: Sequence[Difference], facts: Mapping
     if verdict is Verdict.REGRESSION:
         return _regression([d for d in differences if d.verdict is Verdict.REGRESSION], facts)
     if verdict is Verdict.INCONCLUSIVE:
-        return _inconclusive([d for d in differences if d.verdict is Verdict.INCONCLUSIVE], facts)
+        primary = [d for d in differences if not d.slice] or differences
+        return _inconclusive([d for d in primary if d.verdict is Verdict.INCONCLUSIVE])
     if verdict is Verdict.NO_VERDICT:
         notes = dict.fromkeys(d.note for d in differences if d.note)
         return f"Nothing can be said: {', '.join(notes) or 'no sample is scored on both sides'}."
@@ -54,19 +55,18 @@ def sentence(verdict: Verdict, differences: Sequence[Difference], facts: Mapping
 
 
 def _regression(found: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
-    wholes = [d for d in found if not d.slice]
-    parts = []
-    for difference in wholes or found[:1]:
-        where = sorted(
-            (d for d in found if d.slice and d.metric == difference.metric and difference.slice == ""),
-            key=lambda d: abs(d.delta or 0.0),
-            reverse=True,
-        )
-        mostly = f", mostly in {where[0].slice}" if where else ""
-        parts.append(f"{moved(difference, facts[difference.metric])}{mostly}")
-    first = (wholes or found)[0]
-    allowed = tolerance(first, facts[first.metric])
-    return f"{'; '.join(parts)}; this is not noise. Tolerance: {allowed}."
+    """Every metric that fell, and where it fell most; by its worst slice, where only slices of it fell."""
+    parts, allowed = [], {}
+    for metric in dict.fromkeys(d.metric for d in found):
+        own = sorted((d for d in found if d.metric == metric), key=lambda d: abs(d.delta or 0.0), reverse=True)
+        slices = [d for d in own if d.slice]
+        whole = next((d for d in own if not d.slice), None)
+        mostly = f", mostly in {slices[0].slice}" if whole and slices else ""
+        parts.append(f"{moved(whole or slices[0], facts[metric])}{mostly}")
+        allowed[metric] = tolerance(own[0], facts[metric])
+    amounts = dict.fromkeys(allowed.values())
+    told = amounts if len(amounts) == 1 else (f"{metric} {amount}" for metric, amount in allowed.items())
+    return f"{'; '.join(parts)}; this is not noise. Tolerance: {', '.join(told)}."
 
 
 def moved(difference: Difference, facts: MetricFacts) -> str:
@@ -84,12 +84,11 @@ def moved(difference: Difference, facts: MetricFacts) -> str:
     return text if worse or delta == 0 else f"{text}, an improvement"
 
 
-def _inconclusive(found: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
+def _inconclusive(found: Sequence[Difference]) -> str:
     if not found:
         return "The numbers would pass, but errors on one side withhold it."
-    wholes = [d for d in found if not d.slice] or list(found)
-    needed = [d.needed - d.n for d in wholes if d.needed is not None and d.needed > d.n]
-    names = ", ".join(dict.fromkeys(_name(d) for d in wholes))
+    needed = [d.needed - d.n for d in found if d.needed is not None and d.needed > d.n]
+    names = ", ".join(dict.fromkeys(map(_name, found)))
     more = f" About {_count(max(needed), 'more sample')} would settle it." if needed else ""
     return f"Not proven either way: {names} may have fallen by more than the tolerance, or not.{more}"
 

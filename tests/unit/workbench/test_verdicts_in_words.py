@@ -66,6 +66,29 @@ def test_a_slice_that_fell_most_is_named(facts: Facts) -> None:
     assert only.startswith("faithful in language=ko fell by 4.1 points")
 
 
+def test_every_metric_that_fell_is_named_also_where_only_a_slice_of_it_did(facts: Facts) -> None:
+    """The largest fall of all must not hide in the table because another metric fell as a whole."""
+    found = [
+        _difference(),
+        _difference("bleu", verdict=Verdict.PASS, delta=-0.5, low=-1.0, high=0.1, margin=5.0),
+        _difference("bleu", slice="language=en", delta=-8.0, low=-12.0, high=-4.0, margin=5.0),
+        _difference("bleu", slice="language=ko", delta=-66.0, low=-74.0, high=-56.0, margin=5.0),
+    ]
+    said = sentence(Verdict.REGRESSION, found, facts)
+    assert said == (
+        "faithful fell by 4.1 points (95 % interval 1.9 to 6.3); "
+        "bleu in language=ko fell by 66.0 points (95 % interval 56.0 to 74.0); "
+        "this is not noise. Tolerance: faithful 2 points, bleu 5 points."
+    )
+
+
+def test_a_pass_that_errors_withhold_is_not_put_down_to_a_slice(facts: Facts) -> None:
+    found = [_difference(verdict=Verdict.PASS), _difference(slice="language=ko", verdict=Verdict.INCONCLUSIVE)]
+    said = sentence(Verdict.INCONCLUSIVE, found, facts)
+    assert said == "The numbers would pass, but errors on one side withhold it."
+    assert "faithful in language=ko may have fallen" in sentence(Verdict.INCONCLUSIVE, found[1:], facts)
+
+
 def test_a_broken_floor_is_said(facts: Facts) -> None:
     floor = _difference(margin=None, note="below the floor", low=None, high=None)
     said = sentence(Verdict.REGRESSION, [floor], facts)
