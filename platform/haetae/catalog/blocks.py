@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from haetae.catalog.lines import LIMIT_MESSAGE, MAX_ROW, TooLong, read_lines
+from haetae.catalog.lines import LIMIT_MESSAGE, MAX_ROW, TooLong, open_regular, read_lines
 from haetae.errors import DatasetError, Problem
 
 _BYTES = 256 * 1024
@@ -27,7 +27,7 @@ def read_blocks(path: Path, file: str) -> Iterator[tuple[int, bytes]]:
 def _plain(path: Path, file: str) -> Iterator[tuple[int, bytes]]:
     number = 1
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             while block := stream.read(_BYTES):
                 if not block.endswith(b"\n"):
                     block += (last := stream.readline(MAX_ROW))

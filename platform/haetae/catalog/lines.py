@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_lines(path: Path, file: str, *, keep_ends: bool = False) -> Iterator[tu
     """
     try:
         packed = path.suffix.lower() == ".gz"
-        with path.open("rb") as raw, gzip.open(raw, "rb") if packed else raw as stream:
+        with open_regular(path) as raw, gzip.open(raw, "rb") if packed else raw as stream:
             number, unpacked = 0, 0
             size = path.stat().st_size
             while line := stream.readline(MAX_ROW + 2):
@@ -53,6 +54,14 @@ def read_lines(path: Path, file: str, *, keep_ends: bool = False) -> Iterator[tu
                     _check_growth(unpacked, size, file)
     except (OSError, EOFError, zlib.error) as exc:
         raise DatasetError(Problem(f"cannot be read: {exc}", file=file)) from exc
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """A file to read from. Raises OSError also for a pipe or a device, which could wait or go on for ever."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError("it is not a regular file")
+    return path.open("rb")
 
 
 def _skip_line(stream: io.BufferedIOBase, most: int | None) -> int:

@@ -18,6 +18,8 @@ BATCH = 8192
 """Rows taken at once."""
 MAX_PROBLEMS = 20
 NO_TAGS = "{}"
+LARGEST = 1e100
+"""Largest score in size: the sum of a million squares of it is still a number."""
 
 Codes = NDArray[np.int32]
 
@@ -38,8 +40,8 @@ class _Names(dict[Any, int]):
 def collect(rows: Iterable[ScoreRow], file: str) -> ScoreColumns:
     """Gather the rows of any reader; `file` is its name in messages.
 
-    Raises DatasetError naming both lines for a score that stands twice or a sample of two clusters, and
-    NoSamplesError for a file without a score.
+    Raises DatasetError naming the lines of a score over 1e100 in size, one that stands twice and a sample
+    of two clusters, and NoSamplesError for a file without a score.
     """
     gathering, waiting = Gathering(file), iter(rows)
     while batch := list(islice(waiting, BATCH)):
@@ -105,10 +107,23 @@ class Gathering:
         tags: list[Json] = [loads(text) for text in self._tags]
         names = (tuple(self.ids), tuple(self.metrics), tuple(self.clusters), tuple(tags), tuple(self._reasons))
         found = ScoreColumns(self._file, *names, *arrays)
-        problems = [*islice(_twice(found), MAX_PROBLEMS), *islice(_two_clusters(found), MAX_PROBLEMS)]
+        problems = [
+            problem for check in (_too_large, _twice, _two_clusters) for problem in islice(check(found), MAX_PROBLEMS)
+        ]
         if problems:
             raise DatasetError(problems[:MAX_PROBLEMS])
         return found
+
+
+def _too_large(found: ScoreColumns) -> Iterator[Problem]:
+    """A score whose square is no number any more: no mean and no variance could be told."""
+    for row in np.flatnonzero(np.abs(found.scores) > LARGEST):
+        yield Problem(
+            f"{found.scores[row]:g} is beyond what can be summed; a score is at most {LARGEST:g} in size",
+            found.file,
+            int(found.lines[row]) or None,
+            field="score",
+        )
 
 
 def _twice(found: ScoreColumns) -> Iterator[Problem]:

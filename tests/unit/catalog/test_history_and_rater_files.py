@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,11 @@ def test_one_rater_scores_an_answer_once(lines: Write) -> None:
     with pytest.raises(DatasetError, match=r"2: the score of ok for 'a', sample 0, stands twice"):
         read_raters(lines(row, row), "h.jsonl")
     assert set(read_raters(lines(row, {**row, "rater": "bo"}, {**row, "sample": 1}), "h.jsonl")) == {"ann", "bo"}
+
+
+@pytest.mark.parametrize("read", [read_history, read_raters])
+@pytest.mark.parametrize("name", ["h.jsonl", "h.jsonl.gz"])
+def test_a_pipe_is_refused_and_not_waited_for(read: Callable[..., Any], name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DatasetError, match=r"h.jsonl: cannot be read: it is not a regular file"):
+        read(tmp_path / name, "h.jsonl")

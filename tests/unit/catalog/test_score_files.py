@@ -224,3 +224,11 @@ def test_rows_of_any_reader_become_the_same_columns() -> None:
         collect([], "other.json")
     with pytest.raises(ValueError, match="finite"):
         ScoreRow("a", "m", float("nan"))
+
+
+@pytest.mark.parametrize("score", ["1e308", "-1e160", "2e100"])
+def test_a_score_that_cannot_be_squared_is_refused_at_its_line(score: str, read: Read) -> None:
+    """A mean of 1e308 and 1e308 is infinite, and a difference of such means is a verdict on nothing."""
+    row = {"id": "q1", "metric": "right", "score": 1e100}
+    with pytest.raises(DatasetError, match=r"^a.jsonl:2: score: \S+ is beyond what can be summed; .* at most 1e\+100"):
+        read(row, f'{{"id": "q2", "metric": "right", "score": {score}}}', {**row, "id": "q3", "score": None})
