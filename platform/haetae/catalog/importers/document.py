@@ -66,11 +66,14 @@ def finite(value: Json) -> float | None:
 
 
 def tags_of(fields: Json) -> dict[str, str]:
-    """What a sample can be sliced by: the short texts of a mapping; nothing of anything else."""
+    """What a sample can be sliced by: the short texts of a mapping; nothing of anything else.
+
+    A slice is called `name=value`, so that a name with = cannot be one.
+    """
     if not isinstance(fields, dict):
         return {}
     return {
         name: value
         for name, value in fields.items()
-        if isinstance(value, str) and 0 < len(value) <= MAX_TAG and not name.startswith("_")
+        if isinstance(value, str) and 0 < len(value) <= MAX_TAG and not name.startswith("_") and "=" not in name
     }

@@ -10,6 +10,7 @@ from haetae.catalog.importers.document import finite, parse_document, tags_of
 from haetae.catalog.importers.inspect_archive import read_members
 from haetae.catalog.importers.records import Record, Scored, convert, reason_of, sample_id
 from haetae.catalog.rows import BadRow
+from haetae.catalog.score_line import MAX_REPEAT
 from haetae.core.canonical import Json
 from haetae.core.score_row import ScoreRow
 from haetae.errors import DatasetError, Problem
@@ -83,7 +84,7 @@ def _values(value: Json) -> dict[str, Json]:
 
 def _rows(sample: dict[str, Json], parts: dict[str, dict[str, None]]) -> list[ScoreRow]:
     name, epoch, scores = sample_id("id", sample.get("id")), sample.get("epoch"), sample.get("scores") or {}
-    if type(epoch) is not int or epoch < 1:
+    if type(epoch) is not int or not 1 <= epoch <= MAX_REPEAT:
         raise BadRow([("epoch", f"expected a whole number from 1, got {found(epoch)}")])
     if not isinstance(scores, dict):
         raise BadRow([("scores", f"expected a mapping of scorers, got {found(scores)}")])
@@ -103,8 +104,9 @@ def _scored(score: Json, named: dict[str, None], failed: str) -> dict[str, Score
         return dict.fromkeys(named, Scored(None, failed))
     value = score.get("value")
     values = _values(value) if _values(value).keys() <= named.keys() else dict.fromkeys(named, value)
-    metadata = score.get("metadata") or {}
-    why = reason_of(score.get("reason") or metadata.get("unscored_reason"), "unscored")
+    metadata = score.get("metadata")
+    told = score.get("reason") or (metadata.get("unscored_reason") if isinstance(metadata, dict) else None)
+    why = reason_of(told, "unscored")
     return {part: _number(value, why) for part, value in values.items()}
 
 

@@ -45,7 +45,7 @@ def _rows(row: dict[str, Json], line: int) -> list[ScoreRow]:
     if isinstance(row.get("doc_hash"), str):
         name = f"{name}-{row['doc_hash'][:_HASH]}"
     metrics = row.get("metrics", [field for field in row if field not in _FIELDS])
-    if not isinstance(metrics, list) or not metrics:
+    if not isinstance(metrics, list) or not metrics or not all(isinstance(metric, str) for metric in metrics):
         raise BadRow([("metrics", f"expected the names of the metrics, got {found(row.get('metrics'))}")])
     chosen = row.get("filter", "none")
     suffix = "" if chosen == "none" else f",{chosen}"

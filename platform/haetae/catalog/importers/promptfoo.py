@@ -52,12 +52,12 @@ def rows(document: dict[str, Json], column: str | None, file: str) -> Iterator[S
 
 def _choose(results: Sequence[Json], column: str | None, file: str) -> list[int]:
     """The places of one column's results. Raises DatasetError naming the columns there are."""
-    columns: dict[tuple[str, Json], list[int]] = {}
+    columns: dict[tuple[str, str], list[int]] = {}
     for place, test in enumerate(results):
         if not isinstance(test, dict):
             told = f"expected a JSON object, got {found(test)}"
             raise DatasetError(Problem(told, file, field=f"results.results.{place}"))
-        columns.setdefault((_provider(test.get("provider")), test.get("promptIdx")), []).append(place)
+        columns.setdefault((_provider(test.get("provider")), str(test.get("promptIdx"))), []).append(place)
     providers = Counter(provider for provider, _ in columns)
     named = {
         provider if providers[provider] == 1 else f"{provider}:{prompt}": places

@@ -34,14 +34,19 @@ def scores_of_test(test: dict[str, Json]) -> dict[str, Scored]:
     if not isinstance(passed, bool):
         raise BadRow([("success", f"expected true or false, got {found(passed)}")])
     scores, faults = {_TEST: Scored(float(passed))}, list[Fault]()
-    parts = [part for part in grading.get("componentResults") or () if _is_single(part)]
-    named = Counter(part["assertion"].get("metric") for part in parts)
-    for name, value in (test.get("namedScores") or {}).items():
+    components, given = grading.get("componentResults") or [], test.get("namedScores") or {}
+    if not isinstance(components, list):
+        raise BadRow([("gradingResult.componentResults", f"expected a list, got {found(components)}")])
+    if not isinstance(given, dict):
+        raise BadRow([("namedScores", f"expected a mapping, got {found(given)}")])
+    parts = [part for part in components if _is_single(part)]
+    named = Counter(str(part["assertion"]["metric"]) for part in parts if part["assertion"].get("metric"))
+    for name, value in given.items():
         # Releases without weights add up what several assertions of one name said, later ones give their mean.
         several = 1 if "namedScoreWeights" in grading else max(1, named[name])
         scores[name] = _scored(f"namedScores.{name}", value, several, faults)
     for name, part in zip(_names(part["assertion"] for part in parts), parts, strict=True):
-        if (part.get("metadata") or {}).get("graderError") is True:
+        if isinstance(part.get("metadata"), dict) and part["metadata"].get("graderError") is True:
             scores[name] = scores[_TEST] = Scored(None, reason_of(part.get("reason"), "the grader failed"))
         elif not part["assertion"].get("metric"):
             scores[name] = _scored(f"gradingResult.componentResults: {name}", part.get("score"), 1, faults)

@@ -9,6 +9,7 @@ from haetae.catalog.explain import found
 from haetae.catalog.importers.document import finite, tags_of
 from haetae.catalog.importers.records import Record, convert, sample_id
 from haetae.catalog.rows import BadRow, Fault
+from haetae.catalog.score_line import MAX_REPEAT
 from haetae.core.canonical import Json
 from haetae.core.score_row import ScoreRow
 from haetae.errors import DatasetError, Problem
@@ -70,7 +71,7 @@ def _rows(row: dict[str, Json], line: int) -> list[ScoreRow]:
     faults: list[Fault] = []
     field = next((name for name in _IDS if row.get(name) is not None), _IDS[0])
     name, repeat = sample_id(field, row.get(field)), row.get("run_index", 0)
-    if type(repeat) is not int or repeat < 0:
+    if type(repeat) is not int or not 0 <= repeat <= MAX_REPEAT:
         faults.append(("run_index", f"expected a whole number from 0, got {found(repeat)}"))
     scores: dict[str, float] = {}
     for metric in _MEASURED:

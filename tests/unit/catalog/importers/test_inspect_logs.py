@@ -140,6 +140,16 @@ def test_a_reason_of_an_older_release_is_found_in_the_metadata(
     assert told(scores_of(write(one_sample(scores={"s": score}))))["a", "s", 0] == (None, "refusal")
 
 
+def test_metadata_of_a_score_may_be_anything(write: Write, told: Callable[[ScoreColumns], Rows]) -> None:
+    score = {"value": float("nan"), "metadata": "a text"}
+    assert told(scores_of(write(one_sample(scores={"s": score}))))["a", "s", 0] == (None, "unscored")
+
+
+def test_a_name_with_an_equals_sign_is_no_tag(write: Write) -> None:
+    """Its slice would be called like one of another tag."""
+    assert scores_of(write(one_sample(1, metadata={"a=b": "c", "d": "e"}))).tags == ({"d": "e"},)
+
+
 @pytest.mark.parametrize("status", ["started", "cancelled", "error"])
 def test_a_run_that_did_not_finish_is_refused(status: str, write: Write) -> None:
     with pytest.raises(DatasetError, match=rf"log\.json: status: the run did not finish .*'{status}'.*eval-retry"):
@@ -158,6 +168,7 @@ def test_a_run_with_invalidated_samples_is_refused(write: Write) -> None:
         (one_sample("C", id=None), r"samples\.0\.id: expected the id of a sample, got nothing"),
         (one_sample("C", id="a\nb"), r"samples\.0\.id: an id is printable text"),
         (one_sample("C", epoch=0), r"samples\.0\.epoch: expected a whole number from 1, got"),
+        (one_sample("C", epoch=2**31), r"samples\.0\.epoch: expected a whole number from 1, got"),
         (one_sample(scores=[1]), r"samples\.0\.scores: expected a mapping of scorers, got a list"),
     ],
 )

@@ -91,6 +91,7 @@ def test_a_metric_that_is_not_finite_has_no_score(write: Callable[..., Path]) ->
         ('{"doc_id": ""', r"jsonl:2: not JSON"),
         ("[1]", r"jsonl:2: expected a JSON object, got a list"),
         ('{"filtered_resps": []}', r"jsonl:2: doc_id: expected the id of a sample, got nothing"),
+        ('{"doc_id": 4, "metrics": [["acc"]]}', r"jsonl:2: metrics: expected the names of the metrics, got a list"),
         ('{"doc_id": 4, "metrics": []}', r"jsonl:2: metrics: expected the names of the metrics, got a list"),
         ('{"doc_id": 3, "acc": 0.5}', r"the score of acc for '3', sample 0, stands twice, on lines 1 and 2"),
     ],

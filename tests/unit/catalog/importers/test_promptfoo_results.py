@@ -170,6 +170,11 @@ def test_tests_without_variables_are_told_apart_by_what_they_assert(write: Write
             one_test(namedScores={"kind": "good"}),
             r"results\.results\.0\.namedScores\.kind: expected a number, got text",
         ),
+        (one_test(namedScores=[1]), r"results\.results\.0\.namedScores: expected a mapping, got a list"),
+        (
+            one_test(gradingResult={"componentResults": 1}),
+            r"results\.results\.0\.gradingResult\.componentResults: expected a list, got",
+        ),
         (
             one_test(gradingResult={"componentResults": [{"assertion": {"type": "similar"}}]}),
             r"results\.results\.0\.gradingResult\.componentResults: similar: expected a number, got nothing",
@@ -184,3 +189,9 @@ def test_a_wrong_result_is_told_with_its_field(write: Write, test: Any, message:
 def test_a_file_without_results_holds_no_score(write: Write) -> None:
     with pytest.raises(DatasetError, match="holds no score"):
         scores_of(write([]))
+
+
+def test_names_numbers_and_metadata_of_other_kinds_are_no_crash(write: Write) -> None:
+    part = {"score": 1, "metadata": "a text", "assertion": {"type": "similar", "metric": ["kind"]}}
+    test = one_test(promptIdx=[0], namedScores={"kind": 1}, gradingResult={"componentResults": [part]})
+    assert set(scores_of(write([test])).metrics) == {"pass", "kind"}

@@ -73,6 +73,10 @@ def test_a_line_that_only_has_an_id_and_a_score_is_a_plain_score_without_its_met
         ('{"case_id": "b", "score": "high"}', r":2: score: expected a finite number, got text 'high'"),
         ('{"case_id": "b", "score": NaN}', r":2: score: expected a finite number, got"),
         ('{"case_id": "b", "passed": 1}', r":2: passed: expected true or false, got"),
+        (
+            '{"case_id": "b", "score": 1, "run_index": 2147483648}',
+            r":2: run_index: expected a whole number from 0, got",
+        ),
         ('{"case_id": "b", "score": 1, "run_index": -1}', r":2: run_index: expected a whole number from 0, got"),
         ('{"case_id": "a", "score": 0}', r"score of score for 'a', sample 0, stands twice, on lines 1 and 2"),
         ("{", r":2: not JSON"),
