@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from haetae.stats.distributions import t_cdf, t_quantile
+from haetae.stats.distributions import t_cdf
+from haetae.stats.intervals import ClusterMean, t_interval
 from haetae.stats.noninferior import t_p, unseen_p
 from haetae.stats.powered import Groups, Powered, powered
 from haetae.stats.samples import Floats, sum_by
@@ -55,6 +56,7 @@ def correct(
     human: ArrayLike,
     *,
     binary: bool,
+    span: float | None = None,
     groups: Groups | None = None,
     level: float = 0.95,
     seed: int = 0,
@@ -64,13 +66,14 @@ def correct(
     `binary`: all scores are 0 or 1, and samples independent. Then θ = q·P(human 1 | judge 1) +
     (1 − q)·P(human 1 | judge 0), each of the three rates with its posterior under Jeffreys' prior, and
     the interval from their quantiles. Else prediction-powered inference with tuned, cross-fitted weight
-    (`powered`) and a t interval.
+    (`powered`) and a t interval; where the labels show no variance, the bounds of `t_interval` that their
+    number and the `span` of the scale leave possible, none on an open scale (None).
     Raises ValueError without labels, for columns that do not fit, scores that are not finite or not 0/1,
     or a binary estimate of clusters.
     """
     everyone, guessed, said = _columns(judge_all, judge, human)
     if not binary:
-        return _powered_interval(powered(everyone, guessed, said, groups=groups, seed=seed), len(said), level)
+        return _powered_interval(powered(everyone, guessed, said, groups=groups, seed=seed), len(said), level, span)
     if groups is not None:
         raise ValueError("the binary estimate is of independent samples")
     if not all(bool(np.isin(scores, (0.0, 1.0)).all()) for scores in (everyone, guessed, said)):
@@ -105,7 +108,7 @@ def correct_drop(
     """
     everyone, guessed, said = _columns(judge_all, judge, human)
     parts = powered(everyone, guessed, said, groups=groups, seed=seed)
-    of = _powered_interval(parts, len(said), level)
+    of = _powered_interval(parts, len(said), level, span)
     if parts.error is None or parts.spread is None:
         return CorrectedDrop(of, 1.0, 1.0, None)
     # Residues carry the variance of the whole estimate, so that one test of a mean serves.
@@ -121,11 +124,10 @@ def correct_drop(
     return CorrectedDrop(of, drop, max(unseen, 1.0 if smaller is None else smaller), parts.error)
 
 
-def _powered_interval(parts: Powered, n: int, level: float) -> Corrected:
-    if parts.error is None:
-        return Corrected(parts.estimate, None, None, "ppi++", n)
-    half = t_quantile((1 + level) / 2, parts.units - 1) * parts.error
-    return Corrected(parts.estimate, parts.estimate - half, parts.estimate + half, "ppi++", n)
+def _powered_interval(parts: Powered, n: int, level: float, span: float | None) -> Corrected:
+    found = t_interval(ClusterMean(parts.estimate, parts.error, n, parts.units), level, span)
+    low, high = (None, None) if found is None else found
+    return Corrected(parts.estimate, low, high, "ppi++", n)
 
 
 def _jeffreys(rng: np.random.Generator, ones: int, n: int) -> tuple[Floats, float]:

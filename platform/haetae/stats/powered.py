@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from haetae.stats.intervals import ROUNDING
 from haetae.stats.samples import Floats, Ints, sum_by
 
 FOLDS = 10
@@ -66,7 +67,8 @@ def powered(
     guessed = float(judged @ judged) / total**2 * all_units / (all_units - 1)
     shared = float(parts @ there) / (n * total) * more
     variance = spread + mean**2 * guessed + 2 * mean * shared
-    return Powered(estimate, math.sqrt(max(0.0, variance)), residues, math.sqrt(spread), units)
+    error, rounding = math.sqrt(max(0.0, variance)), ROUNDING * float(np.abs(human).max())
+    return Powered(estimate, error if error > rounding else 0.0, residues, math.sqrt(spread), units)
 
 
 def _judged_sums(everyone: Floats, judge: Floats, groups: Groups | None) -> tuple[Floats, Floats]:

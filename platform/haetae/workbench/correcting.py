@@ -13,7 +13,7 @@ from haetae.core.table import ScoreTable
 from haetae.stats.judge_correction import Corrected, correct
 from haetae.stats.powered import Groups
 from haetae.stats.samples import Floats, average, codes_of, count_of
-from haetae.stats.scale import is_binary, unit
+from haetae.stats.scale import is_binary, is_closed, unit
 from haetae.workbench.labels import labelled_table
 
 SEED = 20_260_101
@@ -71,7 +71,9 @@ def corrected(metric: str, judged: ScoreTable, labels: Mapping[tuple[str, int], 
     columns = judge.values[scored], judge.values[both], human.values[both]
     binary = groups is None and not judge.repeated and is_binary(judged.facts, columns[0], columns[2])
     low, width = (judged.facts.low or 0.0, unit(judged.facts)) if binary else (0.0, 1.0)
-    found = correct(*((column - low) / width for column in columns), binary=binary, groups=groups, seed=SEED)
+    span = unit(judged.facts) / width if is_closed(judged.facts) else None
+    scaled = ((column - low) / width for column in columns)
+    found = correct(*scaled, binary=binary, span=span, groups=groups, seed=SEED)
     return CorrectedMetric(
         metric=metric,
         estimate=low + found.estimate * width,
@@ -117,7 +119,7 @@ def _doubt(found: Corrected, human: Floats) -> str:
     if found.n_labels < fewest:
         return f"fewer than {fewest} labels: the interval may cover less often than it says"
     if found.method == "ppi++" and float(np.ptp(human)) == 0:
-        return "every label is the same: the interval knows nothing of the labels that others would get"
+        return "every label is the same: nothing was seen of how much they vary"
     return ""
 
 

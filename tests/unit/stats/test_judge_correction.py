@@ -96,6 +96,22 @@ def test_one_label_gives_an_estimate_and_no_interval():
     assert (drop.p_drop, drop.p_noninferior) == (1.0, 1.0)
 
 
+@pytest.mark.parametrize("label", [0.3, 1.0])
+def test_labels_that_are_all_the_same_leave_room_for_others(label):
+    """Sixty equal labels do not prove that the next one is equal: rule of three, ln(2/.05)/60 of the scale."""
+    judge = np.random.default_rng(3).random(300)
+    found = correct(judge, judge[:60], np.full(60, label), binary=False, span=1.0)
+    assert (found.low, found.high) == pytest.approx((label - 0.0615, label + 0.0615), abs=1e-4)
+    open_ended = correct(judge, judge[:60], np.full(60, label), binary=False)
+    assert (open_ended.estimate, open_ended.low, open_ended.high) == (pytest.approx(label), None, None)
+
+
+def test_an_unchanged_label_of_every_pair_proves_no_more_than_its_number_can():
+    found = correct_drop(np.zeros(300), np.zeros(60), np.zeros(60), margin=0.03)
+    assert found.p_noninferior == pytest.approx(np.exp(-60 * 0.03))
+    assert (found.of.low, found.of.high) == pytest.approx((-0.0615, 0.0615), abs=1e-4)
+
+
 def test_the_same_seed_gives_the_same_numbers():
     judge, human = np.tile(JUDGE, 4), np.roll(np.tile(HUMAN, 4), 3)
     a, b, c = (correct(judge, judge[:30], human[:30], binary=False, seed=seed) for seed in (1, 1, 2))
