@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from haetae.catalog.score_source import scores_of
-from haetae.workbench.score_gate import gate_scores
-from haetae.workbench.score_rules import ScoreRules
+from haetae.catalog.scores.source import scores_of
+from haetae.workbench.scores.gate import gate_scores
+from haetae.workbench.scores.rules import ScoreRules
 
 METRICS = 20
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from haetae import Report, Verdict, Workbench
-from haetae.catalog.score_columns import collect
-from haetae.core.score_row import ScoreRow
+from haetae.catalog.scores.gathering import collect
+from haetae.core.tool_score import ToolScore
 from haetae.settings import load_settings
-from haetae.workbench.score_gate import gate_scores
-from haetae.workbench.score_rules import ScoreRules
+from haetae.workbench.scores.gate import gate_scores
+from haetae.workbench.scores.rules import ScoreRules
 
 METRICS = ("faithful", "relevant", "polite", "complete", "right")
 LANGUAGES = ("ko", "en", "ja", "de")
@@ -111,7 +111,7 @@ def test_the_gate_on_score_files_says_the_same_of_the_same_scores(shop: Shop) ->
     files = [
         collect(
             (
-                ScoreRow(f"s{n:04}", name, score, tags={"language": LANGUAGES[n % 4]})
+                ToolScore(f"s{n:04}", name, score, tags={"language": LANGUAGES[n % 4]})
                 for name, column in scores.items()
                 for n, score in enumerate(column)
             ),

@@ -316,7 +316,7 @@ def test_a_crash_in_the_gate_is_told_in_the_document(gate: Call, monkeypatch: py
     scores("b.jsonl", *GOOD)
     assert gate("--json", "out.json").code == 0
     assert json.loads(Path("out.json").read_text())["verdict"] == "pass"
-    monkeypatch.setattr("haetae.workbench.score_gate.compare", broken)
+    monkeypatch.setattr("haetae.workbench.scores.gate.compare", broken)
     said = gate("--json", "out.json")
     assert said.code == 3
     document = json.loads(Path("out.json").read_text())  # not yesterday's pass

@@ -13,7 +13,7 @@ from haetae.cli.json_to import JsonCommand, check_json_to, errors_as_json, json_
 from haetae.cli.scales import Bounds, scale_fault, scale_of_option, scale_option
 
 if TYPE_CHECKING:
-    from haetae.workbench.judge_files import JudgeFiles
+    from haetae.workbench.scores.judges import JudgeFiles
 
 
 @click.group("judge")
@@ -69,8 +69,8 @@ class _Sources:
             raise click.UsageError("--metric goes with a RUN; files are read whole")
         if self.scale is not None and (fault := scale_fault(self.scale)):
             raise click.UsageError(f"--scale: {fault}")
-        from haetae.workbench.judge_files import JudgeFiles
-        from haetae.workbench.score_rules import ScoreRules
+        from haetae.workbench.scores.judges import JudgeFiles
+        from haetae.workbench.scores.rules import ScoreRules
 
         rules = ScoreRules(scale=self.scale or (0.0, 1.0), scales=dict(self.scale_of))
         return JudgeFiles(self.judge, self.humans, rules)
@@ -110,7 +110,7 @@ def correct_command(sources: _Sources, json_to: str | None) -> None:
 
     Exit codes: 0 every labelled metric has an estimate, 2 wrong input, 3 one has none, or none is labelled.
     """
-    from haetae.workbench.correcting import corrections_json, corrections_text, exit_code
+    from haetae.workbench.judges.correcting import corrections_json, corrections_text, exit_code
 
     files = sources.files()
     if files is not None:

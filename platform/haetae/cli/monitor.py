@@ -49,7 +49,7 @@ def monitor_command(
         if history is not None:
             if suites:
                 raise click.UsageError("--suite goes with the ledger; a history file is watched whole")
-            from haetae.workbench.watch_file import watch_file
+            from haetae.workbench.scores.watch import watch_file
 
             said = watch_file(history, accepted, lower_is_better)
         else:

@@ -96,8 +96,8 @@ def gate_score_files(options: ScoreOptions, outlets: Outlets, strict: bool) -> i
     if any(number is not None and math.isnan(number) for number in (options.margin, options.alpha)):
         raise click.UsageError("--margin and --alpha are numbers, got NaN")
     from haetae.workbench.ci.said import said_of_scores
-    from haetae.workbench.score_gate import gate_files
-    from haetae.workbench.score_rules import ScoreRules
+    from haetae.workbench.scores.gate import gate_files
+    from haetae.workbench.scores.rules import ScoreRules
 
     rules = ScoreRules(
         margin=ScoreRules.margin if options.margin is None else options.margin,

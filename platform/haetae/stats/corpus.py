@@ -40,17 +40,18 @@ def pseudo_values(corpus: Corpus, stats: Floats) -> Floats | None:
     return values if bool(np.isfinite(values).all()) else None
 
 
-def bootstrap(sums: Floats, value: Corpus, *, level: float, seed: int) -> Interval | None:
+def bootstrap(sums: Floats, value: Corpus, *, span: float | None, level: float, seed: int) -> Interval | None:
     """Percentile interval of `value` over resampled clusters (Efron 1979; Koehn 2004 for translation).
 
     `sums` has shape (clusters, k). Above 1,024 clusters the totals are moved by random signs instead
     (`_multiplied`), with the same spread. Above 4,096, random blocks of clusters are summed first: a sum
     of independent clusters is as independent, and the interval's own error (1 %) stays below that of
-    2,000 resamples. None for one cluster, or where more than 1 % of the resamples have no value.
+    2,000 resamples. None for one cluster, or where more than 1 % of the resamples have no value. Where all
+    have one value, nothing was seen of the variance: then the bounds of `t_interval`, by the `span` of the scale.
     """
     if len(sums) < 2:
         return None
-    rng = np.random.default_rng(seed)
+    rng, clusters = np.random.default_rng(seed), len(sums)
     if len(sums) > BLOCKS:
         order = rng.permutation(len(sums))
         sums = np.add.reduceat(sums[order], np.linspace(0, len(sums), BLOCKS, endpoint=False).astype(np.intp))
@@ -60,6 +61,8 @@ def bootstrap(sums: Floats, value: Corpus, *, level: float, seed: int) -> Interv
     values = values[np.isfinite(values)]
     if len(values) < 0.99 * RESAMPLES:
         return None
+    if float(np.ptp(values)) <= ROUNDING * float(np.abs(values).max()):
+        return t_interval(ClusterMean(float(values[0]), 0.0, clusters, clusters), level, span)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

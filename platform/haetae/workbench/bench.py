@@ -25,14 +25,15 @@ from haetae.errors import ConfigError, HaetaeError, NoSamplesError
 from haetae.settings import Settings, load_settings
 from haetae.stats.estimate import estimates
 from haetae.store.sql import SqlLedger, open_ledger
-from haetae.workbench import labelling, registering
-from haetae.workbench.agreeing import Agreeing
+from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly, assemble
 from haetae.workbench.corpora import corpora_of
-from haetae.workbench.correcting import CorrectedMetric
 from haetae.workbench.export import export
 from haetae.workbench.gating import Gate
 from haetae.workbench.interrupt import stop_on_signals
+from haetae.workbench.judges import labelling
+from haetae.workbench.judges.agreeing import Agreeing
+from haetae.workbench.judges.correcting import CorrectedMetric
 from haetae.workbench.looking import InLooks, fixed_order, looks_of
 from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.report import Report

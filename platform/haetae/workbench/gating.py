@@ -19,7 +19,7 @@ from haetae.stats.labelled import Labels
 from haetae.stats.movers import movers
 from haetae.stats.sequential import Design, decide
 from haetae.workbench.comparable import Change, changes
-from haetae.workbench.labels import labels_of, may_be_corrected
+from haetae.workbench.judges.labels import labels_of, may_be_corrected
 from haetae.workbench.words import sentence
 
 if TYPE_CHECKING:

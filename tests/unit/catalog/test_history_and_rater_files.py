@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from haetae.catalog.history_file import read_history
-from haetae.catalog.rater_file import read_raters
+from haetae.catalog.scores.history import read_history
+from haetae.catalog.scores.raters import read_raters
 from haetae.errors import DatasetError
 
 Write = Callable[..., Path]

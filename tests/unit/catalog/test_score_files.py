@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from haetae.catalog.lines import MAX_ROW
-from haetae.catalog.score_columns import collect
-from haetae.catalog.score_file import read_scores
-from haetae.catalog.score_line import row_of
+from haetae.catalog.scores.gathering import collect
+from haetae.catalog.scores.line import row_of
+from haetae.catalog.scores.plain import read_scores
 from haetae.core.score_columns import ScoreColumns
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 from haetae.errors import DatasetError, NoSamplesError
 
 Read = Callable[..., ScoreColumns]
@@ -33,10 +33,10 @@ def read(tmp_path: Path) -> Read:
     return read_these
 
 
-def rows_of(columns: ScoreColumns) -> list[ScoreRow]:
+def rows_of(columns: ScoreColumns) -> list[ToolScore]:
     """The columns turned back into rows."""
     return [
-        ScoreRow(
+        ToolScore(
             columns.ids[columns.id_codes[i]],
             columns.metrics[columns.metric_codes[i]],
             None if np.isnan(columns.scores[i]) else float(columns.scores[i]),
@@ -57,9 +57,9 @@ def test_a_line_names_its_sample_metric_and_score(read: Read) -> None:
         '{"id": "q1", "metric": "정확도", "score": 0.25}',
     )
     assert rows_of(found) == [
-        ScoreRow("q1", "right", 1.0, line=1),
-        ScoreRow("q2", "right", None, line=2),
-        ScoreRow("q1", "정확도", 0.25, line=3),
+        ToolScore("q1", "right", 1.0, line=1),
+        ToolScore("q2", "right", None, line=2),
+        ToolScore("q1", "정확도", 0.25, line=3),
     ]
 
 
@@ -67,8 +67,8 @@ def test_a_line_may_say_repeat_cluster_tags_and_reason(read: Read) -> None:
     full = {"id": 7, "metric": "right", "score": None, "sample": 3, "cluster": "doc3", "tags": {"lang": "ko"}}
     found = read({**full, "reason": "timeout"}, {**full, "id": "8", "tags": None, "cluster": 0, "sample": None})
     assert rows_of(found) == [
-        ScoreRow("7", "right", None, 3, "doc3", {"lang": "ko"}, "timeout", 1),
-        ScoreRow("8", "right", None, 0, "0", {}, "", 2),
+        ToolScore("7", "right", None, 3, "doc3", {"lang": "ko"}, "timeout", 1),
+        ToolScore("8", "right", None, 0, "0", {}, "", 2),
     ]
 
 
@@ -215,15 +215,15 @@ def test_a_file_that_is_not_there_or_hostile_is_told(tmp_path: Path, read: Read)
 
 
 def test_rows_of_any_reader_become_the_same_columns() -> None:
-    rows = [ScoreRow("b", "m", 0.5, tags={"x": "1"}), ScoreRow("a", "m", None, reason="refused", cluster="c")]
+    rows = [ToolScore("b", "m", 0.5, tags={"x": "1"}), ToolScore("a", "m", None, reason="refused", cluster="c")]
     found = collect(rows, "other.json")
     assert rows_of(found) == rows
     with pytest.raises(DatasetError, match=r"other\.json: the score of m for 'a', sample 0, stands twice; number"):
-        collect([*rows, ScoreRow("a", "m", 1.0, cluster="c")], "other.json")
+        collect([*rows, ToolScore("a", "m", 1.0, cluster="c")], "other.json")
     with pytest.raises(NoSamplesError):
         collect([], "other.json")
     with pytest.raises(ValueError, match="finite"):
-        ScoreRow("a", "m", float("nan"))
+        ToolScore("a", "m", float("nan"))
 
 
 @pytest.mark.parametrize("score", ["1e308", "-1e160", "2e100"])

@@ -11,7 +11,7 @@ from haetae.core.suite import GateSpec, MetricGate
 from haetae.core.verdict import Comparison, Verdict
 from haetae.store.sql import SqlLedger
 from haetae.workbench.gating import Gate
-from haetae.workbench.labels import labels_of
+from haetae.workbench.judges.labels import labels_of
 
 ARun = Callable[..., Run]
 SPEC = GateSpec(metrics={"polite": MetricGate(max_drop=0.05)})

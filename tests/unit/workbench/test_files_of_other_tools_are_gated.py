@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from haetae.catalog.score_source import scores_of
+from haetae.catalog.scores.source import scores_of
 from haetae.core.verdict import Verdict
-from haetae.workbench.score_gate import gate_scores
-from haetae.workbench.score_report import ScoreReport
-from haetae.workbench.score_rules import ScoreRules
+from haetae.workbench.scores.gate import gate_scores
+from haetae.workbench.scores.report import ScoreReport
+from haetae.workbench.scores.rules import ScoreRules
 
 FILES = Path(__file__).parents[1] / "catalog/importers/files"
 PAIRS = {

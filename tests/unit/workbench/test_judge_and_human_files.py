@@ -11,9 +11,9 @@ import pytest
 
 from haetae.errors import DatasetError
 from haetae.stats.judge_correction import correct
-from haetae.workbench.correcting import SEED
-from haetae.workbench.judge_files import JudgeFiles
-from haetae.workbench.score_rules import ScoreRules
+from haetae.workbench.judges.correcting import SEED
+from haetae.workbench.scores.judges import JudgeFiles
+from haetae.workbench.scores.rules import ScoreRules
 
 Write = Callable[..., str]
 JUDGE = [n % 5 != 0 for n in range(200)]

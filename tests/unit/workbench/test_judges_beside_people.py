@@ -15,8 +15,8 @@ from haetae.errors import ConfigError, DatasetError, StoreError
 from haetae.stats.agreement import alpha, kappa
 from haetae.stats.judge_correction import correct
 from haetae.store.sql import SqlLedger
-from haetae.workbench.correcting import SEED, corrections_json, corrections_text, exit_code
-from haetae.workbench.labelling import agreement_in_run, annotate, correct_run
+from haetae.workbench.judges.correcting import SEED, corrections_json, corrections_text, exit_code
+from haetae.workbench.judges.labelling import agreement_in_run, annotate, correct_run
 
 ARun = Callable[..., Run]
 NOW = datetime(2026, 2, 1, tzinfo=UTC)

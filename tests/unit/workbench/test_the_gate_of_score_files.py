@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from haetae.catalog.score_columns import collect
+from haetae.catalog.scores.gathering import collect
 from haetae.core.score_columns import ScoreColumns
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 from haetae.core.verdict import Verdict
 from haetae.errors import ConfigError, DatasetError
-from haetae.workbench.score_gate import gate_scores
-from haetae.workbench.score_report import ScoreReport
-from haetae.workbench.score_rules import ScoreRules
+from haetae.workbench.scores.gate import gate_scores
+from haetae.workbench.scores.report import ScoreReport
+from haetae.workbench.scores.rules import ScoreRules
 
 
 def side(file: str, scores: Mapping[str, Iterable[float | None]], **rest: Callable[[int], Any]) -> ScoreColumns:
     """One file: a column of scores by metric, sample n is `q{n}`; `rest` makes further fields from n."""
     rows = [
-        ScoreRow(f"q{n}", metric, score, line=n + 1, **{name: make(n) for name, make in rest.items()})
+        ToolScore(f"q{n}", metric, score, line=n + 1, **{name: make(n) for name, make in rest.items()})
         for metric, column in scores.items()
         for n, score in enumerate(column)
     ]
@@ -88,7 +88,7 @@ def test_one_sample_says_nothing() -> None:
 def test_the_order_of_the_rows_does_not_matter() -> None:
     before, after = coins(4, 300, 0.8), coins(5, 300, 0.75)
     straight = two(before, after)
-    rows = [ScoreRow(f"q{n}", "right", score) for n, score in enumerate(after)]
+    rows = [ToolScore(f"q{n}", "right", score) for n, score in enumerate(after)]
     mixed = gated(
         side("a.jsonl", {"right": before}),
         collect([rows[n] for n in np.random.default_rng(6).permutation(300)], "b.jsonl"),
@@ -98,7 +98,7 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
 
 def test_repeats_are_averaged_within_their_sample() -> None:
     before = side("a.jsonl", {"right": [0.5] * 100})
-    rows = [ScoreRow(f"q{n}", "right", float(k), sample=k) for n in range(100) for k in (0, 1)]
+    rows = [ToolScore(f"q{n}", "right", float(k), sample=k) for n in range(100) for k in (0, 1)]
     (result,) = gated(before, collect(rows, "b.jsonl")).as_json()["results"]
     assert (result["n"], result["delta"]) == (100, 0.0)
 
@@ -232,8 +232,8 @@ def test_a_sample_is_in_the_slices_that_any_of_its_rows_names() -> None:
     sides = [
         collect(
             [
-                *(ScoreRow(f"q{n}", "first", score, line=n + 1) for n, score in enumerate(scores)),
-                *(ScoreRow(f"q{n}", "second", 1.0, tags=language(n), line=n + 401) for n in range(400)),
+                *(ToolScore(f"q{n}", "first", score, line=n + 1) for n, score in enumerate(scores)),
+                *(ToolScore(f"q{n}", "second", 1.0, tags=language(n), line=n + 401) for n in range(400)),
             ],
             file,
         )
@@ -332,7 +332,7 @@ def test_a_proven_drop_stays_one_where_another_metric_has_no_verdict() -> None:
 
 
 def test_files_without_a_common_sample_or_score_have_no_verdict() -> None:
-    rows = [ScoreRow(f"other{n}", "right", 1.0) for n in range(50)]
+    rows = [ToolScore(f"other{n}", "right", 1.0) for n in range(50)]
     found = gated(side("a.jsonl", {"right": [1.0] * 50}), collect(rows, "b.jsonl"))
     assert found.comparison.verdict is Verdict.NO_VERDICT
     assert "no sample id is in both files" in found.comparison.reason
@@ -343,7 +343,7 @@ def test_files_without_a_common_sample_or_score_have_no_verdict() -> None:
 
 
 def test_reasons_of_unscored_rows_are_counted() -> None:
-    rows = [ScoreRow(f"q{n}", "right", None if n < 2 else 1.0, reason="timeout" if n else "") for n in range(200)]
+    rows = [ToolScore(f"q{n}", "right", None if n < 2 else 1.0, reason="timeout" if n else "") for n in range(200)]
     found = gated(side("a.jsonl", {"right": [1.0] * 200}), collect(rows, "b.jsonl"))
     assert found.as_json()["unscored"]["right"]["candidate"]["unscored"] == {"null": 1, "timeout": 1}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from haetae.errors import ConfigError
-from haetae.workbench.watch_file import watch_file
+from haetae.workbench.scores.watch import watch_file
 
 Write = Callable[..., Path]
 

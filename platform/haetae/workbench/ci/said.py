@@ -10,7 +10,7 @@ from haetae.core.verdict import Comparison, Difference, Verdict
 from haetae.errors import ConfigError, Problem
 from haetae.workbench.by_metric import columns_in_words, concluded, judged_in, withheld
 from haetae.workbench.report import Report
-from haetae.workbench.score_report import ScoreReport
+from haetae.workbench.scores.report import ScoreReport
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from haetae.catalog.importers.inspect_archive import read_members
-from haetae.catalog.score_source import scores_of
+from haetae.catalog.scores.importers.inspect_archive import read_members
+from haetae.catalog.scores.source import scores_of
 from haetae.core.score_columns import ScoreColumns
 from haetae.errors import DatasetError
 

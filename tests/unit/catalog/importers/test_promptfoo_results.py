@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from haetae.catalog.score_source import scores_of
+from haetae.catalog.scores.source import scores_of
 from haetae.core.score_columns import ScoreColumns
 from haetae.errors import DatasetError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from haetae.catalog.score_source import scores_of
+from haetae.catalog.scores.source import scores_of
 from haetae.core.score_columns import ScoreColumns
 from haetae.errors import DatasetError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from haetae.catalog.importers import document
 from haetae.catalog.lines import MAX_ROW
-from haetae.catalog.score_source import UNDERSTOOD, scores_of
+from haetae.catalog.scores.importers import document
+from haetae.catalog.scores.source import UNDERSTOOD, scores_of
 from haetae.errors import DatasetError, NoSamplesError
 
 PLAIN = '{"id": "a", "metric": "m", "score": 1}\n'

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from haetae.catalog.explain import found
-from haetae.catalog.importers.document import finite
-from haetae.catalog.importers.records import Scored, reason_of
 from haetae.catalog.rows import BadRow, Fault
+from haetae.catalog.scores.importers.document import finite
+from haetae.catalog.scores.importers.records import Scored, reason_of
 from haetae.core.canonical import Json
 
 _TEST = "pass"

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from haetae.catalog.explain import found
 from haetae.catalog.rows import BadRow, id_fault
-from haetae.catalog.score_columns import MAX_PROBLEMS
+from haetae.catalog.scores.gathering import MAX_PROBLEMS
 from haetae.core.canonical import Json
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 from haetae.errors import DatasetError, Problem
 
 MAX_REASON = 200
@@ -34,8 +34,8 @@ class Scored(NamedTuple):
 
 
 def convert(
-    records: Iterable[Record], rows_of: Callable[[dict[str, Json], int], list[ScoreRow]], file: str
-) -> Iterator[ScoreRow]:
+    records: Iterable[Record], rows_of: Callable[[dict[str, Json], int], list[ToolScore]], file: str
+) -> Iterator[ToolScore]:
     """The rows of every record; `rows_of` takes a record and its line, and raises BadRow for an unsound one.
 
     Raises DatasetError with up to twenty problems, each at its place.

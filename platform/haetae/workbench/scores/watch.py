@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from haetae.catalog.explain import nearest
-from haetae.catalog.history_file import read_history
+from haetae.catalog.scores.history import read_history
 from haetae.core.metric import MetricFacts
 from haetae.core.score_columns import ScoreColumns
 from haetae.core.table import ScoreTable
 from haetae.errors import ConfigError
 from haetae.stats.monitor import Night, monitor
-from haetae.workbench.score_tables import chosen_slices, tables_of, tags_of
+from haetae.workbench.scores.tables import chosen_slices, tables_of, tags_of
 from haetae.workbench.watch import COVERAGE, Watch, Watched, sentence
 
 Stream = tuple[str, str]
@@ -22,7 +22,7 @@ Stream = tuple[str, str]
 
 
 def watch_file(path: str | Path, budget: float, lower_is_better: Collection[str] = ()) -> Watch:
-    """The alarms over the runs of a history file (`catalog.history_file`), suite by suite, oldest first.
+    """The alarms over the runs of a history file (`catalog.scores.history`), suite by suite, oldest first.
 
     Every (suite, metric) of two runs or more is watched, and all of them share `budget` false alarms a
     month. Slices are the tags of a suite's first run. Raises DatasetError for a file that cannot be read,

@@ -8,10 +8,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from haetae.catalog.blocks import read_blocks
 from haetae.catalog.rows import BadRow
-from haetae.catalog.score_columns import MAX_PROBLEMS, NO_TAGS, Gathering
-from haetae.catalog.score_line import FIELDS, MAX_REPEAT, NEEDED, name_fault, row_of, tag_faults
+from haetae.catalog.scores.blocks import read_blocks
+from haetae.catalog.scores.gathering import MAX_PROBLEMS, NO_TAGS, Gathering
+from haetae.catalog.scores.line import FIELDS, MAX_REPEAT, NEEDED, name_fault, row_of, tag_faults
 from haetae.core.canonical import Json, dumps, loads
 from haetae.core.score_columns import ScoreColumns
 from haetae.errors import DatasetError, Problem

@@ -1,4 +1,4 @@
-"""A ScoreRow: one score of any tool, whatever wrote it."""
+"""A ToolScore: one score of any tool, whatever wrote it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreRow:
+class ToolScore:
     """What one metric said of one answer.
 
     `id` names the sample and pairs the two sides of a comparison. `score` is finite, or None where the

@@ -6,15 +6,15 @@ from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from haetae.catalog.blocks import read_blocks
 from haetae.catalog.explain import found
 from haetae.catalog.rows import BadRow, Fault
-from haetae.catalog.score_columns import MAX_PROBLEMS, Gathering
-from haetae.catalog.score_file import parse_block, take_rows
-from haetae.catalog.score_line import parse_row, score_row
+from haetae.catalog.scores.blocks import read_blocks
+from haetae.catalog.scores.gathering import MAX_PROBLEMS, Gathering
+from haetae.catalog.scores.line import parse_row, score_row
+from haetae.catalog.scores.plain import parse_block, take_rows
 from haetae.core.canonical import Json
 from haetae.core.score_columns import ScoreColumns
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 from haetae.errors import DatasetError, NoSamplesError, Problem
 
 Key = TypeVar("Key", bound=Hashable)
@@ -67,7 +67,7 @@ def _look_closer(
     lines: Iterable[tuple[int, bytes]], take: Take[Key], groups: dict[Key, Gathering], file: str
 ) -> list[Problem]:
     """Take lines row by row, and say what is wrong with which."""
-    waiting: dict[Key, list[ScoreRow]] = {}
+    waiting: dict[Key, list[ToolScore]] = {}
     problems: list[Problem] = []
     for number, line in lines:
         if not line or line.isspace():
@@ -83,7 +83,7 @@ def _look_closer(
     return problems
 
 
-def _row(number: int, line: bytes, take: Take[Key]) -> tuple[Key, ScoreRow]:
+def _row(number: int, line: bytes, take: Take[Key]) -> tuple[Key, ToolScore]:
     row, faults = parse_row(line), list[Fault]()
     if not isinstance(row, dict):
         raise BadRow([("", f"expected a JSON object, got {found(row)}")])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from haetae.catalog.explain import found
-from haetae.catalog.importers.document import finite, tags_of
-from haetae.catalog.importers.records import Record, convert, sample_id
 from haetae.catalog.rows import BadRow
+from haetae.catalog.scores.importers.document import finite, tags_of
+from haetae.catalog.scores.importers.records import Record, convert, sample_id
 from haetae.core.canonical import Json
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 
 _HASH = 8
 """Digits of a document's hash that an id carries."""
@@ -29,7 +29,7 @@ def is_summary(document: Json) -> bool:
     return isinstance(document, dict) and "results" in document and "n-samples" in document
 
 
-def rows(records: Iterable[Record], file: str) -> Iterator[ScoreRow]:
+def rows(records: Iterable[Record], file: str) -> Iterator[ToolScore]:
     """One row for each number among a sample's metrics.
 
     The id is the number of the document and the start of its hash, so that two files pair the same
@@ -40,7 +40,7 @@ def rows(records: Iterable[Record], file: str) -> Iterator[ScoreRow]:
     return convert(records, _rows, file)
 
 
-def _rows(row: dict[str, Json], line: int) -> list[ScoreRow]:
+def _rows(row: dict[str, Json], line: int) -> list[ToolScore]:
     name = sample_id("doc_id", row.get("doc_id"))
     if isinstance(row.get("doc_hash"), str):
         name = f"{name}-{row['doc_hash'][:_HASH]}"
@@ -51,7 +51,7 @@ def _rows(row: dict[str, Json], line: int) -> list[ScoreRow]:
     suffix = "" if chosen == "none" else f",{chosen}"
     tags = tags_of(row.get("doc"))
     scored = [
-        ScoreRow(name, f"{metric}{suffix}", finite(row[metric]), tags=tags, reason=_reason(row[metric]), line=line)
+        ToolScore(name, f"{metric}{suffix}", finite(row[metric]), tags=tags, reason=_reason(row[metric]), line=line)
         for metric in metrics
         if isinstance(row.get(metric), int | float)
     ]

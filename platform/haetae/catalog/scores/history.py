@@ -8,8 +8,8 @@ from pathlib import Path
 
 from haetae.catalog.explain import found
 from haetae.catalog.rows import Fault
-from haetae.catalog.score_groups import read_groups
-from haetae.catalog.score_line import name_fault
+from haetae.catalog.scores.groups import read_groups
+from haetae.catalog.scores.line import name_fault
 from haetae.core.canonical import Json
 from haetae.core.score_columns import ScoreColumns
 from haetae.errors import DatasetError, Problem

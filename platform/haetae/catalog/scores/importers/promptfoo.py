@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from haetae.catalog.explain import found
-from haetae.catalog.importers.document import finite, tags_of
-from haetae.catalog.importers.promptfoo_metrics import scores_of_test
-from haetae.catalog.importers.records import Record, convert
 from haetae.catalog.rows import BadRow
+from haetae.catalog.scores.importers.document import finite, tags_of
+from haetae.catalog.scores.importers.promptfoo_metrics import scores_of_test
+from haetae.catalog.scores.importers.records import Record, convert
 from haetae.core.canonical import Json, digest
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 from haetae.errors import DatasetError, Problem
 
 _LABEL = 60
@@ -25,7 +25,7 @@ def is_results(document: Json) -> bool:
     return isinstance(results, dict) and isinstance(results.get("results"), list)
 
 
-def rows(document: dict[str, Json], column: str | None, file: str) -> Iterator[ScoreRow]:
+def rows(document: dict[str, Json], column: str | None, file: str) -> Iterator[ToolScore]:
     """One row for each test and metric: `pass`, the named scores, and the assertions without a name by their type.
 
     Of several providers or prompts `column` names one. The id is the description of the test, or the
@@ -39,11 +39,11 @@ def rows(document: dict[str, Json], column: str | None, file: str) -> Iterator[S
     records = (Record(results[place], field=f"results.results.{place}") for place in places)
     repeats: Counter[tuple[str, str]] = Counter()
 
-    def rows_of(test: dict[str, Json], _: int) -> list[ScoreRow]:
+    def rows_of(test: dict[str, Json], _: int) -> list[ToolScore]:
         name, scored = _id(test), []
         tags = tags_of(test.get("vars")) | tags_of(test.get("metadata"))
         for metric, (value, reason) in scores_of_test(test).items():
-            scored.append(ScoreRow(name, metric, value, repeats[name, metric], tags=tags, reason=reason))
+            scored.append(ToolScore(name, metric, value, repeats[name, metric], tags=tags, reason=reason))
             repeats[name, metric] += 1
         return scored
 

@@ -6,12 +6,12 @@ import csv
 from collections.abc import Iterable, Iterator
 
 from haetae.catalog.explain import found
-from haetae.catalog.importers.document import finite, tags_of
-from haetae.catalog.importers.records import Record, convert, sample_id
 from haetae.catalog.rows import BadRow, Fault
-from haetae.catalog.score_line import MAX_REPEAT
+from haetae.catalog.scores.importers.document import finite, tags_of
+from haetae.catalog.scores.importers.records import Record, convert, sample_id
+from haetae.catalog.scores.line import MAX_REPEAT
 from haetae.core.canonical import Json
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 from haetae.errors import DatasetError, Problem
 
 _IDS = ("case_id", "id", "test_id", "case")
@@ -36,7 +36,7 @@ def is_header(line: str) -> bool:
     return is_case(dict.fromkeys(cell.strip() for cell in line.split(",")))
 
 
-def rows(records: Iterable[Record], file: str) -> Iterator[ScoreRow]:
+def rows(records: Iterable[Record], file: str) -> Iterator[ToolScore]:
     """The metric `score` of every case that has a score, and `passed` (1 or 0) of every one that has it.
 
     Runs of one case are its repeats. Short texts of the metadata, and of fields that statgate does not
@@ -67,7 +67,7 @@ def _cell(name: str, cell: str) -> Json:
         return cell
 
 
-def _rows(row: dict[str, Json], line: int) -> list[ScoreRow]:
+def _rows(row: dict[str, Json], line: int) -> list[ToolScore]:
     faults: list[Fault] = []
     field = next((name for name in _IDS if row.get(name) is not None), _IDS[0])
     name, repeat = sample_id(field, row.get(field)), row.get("run_index", 0)
@@ -89,4 +89,4 @@ def _rows(row: dict[str, Json], line: int) -> list[ScoreRow]:
     if faults:
         raise BadRow(faults)
     tags = tags_of(row.get("metadata")) | tags_of({key: value for key, value in row.items() if key not in _FIELDS})
-    return [ScoreRow(name, metric, score, repeat, tags=tags, line=line) for metric, score in scores.items()]
+    return [ToolScore(name, metric, score, repeat, tags=tags, line=line) for metric, score in scores.items()]

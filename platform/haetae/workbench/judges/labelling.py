@@ -11,8 +11,8 @@ from haetae.catalog.label_file import read_labels
 from haetae.core.generation import Generation
 from haetae.core.ledger import Ledger
 from haetae.errors import ConfigError
-from haetae.workbench.agreeing import Agreeing, Ratings, agreements
-from haetae.workbench.correcting import CorrectedMetric, corrected
+from haetae.workbench.judges.agreeing import Agreeing, Ratings, agreements
+from haetae.workbench.judges.correcting import CorrectedMetric, corrected
 
 
 def annotate(ledger: Ledger, run_id: str, path: Path, at: datetime) -> int:

@@ -14,7 +14,7 @@ from haetae.stats.judge_correction import Corrected, correct
 from haetae.stats.powered import Groups
 from haetae.stats.samples import Floats, average, codes_of, count_of
 from haetae.stats.scale import is_binary, is_closed, unit
-from haetae.workbench.labels import labelled_table
+from haetae.workbench.judges.labels import labelled_table
 
 SEED = 20_260_101
 """Seed of every draw: the same labels give the same interval."""

@@ -11,15 +11,15 @@ import numpy as np
 
 from haetae.catalog.explain import nearest
 from haetae.catalog.label_file import RATER
-from haetae.catalog.rater_file import read_raters
-from haetae.catalog.score_columns import MAX_PROBLEMS
-from haetae.catalog.score_source import scores_of
+from haetae.catalog.scores.gathering import MAX_PROBLEMS
+from haetae.catalog.scores.raters import read_raters
+from haetae.catalog.scores.source import scores_of
 from haetae.core.score_columns import ScoreColumns
 from haetae.errors import DatasetError, Problem
-from haetae.workbench.agreeing import Agreeing, Ratings, agreements
-from haetae.workbench.correcting import CorrectedMetric, corrected
-from haetae.workbench.score_rules import ScoreRules
-from haetae.workbench.score_tables import tables_of
+from haetae.workbench.judges.agreeing import Agreeing, Ratings, agreements
+from haetae.workbench.judges.correcting import CorrectedMetric, corrected
+from haetae.workbench.scores.rules import ScoreRules
+from haetae.workbench.scores.tables import tables_of
 
 
 class JudgeFiles:

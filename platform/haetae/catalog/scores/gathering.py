@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from haetae.core.canonical import Json, dumps, loads
 from haetae.core.score_columns import ScoreColumns
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 from haetae.errors import DatasetError, NoSamplesError, Problem
 
 BATCH = 8192
@@ -37,7 +37,7 @@ class _Names(dict[Any, int]):
         return np.fromiter(map(self.__getitem__, names), np.int32, len(names))
 
 
-def collect(rows: Iterable[ScoreRow], file: str) -> ScoreColumns:
+def collect(rows: Iterable[ToolScore], file: str) -> ScoreColumns:
     """Gather the rows of any reader; `file` is its name in messages.
 
     Raises DatasetError naming the lines of a score over 1e100 in size, one that stands twice and a sample
@@ -58,7 +58,7 @@ class Gathering:
         self._tags, self._reasons = _Names(), _Names()
         self._parts: list[tuple[NDArray[Any], ...]] = []
 
-    def add_rows(self, rows: Sequence[ScoreRow]) -> None:
+    def add_rows(self, rows: Sequence[ToolScore]) -> None:
         """Take a batch of rows."""
         self.add(
             [row.id for row in rows],

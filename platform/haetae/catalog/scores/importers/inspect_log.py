@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from haetae.catalog.explain import found
-from haetae.catalog.importers.document import finite, parse_document, tags_of
-from haetae.catalog.importers.inspect_archive import read_members
-from haetae.catalog.importers.records import Record, Scored, convert, reason_of, sample_id
 from haetae.catalog.rows import BadRow
-from haetae.catalog.score_line import MAX_REPEAT
+from haetae.catalog.scores.importers.document import finite, parse_document, tags_of
+from haetae.catalog.scores.importers.inspect_archive import read_members
+from haetae.catalog.scores.importers.records import Record, Scored, convert, reason_of, sample_id
+from haetae.catalog.scores.line import MAX_REPEAT
 from haetae.core.canonical import Json
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 from haetae.errors import DatasetError, Problem
 
 HEADER, SUMMARIES = "header.json", "summaries.json"
@@ -26,7 +26,7 @@ def is_log(document: Json) -> bool:
     return isinstance(document, dict) and isinstance(document.get("eval"), dict) and "status" in document
 
 
-def archive_rows(path: Path, file: str) -> Iterator[ScoreRow]:
+def archive_rows(path: Path, file: str) -> Iterator[ToolScore]:
     """The rows of an `.eval` archive: of its summaries, never of its transcripts. See `rows`."""
     members = read_members(path, (HEADER, SUMMARIES), file)
     missing = [name for name in (HEADER, SUMMARIES) if name not in members]
@@ -37,7 +37,7 @@ def archive_rows(path: Path, file: str) -> Iterator[ScoreRow]:
     return rows(header, samples, file)
 
 
-def rows(log: Json, samples: Json, file: str) -> Iterator[ScoreRow]:
+def rows(log: Json, samples: Json, file: str) -> Iterator[ToolScore]:
     """One row for each sample, epoch and scorer; a scorer of several values has a metric for each, `form.length`.
 
     Letters and words become numbers as Inspect makes them: C 1, P 0.5, I and N 0, yes and true 1, no and
@@ -82,7 +82,7 @@ def _values(value: Json) -> dict[str, Json]:
     return {"": value}
 
 
-def _rows(sample: dict[str, Json], parts: dict[str, dict[str, None]]) -> list[ScoreRow]:
+def _rows(sample: dict[str, Json], parts: dict[str, dict[str, None]]) -> list[ToolScore]:
     name, epoch, scores = sample_id("id", sample.get("id")), sample.get("epoch"), sample.get("scores") or {}
     if type(epoch) is not int or not 1 <= epoch <= MAX_REPEAT:
         raise BadRow([("epoch", f"expected a whole number from 1, got {found(epoch)}")])
@@ -90,11 +90,11 @@ def _rows(sample: dict[str, Json], parts: dict[str, dict[str, None]]) -> list[Sc
         raise BadRow([("scores", f"expected a mapping of scorers, got {found(scores)}")])
     failed = reason_of(sample.get("error"), "not scored")
     tags = tags_of(sample.get("metadata"))
-    scored: list[ScoreRow] = []
+    scored: list[ToolScore] = []
     for scorer, named in parts.items():
         for part, (value, reason) in _scored(scores.get(scorer), named, failed).items():
             metric = f"{scorer}.{part}" if part else scorer
-            scored.append(ScoreRow(name, metric, value, epoch - 1, tags=tags, reason=reason))
+            scored.append(ToolScore(name, metric, value, epoch - 1, tags=tags, reason=reason))
     return scored
 
 

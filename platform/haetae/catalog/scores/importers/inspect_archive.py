@@ -10,8 +10,8 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from haetae.catalog.importers.document import MAX_DOCUMENT
 from haetae.catalog.lines import MAX_RATIO
+from haetae.catalog.scores.importers.document import MAX_DOCUMENT
 from haetae.errors import DatasetError, MissingExtra, Problem
 
 _RATIO_FROM = 64 * 1024**2

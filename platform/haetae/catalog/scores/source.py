@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from haetae.catalog.explain import found
-from haetae.catalog.importers import inspect_log, lm_eval, promptfoo, statgate
-from haetae.catalog.importers.document import parse, read_document
-from haetae.catalog.importers.inspect_archive import is_archive
-from haetae.catalog.importers.records import Record
 from haetae.catalog.lines import LIMIT_MESSAGE, TooLong, read_lines
-from haetae.catalog.score_columns import collect
-from haetae.catalog.score_file import read_scores
-from haetae.catalog.score_line import NEEDED
+from haetae.catalog.scores.gathering import collect
+from haetae.catalog.scores.importers import inspect_log, lm_eval, promptfoo, statgate
+from haetae.catalog.scores.importers.document import parse, read_document
+from haetae.catalog.scores.importers.inspect_archive import is_archive
+from haetae.catalog.scores.importers.records import Record
+from haetae.catalog.scores.line import NEEDED
+from haetae.catalog.scores.plain import read_scores
 from haetae.core.canonical import Json
 from haetae.core.score_columns import ScoreColumns
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 from haetae.errors import DatasetError, Problem
 
 _LINES = frozenset({".jsonl", ".ndjson"})
@@ -32,7 +32,7 @@ def scores_of(path: Path, file: str | None = None) -> ScoreColumns:
 
     `results.json#gpt-5` is what promptfoo's results.json says of that provider, where no file has the whole
     name. Raises DatasetError for a file that cannot be read, for one that is none of `UNDERSTOOD`, and
-    for every unsound row: see `read_scores` and `haetae.catalog.importers`.
+    for every unsound row: see `read_scores` and `haetae.catalog.scores.importers`.
     """
     whole, column = _split(path)
     file = str(path) if file is None else file
@@ -106,13 +106,13 @@ def _texts(path: Path, file: str) -> Iterator[str]:
             ) from None
 
 
-def _column_rows(document: Json, column: str, file: str) -> Iterator[ScoreRow]:
+def _column_rows(document: Json, column: str, file: str) -> Iterator[ToolScore]:
     if promptfoo.is_results(document):
         return promptfoo.rows(document, column, file)
     raise DatasetError(Problem(f"#{column} names a provider of promptfoo's results, and the file holds none", file))
 
 
-def _document_rows(document: Json, file: str) -> Iterator[ScoreRow]:
+def _document_rows(document: Json, file: str) -> Iterator[ToolScore]:
     if promptfoo.is_results(document):
         return promptfoo.rows(document, None, file)
     if inspect_log.is_log(document):

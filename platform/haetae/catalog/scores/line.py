@@ -10,7 +10,7 @@ from haetae.catalog.explain import found, nearest
 from haetae.catalog.jsonl import parse_json
 from haetae.catalog.rows import BadRow, Fault, id_fault
 from haetae.core.canonical import Json
-from haetae.core.score_row import ScoreRow
+from haetae.core.tool_score import ToolScore
 
 NEEDED = frozenset({"id", "metric", "score"})
 FIELDS = NEEDED | {"sample", "cluster", "tags", "reason"}
@@ -18,18 +18,18 @@ MAX_REPEAT = 2**31 - 1
 _LISTED = f"; there are {', '.join(sorted(FIELDS))}"
 
 
-def row_of(number: int, line: bytes) -> ScoreRow | None:
+def row_of(number: int, line: bytes) -> ToolScore | None:
     """The row on a line, None for a blank one. Raises BadRow with every fault."""
     return None if not line or line.isspace() else score_row(number, parse_row(line))
 
 
-def score_row(number: int, row: Json) -> ScoreRow:
+def score_row(number: int, row: Json) -> ToolScore:
     """A parsed line as a row. Raises BadRow with every fault."""
     faults = list(_faults(row))
     if faults:
         raise BadRow(faults)
     cluster, score = row.get("cluster"), row["score"]
-    return ScoreRow(
+    return ToolScore(
         str(row["id"]),
         str(row["metric"]),
         None if score is None else float(score),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from haetae.catalog.score_source import scores_of
+from haetae.catalog.scores.source import scores_of
 from haetae.core.score_columns import ScoreColumns
 from haetae.core.table import ScoreTable
 from haetae.core.verdict import Comparison, Difference, Verdict
@@ -13,10 +13,10 @@ from haetae.errors import NoSamplesError
 from haetae.stats.compare import GatedColumn, compare
 from haetae.stats.movers import movers
 from haetae.stats.scale import unit
-from haetae.workbench.score_counts import MetricCount, counts_of
-from haetae.workbench.score_report import ScoreReport
-from haetae.workbench.score_rules import ScoreRules
-from haetae.workbench.score_tables import chosen_slices, tables_of, tags_of
+from haetae.workbench.scores.counts import MetricCount, counts_of
+from haetae.workbench.scores.report import ScoreReport
+from haetae.workbench.scores.rules import ScoreRules
+from haetae.workbench.scores.tables import chosen_slices, tables_of, tags_of
 from haetae.workbench.words import sentence
 
 _SEED = 20_260_101

@@ -10,7 +10,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.verdict import Comparison, Difference, Verdict
 from haetae.stats.power import detectable_from
 from haetae.workbench.report import comparison_lines, exit_code
-from haetae.workbench.score_counts import MetricCount
+from haetae.workbench.scores.counts import MetricCount
 from haetae.workbench.words import points
 
 _SHOWN = 6

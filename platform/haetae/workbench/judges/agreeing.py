@@ -66,8 +66,8 @@ def agreements(metric: str, facts: MetricFacts, judged: Ratings, people: Mapping
 def _steps(seen: set[float], facts: MetricFacts) -> tuple[list[float], Scale]:
     """The steps of the scale, also those that nobody chose; none where scores are amounts."""
     low, high = facts.low, facts.high
-    whole = all(value.is_integer() for value in seen)
-    if whole and low is not None and high is not None and low.is_integer() and high - low < MOST_STEPS:
+    whole = all(float(value).is_integer() for value in seen)
+    if whole and low is not None and high is not None and float(low).is_integer() and high - low < MOST_STEPS:
         steps = [float(step) for step in range(int(low), math.floor(high) + 1)]
     else:
         steps = sorted(seen)

@@ -1,0 +1,1 @@
+"""How far a judge can be trusted: human labels, correction, agreement."""
