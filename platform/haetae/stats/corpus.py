@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from haetae.stats.intervals import Interval
+from haetae.stats.intervals import ROUNDING, ClusterMean, Interval, t_interval
 from haetae.stats.samples import Floats
 
 Corpus = Callable[[Floats], Floats]
@@ -40,7 +40,7 @@ def pseudo_values(corpus: Corpus, stats: Floats) -> Floats | None:
     return values if bool(np.isfinite(values).all()) else None
 
 
-def bootstrap(sums: Floats, value: Corpus, *, span: float | None, level: float, seed: int) -> Interval | None:
+def bootstrap(sums: Floats, value: Corpus, *, level: float, seed: int, span: float | None = None) -> Interval | None:
     """Percentile interval of `value` over resampled clusters (Efron 1979; Koehn 2004 for translation).
 
     `sums` has shape (clusters, k). Above 1,024 clusters the totals are moved by random signs instead

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from haetae.core.metric import MetricFacts
 from haetae.core.table import ScoreTable
 from haetae.core.verdict import Estimate
 from haetae.stats.corpus import Corpus, bootstrap, corpus_value, pseudo_values
@@ -61,7 +62,7 @@ def _estimate(
     if corpus is not None:
         if samples.stats is None:
             raise ValueError(f"{name}: a corpus metric needs its per-sample statistics")
-        value, interval, drop = _corpus(corpus, samples.stats[scored], groups, level, seed)
+        value, interval, drop = _corpus(table, corpus, samples.stats[scored], groups, level, seed)
         method = "bootstrap"
     else:
         method, value, interval, drop = _mean(table, values, groups, samples.repeated, level)
@@ -78,11 +79,16 @@ def _mean(
         share = (of.mean - low) / width
         below, above = wilson(share, of.n, level)
         return "wilson", of.mean, (low + below * width, low + above * width), _binary_drop(share, of.n) * width
-    interval = t_interval(of, level, unit(facts) if is_closed(facts) else None)
-    if interval is not None:
-        floor = -math.inf if facts.low is None else facts.low
-        interval = max(interval[0], floor), min(interval[1], math.inf if facts.high is None else facts.high)
+    interval = _on_scale(facts, t_interval(of, level, unit(facts) if is_closed(facts) else None))
     return "t", of.mean, interval, detectable(paired_sd(of.sd), of.n) if of.sd else None
+
+
+def _on_scale(facts: MetricFacts, interval: Interval | None) -> Interval | None:
+    """The part of an interval that can be."""
+    if interval is None:
+        return None
+    floor = -math.inf if facts.low is None else facts.low
+    return max(interval[0], floor), min(interval[1], math.inf if facts.high is None else facts.high)
 
 
 def _binary_drop(share: float, n: int) -> float:
@@ -93,10 +99,13 @@ def _binary_drop(share: float, n: int) -> float:
 
 
 def _corpus(
-    corpus: Corpus, stats: Floats, clusters: Ints, level: float, seed: int
+    table: ScoreTable, corpus: Corpus, stats: Floats, clusters: Ints, level: float, seed: int
 ) -> tuple[float | None, Interval | None, float | None]:
-    value = corpus_value(corpus, stats)
-    interval = None if value is None else bootstrap(sum_by(clusters, stats), corpus, level=level, seed=seed)
+    value, interval = corpus_value(corpus, stats), None
+    if value is not None:
+        span = unit(table.facts) if is_closed(table.facts) else None
+        found = bootstrap(sum_by(clusters, stats), corpus, level=level, seed=seed, span=span)
+        interval = _on_scale(table.facts, found)
     pseudo = pseudo_values(corpus, stats)
     sd = None if pseudo is None else cluster_mean(pseudo, clusters).sd
     return value, interval, detectable(paired_sd(sd), len(stats)) if sd else None

@@ -121,10 +121,9 @@ def effect(pairs: Pairs, facts: MetricFacts, corpus: Corpus | None, *, level: fl
     Intervals: Tango's for 0/1 scores, cluster-robust t for others, the paired bootstrap for corpus
     metrics, which resamples both sides together.
     """
-    scale = unit(facts) if facts.higher_is_better else -unit(facts)
-    span = _span(pairs, facts)
     if corpus is not None:
-        return _corpus_effect(pairs, corpus, scale, span, level=level, seed=seed)
+        return _corpus_effect(pairs, corpus, facts, level=level, seed=seed)
+    scale = unit(facts) if facts.higher_is_better else -unit(facts)
     moved = pairs.candidate - pairs.baseline
     noise = ROUNDING * np.maximum(np.abs(pairs.baseline), np.abs(pairs.candidate))
     moved[np.abs(moved) <= noise] = 0.0  # the average of three equal scores may differ in the last bit
@@ -136,17 +135,19 @@ def effect(pairs: Pairs, facts: MetricFacts, corpus: Corpus | None, *, level: fl
     else:
         interval = t_interval(cluster_mean(moved, pairs.clusters), level, unit(facts) if is_closed(facts) else None)
     before, after = float(pairs.baseline.mean()), float(pairs.candidate.mean())
-    return Effect(len(d), before, after, interval, d, pairs.clusters, pairs.cluster_names, span, binary)
+    return Effect(len(d), before, after, interval, d, pairs.clusters, pairs.cluster_names, _span(pairs, facts), binary)
 
 
-def _corpus_effect(pairs: Pairs, corpus: Corpus, scale: float, span: float, *, level: float, seed: int) -> Effect:
+def _corpus_effect(pairs: Pairs, corpus: Corpus, facts: MetricFacts, *, level: float, seed: int) -> Effect:
     before, after = pairs.baseline_stats, pairs.candidate_stats
     if before is None or after is None:
         raise ValueError("a corpus metric needs its per-sample statistics on both sides")
     k = before.shape[1]
     sums = sum_by(pairs.clusters, np.concatenate([before, after], axis=1))
-    interval = bootstrap(sums, lambda t: corpus(t[..., k:]) - corpus(t[..., :k]), level=level, seed=seed)
+    width = unit(facts) if is_closed(facts) else None
+    interval = bootstrap(sums, lambda t: corpus(t[..., k:]) - corpus(t[..., :k]), level=level, seed=seed, span=width)
     left, right = pseudo_values(corpus, before), pseudo_values(corpus, after)
+    scale, span = unit(facts) if facts.higher_is_better else -unit(facts), _span(pairs, facts)
     d = None if left is None or right is None else (right - left) / scale
     values = corpus_value(corpus, before), corpus_value(corpus, after)
     return Effect(len(before), *values, interval, d, pairs.clusters, pairs.cluster_names, span, binary=False)

@@ -114,6 +114,14 @@ def test_the_bootstrap_over_blocks_agrees_with_the_closed_form_too():
     assert (low, high) == pytest.approx(expected, abs=0.06 * (expected[1] - expected[0]))
 
 
+def test_a_corpus_that_is_all_right_is_not_certain_to_stay_so(table):
+    """Every resample is as right: the rule of three, ln(2/.05)/60, says what the next samples may be."""
+    stats = np.ones((60, 2))
+    found = estimates("m", table(np.ones(60), stats=stats), ratio)[0]
+    assert (found.low, found.high) == (pytest.approx(1 - 0.0615, abs=1e-4), 1.0)
+    assert bootstrap(stats, ratio, level=0.95, seed=0) is None  # on an open scale nothing can be said
+
+
 def test_the_bootstrap_is_reproducible_from_its_seed():
     sums = np.random.default_rng(4).random((30, 2)) + 1
     draws = [bootstrap(sums, ratio, level=0.95, seed=seed) for seed in (1, 1, 2)]
