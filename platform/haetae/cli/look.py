@@ -14,6 +14,7 @@ from haetae.cli.printing import print_json, print_report, print_table
 if TYPE_CHECKING:
     from haetae import Workbench
 
+_START = {kind + "s": f"haetae register {kind} FILE" for kind in ("model", "prompt", "dataset")}
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -45,7 +46,7 @@ def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> Non
     elif rows:
         print_table(header, rows)
     else:
-        click.echo(f"no {what} yet; start with: haetae init")
+        click.echo(f"no {what} yet; start with: {_START.get(what, 'haetae init')}")
 
 
 def _run_row(bench: Workbench, run_id: str) -> tuple[str, str, str, str, str]:

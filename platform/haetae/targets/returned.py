@@ -16,7 +16,9 @@ _MOST_LEVELS = 64
 
 
 def generation_of(answer: Any, latency_s: float) -> Generation | Failure:
-    """From a text, a mapping, a Generation or a Failure; `latency_s` is used where it gives none itself.
+    """From a text, a pair (text, contexts), a mapping, a Generation or a Failure.
+
+    `latency_s` is used where it gives none itself.
 
     Raises TypeError or ValueError, naming the part, for what no ledger could keep.
     """
@@ -26,8 +28,13 @@ def generation_of(answer: Any, latency_s: float) -> Generation | Failure:
         return _checked(answer if answer.latency_s is not None else replace(answer, latency_s=latency_s))
     if isinstance(answer, str):
         answer = {"output": answer}
+    elif isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], str):
+        answer = {"output": answer[0], "contexts": answer[1]}
     if not isinstance(answer, Mapping):
-        raise TypeError(f"the function returned {type(answer).__name__}; expected a text, a mapping or a Generation")
+        raise TypeError(
+            f"the function returned {type(answer).__name__}; "
+            "expected a text, a pair of a text and a list of contexts, a mapping or a Generation"
+        )
     output = answer.get("output", answer.get("answer"))
     if not isinstance(output, str):
         raise TypeError("the function's mapping has no text under 'output' (or 'answer')")

@@ -38,7 +38,8 @@ def content_of(kind: Kind, file: Path, name: str | None, settings: Settings) -> 
 
 def _keep_dataset(file: Path, settings: Settings) -> Json:
     """A copy of the file under its version, so that a registered dataset stays what it was."""
-    dataset = open_dataset(file, root=file.resolve().parent)
+    file = file.resolve()
+    dataset = open_dataset(file, root=file.parent)
     kept = settings.home / "datasets" / f"{dataset.version.removeprefix('sha256:')}{''.join(file.suffixes)}"
     kept.parent.mkdir(parents=True, exist_ok=True)
     if not kept.exists():

@@ -187,7 +187,8 @@ def test_registering_pointing_and_comparing_versions(shop: Any) -> None:
     assert "answer@2" in shop.call("list", "prompts").out
     assert shop.call("show", "answer@1", "--kind", "prompt").json["content"][0]["content"].startswith("Answer:")
     assert shop.call("show", "answer@9", "--kind", "prompt").code == 2
-    assert shop.call("list", "models").out == "no models yet; start with: haetae init\n"
+    assert shop.call("list", "models").out == "no models yet; start with: haetae register model FILE\n"
+    assert shop.call("list", "datasets").out == "no datasets yet; start with: haetae register dataset FILE\n"
 
 
 def test_a_registered_dataset_stays_what_it_was(shop: Any) -> None:
@@ -202,6 +203,12 @@ def test_a_registered_dataset_stays_what_it_was(shop: Any) -> None:
     said = shop.call("run", "suite.yaml")
     assert said.code == 2
     assert "no longer what was registered as samples@1" in said.err
+
+
+def test_a_dataset_in_a_folder_is_registered_by_its_relative_path(shop: Any) -> None:
+    (shop.folder / "sub").mkdir()
+    (shop.folder / "samples.jsonl").rename(shop.folder / "sub" / "support.jsonl")
+    assert shop.call("register", "dataset", "sub/support.jsonl").out == "dataset support@1 registered\n"
 
 
 def test_exports_are_whole_and_no_spreadsheet_runs_them(shop: Any) -> None:  # DSH-13

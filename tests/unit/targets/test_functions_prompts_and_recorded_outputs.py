@@ -80,6 +80,12 @@ def test_a_mapping_may_bring_contexts_calls_usage_and_cost() -> None:
     assert found.tool_calls[0].name == "search"
 
 
+def test_a_pair_is_the_answer_and_the_contexts_it_rests_on() -> None:
+    found = _ask(lambda q: ("x", ["a", "b"]))
+    assert (found.output, found.contexts) == ("x", ("a", "b"))
+    assert _ask(lambda q: ("x", None)).contexts is None
+
+
 def test_a_generation_is_taken_as_it_is_and_timed_when_it_is_not() -> None:
     assert _ask(lambda q: Generation("x", latency_s=9.0)).latency_s == 9.0
     assert _ask(lambda q: Generation("x")).latency_s is not None
@@ -92,6 +98,10 @@ def test_a_generation_is_taken_as_it_is_and_timed_when_it_is_not() -> None:
         None,
         7,
         ["x"],
+        ("x", "one text"),
+        ("x", [1]),
+        (1, ["a"]),
+        ("x", ["a"], 0.5),
         {},
         {"output": 7},
         {"output": "x", "contexts": "one text"},
