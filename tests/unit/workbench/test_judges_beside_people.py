@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from haetae.core.metric import MetricFacts
 from haetae.core.run import Manifest, Run
 from haetae.errors import ConfigError, DatasetError, StoreError
 from haetae.stats.agreement import alpha, kappa
 from haetae.stats.judge_correction import correct
 from haetae.store.sql import SqlLedger
+from haetae.workbench.judges.agreeing import agreements
 from haetae.workbench.judges.correcting import SEED, corrections_json, corrections_text, exit_code
 from haetae.workbench.judges.labelling import agreement_in_run, annotate, correct_run
 
@@ -120,6 +122,12 @@ def test_agreement_is_between_the_judge_and_each_rater_and_among_raters(
     assert (three.kappa.value, three.kappa.reason) == (None, "kappa is of two raters")
     gaps = [[*scores, *[float("nan")] * (60 - len(scores))] for scores in said.values()]
     assert three.alpha == alpha(gaps)
+
+
+def test_a_metric_of_ones_own_may_name_its_ends_in_whole_numbers() -> None:
+    said = {(f"s{n}", 0): float(1 + n % 5) for n in range(40)}
+    (found,) = agreements("tone", MetricFacts("tone", "1", low=1, high=5), said, {"ann": said})
+    assert (found.scale, found.kappa.value) == ("ordinal", 1.0)
 
 
 def test_steps_of_a_scale_are_ordinal_and_amounts_have_no_kappa(
