@@ -69,10 +69,14 @@ class ConfigError(HaetaeError):
 
 
 class MissingExtra(ConfigError):
-    """An optional package is not installed."""
+    """An optional package is not installed.
+
+    The command that it names installs from the checkout: by its bare name, pip would ask a public index, where
+    another project has the name.
+    """
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; run: pip install 'haetae[{extra}]'")
+        super().__init__(f"{package} is not installed; run in haetae's checkout: pip install -e '.[{extra}]'")
 
 
 class DatasetError(ConfigError):

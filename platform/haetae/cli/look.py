@@ -96,13 +96,17 @@ def export_command(run: str, form: Literal["jsonl", "csv"], out: str | None) -> 
 
 @click.command("sync")
 @click.option("--deadline", default=120.0, show_default=True, help="Seconds to wait for the trackers.")
-def sync_command(deadline: float) -> None:
+@_json
+def sync_command(deadline: float, as_json: bool) -> None:
     """Deliver to the trackers what they have missed; each event is delivered once."""
     from haetae import Workbench
 
     with Workbench() as bench:
         lines = bench.sync(deadline)
-    click.echo("\n".join(lines) or "nothing is waiting")
+    if as_json:
+        print_json(lines)
+    else:
+        click.echo("\n".join(lines) or "nothing is waiting")
 
 
 @click.command("dashboard")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,7 +20,10 @@ _PARTS = {
     "evaluate": "evaluate",
     "kiwipiepy": "korean",
     "torch": "hf",
+    "prefect_dask": "dask",
+    "zstandard": "inspect",
 }
+"""Of each extra the package that it is there for."""
 
 
 @click.command("init")
@@ -55,20 +59,28 @@ def demo_command(nights: int, folder: str | None, port: int, no_dashboard: bool)
 
 
 @click.command("doctor")
-def doctor_command() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor_command(as_json: bool) -> None:
     """Check this installation: Python, parts, ledger, SQLite; says what to mend."""
+    from haetae.cli.printing import print_json
     from haetae.settings import load_settings
     from haetae.store.health import findings
 
-    settings = load_settings()
-    click.echo(f"fine     Python {sys.version.split()[0]}, haetae {version('haetae')}")
-    for package, extra in _PARTS.items():
-        try:
-            click.echo(f"fine     {package} {version(package)}")
-        except PackageNotFoundError:
-            click.echo(f"missing  {package}; needed only for pip install 'haetae[{extra}]'")
-    found = findings(settings.ledger)
-    for finding in found:
-        click.echo(f"{finding.level:8} {finding.message}")
+    found = findings(load_settings().ledger)
+    said = [*_parts(), *((finding.level, finding.message) for finding in found)]
+    if as_json:
+        print_json([{"level": level, "message": message} for level, message in said])
+    else:
+        click.echo("\n".join(f"{level:8} {message}" for level, message in said))
     if any(finding.level == "problem" for finding in found):
         raise SystemExit(3)
+
+
+def _parts() -> Iterator[tuple[str, str]]:
+    """(level, message) of Python and of each optional package."""
+    yield "fine", f"Python {sys.version.split()[0]}, haetae {version('haetae')}"
+    for package, extra in _PARTS.items():
+        try:
+            yield "fine", f"{package} {version(package)}"
+        except PackageNotFoundError:
+            yield "missing", f"{package}; only the extra {extra} needs it: pip install -e '.[{extra}]'"

@@ -245,7 +245,7 @@ def test_problems_are_sorted_by_place_and_errors_keep_their_cause() -> None:
     error = ConfigError([Problem("b", "f", 9), Problem("a", "f", 2, 3, "x.y"), Problem("c")])
     assert str(error) == "c\nf:2:3: x.y: a\nf:9: b"
     assert ConfigError("text").problems == (Problem("text"),)
-    assert "pip install 'haetae[rag]'" in str(MissingExtra("ragas", "rag"))
+    assert "pip install -e '.[rag]'" in str(MissingExtra("ragas", "rag"))
     with pytest.raises(StoreError, match="writing: ZeroDivisionError") as caught, boundary(StoreError, "writing"):
         _ = 1 / 0
     assert isinstance(caught.value.__cause__, ZeroDivisionError)

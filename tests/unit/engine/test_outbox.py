@@ -179,7 +179,7 @@ def test_a_missing_package_leaves_the_pip_command_in_the_outbox():  # TRK-08
         raise MissingExtra("mlflow", "mlflow")
 
     out = go(Outbox(("mlflow",)), {"mlflow": missing})
-    assert "pip install 'haetae[mlflow]'" in out[0].error
+    assert "pip install -e '.[mlflow]'" in out[0].error
 
 
 def test_a_secret_in_an_error_is_masked(caplog):  # TRK-10

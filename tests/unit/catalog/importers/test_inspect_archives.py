@@ -125,7 +125,7 @@ def test_a_member_that_is_no_json_is_told_with_its_place(archive: Callable[..., 
 
 def test_without_zstandard_the_command_to_install_it_is_told(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zstandard", None)
-    with pytest.raises(MissingExtra, match=r"zstandard is not installed; run: pip install 'haetae\[inspect\]'"):
+    with pytest.raises(MissingExtra, match=r"zstandard is not installed; run in .*: pip install -e '\.\[inspect\]'"):
         scores_of(files / "inspect/baseline.eval")
 
 

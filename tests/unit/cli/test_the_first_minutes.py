@@ -1,0 +1,41 @@
+"""What somebody looks at first: what is installed, what is missing, what there is to import."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import requires
+from typing import Any
+
+import pytest
+
+import haetae
+from haetae.cli import start
+
+
+def test_doctor_as_json_holds_what_doctor_prints(shop: Any) -> None:
+    printed, found = shop.call("doctor"), json.loads(shop.call("doctor", "--json").out)
+    assert [f"{one['level']:8} {one['message']}" for one in found] == printed.out.splitlines()
+    assert {"fine"} <= {one["level"] for one in found} <= {"fine", "missing", "warning"}
+
+
+def test_doctor_knows_every_extra_by_a_package_of_it() -> None:
+    parts = [line.partition("; extra == ") for line in requires("haetae") or []]
+    extras = {extra.strip("\"'") for _, marked, extra in parts if marked} - {"all", "test", "lint"}
+    assert set(start._PARTS.values()) >= extras
+
+
+def test_what_is_missing_is_installed_from_the_checkout_and_not_by_name(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(start._PARTS, "no-such-package", "dask")
+    said = shop.call("doctor")
+    assert said.code == 0
+    assert "missing  no-such-package; only the extra dask needs it: pip install -e '.[dask]'\n" in said.out
+
+
+def test_sync_as_json_is_a_list_of_what_was_delivered(shop: Any) -> None:
+    assert json.loads(shop.call("sync", "--json").out) == []
+
+
+def test_dir_shows_the_face_before_anything_of_it_is_used() -> None:
+    assert {*haetae.__all__, "__version__"} <= set(dir(haetae))
