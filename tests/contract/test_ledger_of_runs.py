@@ -84,6 +84,17 @@ def test_a_failure_of_the_weather_gives_way_to_an_answer_and_its_scores(ledger: 
     assert ledger.accounting(run.id) == [Accounting("exact", 3, 1)]
 
 
+def test_failed_answers_are_told_by_reason_with_the_first_as_example(ledger: SqlLedger, given: Any) -> None:
+    run = given.start(ledger)
+    failed = [("s2", reasons.TIMEOUT), ("s0", reasons.EMPTY), ("s1", reasons.TIMEOUT)]
+    samples = {name: given.sample(name) for name in ("s0", "s1", "s2", "s3")}
+    rows = [given.failure(samples[name], reason) for name, reason in failed]
+    ledger.record(run.id, samples.values(), [*rows, given.answer(samples["s3"])], [], given.at)
+    told = [(one.reason, one.count, one.sample_id) for one in ledger.unanswered(run.id)]
+    assert told == [(reasons.TIMEOUT, 2, "s2"), (reasons.EMPTY, 1, "s0")]
+    assert ledger.unanswered(given.start(ledger).id) == []
+
+
 def test_a_settled_failure_stays(ledger: SqlLedger, given: Any) -> None:
     run, sample = given.start(ledger), given.sample()
     refused = given.failure(sample, reasons.CONTENT_FILTER)

@@ -72,3 +72,35 @@ def test_an_answer_that_no_ledger_could_keep_fails_its_own_sample(
     assert {result.reason for result in results.values()} == {"target_raised"}
     exact = next(account for account in report.accounting if account.metric == "exact")
     assert (exact.scored, dict(exact.unscored)) == (1, {"not_generated": len(RETURNED)})
+
+
+def test_a_report_says_why_samples_have_no_answer(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    (project.folder / "broken_app.py").write_text(
+        "def answer(q):\n    if q == 'no':\n        raise KeyError('api_key=verysecretvalue')\n    return 7\n"
+    )
+    rows = [{"id": f"s{n}", "input": text, "reference": "x"} for n, text in enumerate(["yes", "no", "perhaps"])]
+    (project.folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    project.suite.write_text(
+        "suite: broken\ndataset: samples.jsonl\ntarget: { function: broken_app:answer }\n"
+        "metrics: { exact: exact_match }\nlimits: { in_flight: 1 }\n"
+    )
+    with project.bench() as bench:
+        report = bench.run(project.suite)
+        shown = bench.report(report.run.id)
+        messages = [row.result.message for row, _ in bench.ledger.done(report.run.id).values()]
+    assert "no answer: target_raised 3, e.g. s0: TypeError: the function returned int; expected a text" in report.text
+    assert shown.text == report.text
+    (failed,) = report.as_json()["failures"]
+    assert (failed["reason"], failed["count"], failed["example"]["sample_id"]) == ("target_raised", 3, "s0")
+    assert failed["example"]["message"].startswith("TypeError: the function returned int")
+    assert not any("During handling" in message or "event loop" in message for message in messages)
+
+
+def test_a_report_of_a_dead_endpoint_says_so(project: Any, server: Any) -> None:
+    server.answer = lambda body, headers: (503, json.dumps({"error": {"message": "warming up " * 40}}))
+    with project.bench() as bench:
+        (failed,) = bench.run(project.suite).as_json()["failures"]
+    assert (failed["reason"], failed["count"]) == ("server_error", 20)
+    assert failed["example"]["message"].startswith("HTTP 503 from http://127.0.0.1")
+    assert len(failed["example"]["message"]) == 200

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from haetae.core.canonical import Json
 from haetae.core.reference import Kind, Reference
-from haetae.core.run import Accounting, GenerationRow, Manifest, Run, RunStatus, ScoreRow, Spent
+from haetae.core.run import Accounting, GenerationRow, Manifest, Run, RunStatus, ScoreRow, Spent, Unanswered
 from haetae.core.sample import Sample
 from haetae.core.table import ScoreTable
 from haetae.core.verdict import Comparison, Estimate
@@ -138,6 +138,10 @@ class Ledger(Protocol):
     def suites(self) -> Sequence[str]: ...
 
     def accounting(self, run_id: str) -> Sequence[Accounting]: ...
+
+    def unanswered(self, run_id: str) -> Sequence[Unanswered]:
+        """The failed answers by reason, the most frequent first; the message of each example whole."""
+        ...
 
     def reported_models(self, run_id: str) -> Mapping[str, frozenset[str]]:
         """The names that endpoints gave themselves: of the target under "", of judges by metric."""

@@ -124,6 +124,20 @@ class Accounting:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The answers of a run that failed for one reason: how many, and the first of them as an example."""
+
+    reason: str
+    count: int
+    sample_id: str
+    message: str
+
+    def as_json(self) -> Json:
+        example = {"sample_id": self.sample_id, "message": self.message}
+        return {"reason": self.reason, "count": self.count, "example": example}
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What a run has spent: calls, tokens, dollars (None when a price is unknown), and what it saved."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from haetae.core import reasons
 from haetae.core.ledger import SampleResult
-from haetae.core.run import Accounting, Run, ScoreRow, Spent
+from haetae.core.run import Accounting, Run, ScoreRow, Spent, Unanswered
 from haetae.store.columns import escape
 from haetae.store.database import Database
 from haetae.store.ledger import chunks, run_row
@@ -69,6 +69,22 @@ class Reading:
             return [Accounting(m, run.total, scored.get(m, 0), dict(unscored[m])) for m in run.manifest.metrics]
 
         return self._database.read(f"accounting for run {run_id}", work)
+
+    def unanswered(self, run_id: str) -> Sequence[Unanswered]:
+        work = GENERATION.c
+        failed = sa.select(GENERATION).where(work.run_id == run_id, work.reason.is_not(None))
+        counts = failed.with_only_columns(work.reason, sa.func.count()).group_by(work.reason)
+        first = failed.order_by(work.position, work.repeat).limit(1)
+
+        def read(connection: Connection) -> Sequence[Unanswered]:
+            run_row(connection, run_id)
+            found = []
+            for reason, count in connection.execute(counts).all():
+                row = connection.execute(first.where(work.reason == reason)).mappings().one()
+                found.append(Unanswered(reason, count, row["sample_id"], row["payload"]["message"]))
+            return sorted(found, key=lambda one: (-one.count, one.reason))
+
+        return self._database.read(f"reading which answers of run {run_id} failed", read)
 
     def reported_models(self, run_id: str) -> Mapping[str, frozenset[str]]:
         """The names that endpoints gave themselves: of the target under "", of judges by metric."""

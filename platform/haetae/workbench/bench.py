@@ -38,6 +38,7 @@ from haetae.workbench.looking import InLooks, fixed_order, looks_of
 from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.report import Report
 from haetae.workbench.telling import Telling
+from haetae.workbench.unanswered import unanswered
 from haetae.workbench.watch import Watch, watch
 
 _SEED = 20_260_101
@@ -330,7 +331,8 @@ class Workbench:
         return self._report(run, found, comparison)
 
     def _report(self, run: Run, found: Sequence[Estimate], comparison: Comparison | None) -> Report:
-        return Report(run, tuple(found), tuple(self.ledger.accounting(run.id)), self.ledger.spent(run.id), comparison)
+        accounting, failures = tuple(self.ledger.accounting(run.id)), unanswered(self.ledger, run.id)
+        return Report(run, tuple(found), accounting, self.ledger.spent(run.id), comparison, failures=failures)
 
     def _record(self, run_id: str) -> RunRecord:
         return registering.record_of(self.ledger, self.ledger, run_id)
@@ -338,9 +340,16 @@ class Workbench:
 
 def _finish(work: Coroutine[None, None, Report]) -> Report:
     """Run a coroutine to its end, in a thread of its own when this thread's event loop is busy."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _is_busy():
         return asyncio.run(work)
     with ThreadPoolExecutor(1, thread_name_prefix="haetae-run") as pool:
         return pool.submit(asyncio.run, work).result()
+
+
+def _is_busy() -> bool:
+    """Whether this thread runs an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -8,9 +8,10 @@ from functools import cached_property
 
 from haetae.core.canonical import Json
 from haetae.core.metric import MetricFacts
-from haetae.core.run import Accounting, Run, RunStatus, Spent
+from haetae.core.run import Accounting, Run, RunStatus, Spent, Unanswered
 from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
 from haetae.workbench.columns import aligned
+from haetae.workbench.unanswered import unanswered_lines
 from haetae.workbench.words import figure, interval, points, tolerance
 
 MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NO_VERDICT: "–"}
@@ -18,7 +19,8 @@ MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "
 
 @dataclass(frozen=True)
 class Report:
-    """A run, its estimates, and what was said of it. `notes` are for people: what trackers did, what to do next."""
+    """A run, its estimates, and what was said of it. `notes` are for people: what trackers did, what to do next;
+    `failures` say why answers are missing, by reason."""
 
     run: Run
     estimates: Sequence[Estimate]
@@ -26,6 +28,7 @@ class Report:
     spent: Spent
     comparison: Comparison | None = None
     notes: Sequence[str] = field(default_factory=tuple)
+    failures: Sequence[Unanswered] = ()
 
     @property
     def verdict(self) -> Verdict | None:
@@ -68,6 +71,7 @@ class Report:
                 }
                 for a in self.accounting
             ],
+            "failures": [failure.as_json() for failure in self.failures],
             "spent": {
                 "calls": self.spent.calls,
                 "tokens": self.spent.tokens,
@@ -91,6 +95,7 @@ class Report:
             "",
             *_indented(("metric", "value", "95 % interval", "n", "unscored"), map(self._estimate_row, self._wholes())),
             *(f"  {hole}" for hole in self.holes),
+            *(f"  {failed}" for failed in unanswered_lines(self.failures)),
             "",
             f"  {self.spent_line}",
         ]
