@@ -105,6 +105,34 @@ def test_only_the_steps_that_run_the_suite_see_secrets_and_no_fork_does() -> Non
     assert FORK.replace("==", "!=") in GITHUB["jobs"]["fork"]["if"]
 
 
+def installing() -> dict[str, str]:
+    """The scripts that install haetae."""
+    return {name: script for name, script in scripts().items() if "pip install" in script}
+
+
+def test_no_job_installs_haetae_by_a_name_that_is_somebody_elses() -> None:
+    assert len(installing()) == 4
+    for script in installing().values():
+        assert re.findall(r"pip install(?: --quiet)? (\S+)", script) == ['"${HAETAE_INSTALL:?names']
+    assert GITHUB["env"]["HAETAE_INSTALL"] == ""  # whoever copies the file says where haetae comes from
+    assert parsed("gitlab-ci.yml")["variables"]["HAETAE_INSTALL"] == ""
+
+
+@pytest.mark.parametrize(("name", "script"), installing().items(), ids=str)
+def test_what_is_installed_is_what_was_named_and_nothing_where_nothing_was(
+    name: str, script: str, tmp_path: Path
+) -> None:
+    tool(tmp_path, "python", "")
+    calls, checkout = tmp_path / "calls", f"{FOLDER.parents[1]}[postgres]"
+    unset = run(script, tmp_path, CALLS=str(calls), HAETAE_INSTALL="")
+    assert unset.returncode != 0
+    assert "HAETAE_INSTALL: names no source of haetae yet: set it" in unset.stderr
+    assert not calls.exists()
+    done = run(script, tmp_path, CALLS=str(calls), HAETAE_INSTALL=checkout)
+    assert done.returncode == 0, done.stderr
+    assert calls.read_text().splitlines()[-2:] == [checkout, "---"]
+
+
 def test_a_fork_is_told_why_it_is_not_gated_and_nothing_is_red(tmp_path: Path) -> None:  # GAT-13
     summary = tmp_path / "summary.md"
     done = run(script_of("fork", "Not gated"), tmp_path, GITHUB_STEP_SUMMARY=str(summary))
@@ -135,6 +163,17 @@ def test_the_gate_on_github_from_the_first_run_to_a_regression(project: Path) ->
     line = 1 + (project / "suite.yaml").read_text().splitlines().index("    f1: { max_drop: 0.15 }")
     assert f"\n::error file=suite.yaml,line={line},title=first%3A regression%3A f1::f1 fell by" in worse.stdout
     assert '<failure type="regression"' in (project / "reports" / "haetae.xml").read_text()
+
+
+@pytest.mark.parametrize(("died", "code"), [(1, 3), (3, 3), (137, 137)])
+def test_a_gate_that_dies_before_its_report_is_no_regression(died: int, code: int, tmp_path: Path) -> None:  # GAT-14
+    tool(tmp_path, "haetae", f"exit {died}\n")
+    summary = tmp_path / "summary.md"
+    done = run(
+        script_of("gate", "haetae gate"), tmp_path, CALLS=str(tmp_path / "calls"), GITHUB_STEP_SUMMARY=str(summary)
+    )
+    assert done.returncode == code
+    assert summary.read_text() == f"No verdict: the gate ended with {died} before it could write its report.\n"
 
 
 def test_the_gate_on_gitlab_from_the_baseline_to_a_regression(project: Path) -> None:
