@@ -87,6 +87,11 @@ class Registry(Protocol):
 class Ledger(Protocol):
     """Runs, their rows, what was said of them. What a method acknowledged is on disk."""
 
+    @property
+    def place(self) -> str:
+        """Where the ledger is, for people; without password."""
+        ...
+
     # the straight path
     def start(
         self, suite: str, manifest: Manifest, total: int, at: datetime, seed: int, tags: Mapping[str, str]

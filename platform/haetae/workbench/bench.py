@@ -116,10 +116,16 @@ class Workbench:
         return Gate(self.ledger, gate, corpora_of(run.manifest))(run, against, common=common)
 
     def promote(self, run_id: str, baseline: str = "production") -> Run:
-        """Make a finished run the baseline of its suite. Raises ConfigError for a run that is not finished."""
+        """Make a finished run the baseline of its suite.
+
+        Raises ConfigError for a run that is not finished, and for one whose gated metrics have too few
+        scores for its gate: every comparison with it would end without a verdict.
+        """
         run = self.ledger.run(run_id)
         if run.status is not RunStatus.FINISHED:
             raise ConfigError(f"{run.id} is {run.status.value}; only a finished run can be a baseline")
+        if run.manifest.suite.get("gate") and (why := Gate(self.ledger, self._gate_of(run), {}).unfit(run)):
+            raise ConfigError(f"{why}; a baseline needs these scores: mend that and run the suite again")
         self.ledger.promote(run.suite, baseline, run.id, self._clock.now())
         return run
 

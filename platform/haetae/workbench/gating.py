@@ -49,12 +49,7 @@ class Gate:
     def __call__(self, candidate: Run, baseline: Run | None, *, common: bool = False) -> Comparison:
         """The comparison. `common` compares runs that differ where they must not, on their common samples."""
         if baseline is None:
-            return self._none(
-                candidate,
-                (),
-                f"No baseline {self.gate.baseline!r}; make one with: "
-                f"haetae promote {candidate.id} --baseline {self.gate.baseline}",
-            )
+            return self._none(candidate, (), self._no_baseline(candidate))
         pool = self._pool(candidate, baseline)
         found = [
             *changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics)),
@@ -72,6 +67,12 @@ class Gate:
         columns = self._columns({name: side for name, side in sides.items() if name not in evidence}, labels)
         judgement = compare(columns, alpha=self.gate.alpha, seed=candidate.seed)
         return self._said(candidate, ids, sides, evidence, judgement, changed, moved, restricted=restricted)
+
+    def unfit(self, run: Run) -> str | None:
+        """Why a run can carry no verdict, be it the candidate or the baseline; None when it can."""
+        if run.status is not RunStatus.FINISHED:
+            return f"{run.id} is not finished ({run.status.value})"
+        return self._thin(run)
 
     def may_look(self, candidate: Run, baseline: Run | None) -> bool:
         """Whether a gate in looks makes sense: there is a baseline that the candidate can be compared with.
@@ -102,7 +103,7 @@ class Gate:
             *self._renamed(candidate, baseline),
         ]
         changed, moved = tuple(map(str, found)), _attributed(found)
-        stop = _incomparable(found) or (self._thin(candidate, baseline) if last else None)
+        stop = _incomparable(found) or (last and (self._thin(candidate) or self._thin(baseline))) or None
         if stop:
             return replace(self._none(candidate, ids, stop), changed=changed, moved=moved)
         sides = self._sides(candidate, pool)
@@ -116,6 +117,12 @@ class Gate:
 
     def _none(self, candidate: Run, baseline: tuple[str, ...], why: str) -> Comparison:
         return Comparison(candidate.suite, candidate.id, baseline, Verdict.NO_VERDICT, why, self.gate.alpha)
+
+    def _no_baseline(self, candidate: Run) -> str:
+        name, none = self.gate.baseline, f"No baseline {self.gate.baseline!r} in {self.ledger.place}"
+        if why := self.unfit(candidate):
+            return f"{none}; this run cannot become one: {why}. Mend that and run again"
+        return f"{none}; make one with: haetae promote {candidate.id} --baseline {name}"
 
     def _pool(self, candidate: Run, baseline: Run) -> list[Run]:
         """The promoted run, and the quiet runs before the candidate that only chance sets apart from it."""
@@ -151,17 +158,13 @@ class Gate:
 
     def _obstacle(self, candidate: Run, baseline: Run) -> str | None:
         """Why the scores there are cannot carry a verdict."""
-        for run in (candidate, baseline):
-            if run.status is not RunStatus.FINISHED:
-                return f"{run.id} is not finished ({run.status.value})"
-        return self._thin(candidate, baseline)
+        return self.unfit(candidate) or self.unfit(baseline)
 
-    def _thin(self, candidate: Run, baseline: Run) -> str | None:
-        """Which gated metric has too few scores, and where."""
-        for run in (candidate, baseline):
-            for account in self.ledger.accounting(run.id):
-                if account.metric in self.gate.metrics and (why := self._uncovered(account)):
-                    return f"{run.id}: {why}"
+    def _thin(self, run: Run) -> str | None:
+        """Which gated metric of a run has too few scores."""
+        for account in self.ledger.accounting(run.id):
+            if account.metric in self.gate.metrics and (why := self._uncovered(account)):
+                return f"{run.id}: {why}"
         return None
 
     def _uncovered(self, account: Accounting) -> str | None:

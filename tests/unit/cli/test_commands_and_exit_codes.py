@@ -22,7 +22,9 @@ from haetae.engine.watch import Progress
 def test_a_first_run_has_no_verdict_and_says_how_to_get_one(shop: Any) -> None:  # GAT-01
     said = shop.call("run", "suite.yaml")
     assert said.code == 3
-    assert "No baseline 'production'; make one with: haetae promote shop.1 --baseline production" in said.out
+    place = shop.folder.parent / "home" / "ledger.db"
+    none = f"No baseline 'production' in {place}"
+    assert f"{none}; make one with: haetae promote shop.1 --baseline production" in said.out
     assert "60/60" in said.err
 
 
@@ -35,6 +37,20 @@ def test_the_four_exit_codes(shop: Any) -> None:
     assert worse.code == 1
     assert "right fell by 66.7 points" in worse.out
     assert shop.call("gate", "nothing.yaml").code == 2
+
+
+@pytest.mark.parametrize("answered", [0, 42])
+def test_a_run_without_its_scores_becomes_no_baseline(answered: int, shop: Any) -> None:
+    lines = (shop.folder / "outputs.jsonl").read_text().splitlines(keepends=True)
+    (shop.folder / "outputs.jsonl").write_text("".join(lines[:answered]))
+    said = shop.call("run", "suite.yaml", "--quiet")
+    assert said.code == 3
+    assert f"no answer: no_recorded_output {60 - answered}, e.g. s{answered}: no recorded output has" in said.out
+    assert "haetae promote" not in said.out
+    refused = shop.call("promote", "shop.1")
+    assert refused.code == 2
+    assert f"(not_generated {60 - answered}); a baseline needs these scores" in refused.err
+    assert "No baseline 'production'" in shop.call("compare", "shop.1").out
 
 
 def test_an_inconclusive_verdict_passes_unless_strict(shop: Any) -> None:

@@ -70,7 +70,7 @@ def test_a_suite_without_a_baseline_is_never_a_silent_pass(shop, strict, outcome
     result = shop.runpytest_subprocess(HAETAE, *strict)
     result.assert_outcomes(**{outcome: 3})
     result.stdout.fnmatch_lines(
-        ["  – no verdict    correct  No baseline 'production'; make one with: haetae promote *"]
+        ["  – no verdict    correct  No baseline 'production' in */ledger.db; make one with: haetae promote *"]
     )
 
 

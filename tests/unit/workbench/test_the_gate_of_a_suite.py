@@ -30,7 +30,15 @@ def test_no_baseline_is_no_verdict(ledger: SqlLedger, a_run: ARun) -> None:  # G
     run = a_run(good=GOOD)
     said = _compare(ledger, run, None)
     assert said.verdict is Verdict.NO_VERDICT
-    assert said.reason == f"No baseline 'production'; make one with: haetae promote {run.id} --baseline production"
+    none = f"No baseline 'production' in {ledger.place}"
+    assert said.reason == f"{none}; make one with: haetae promote {run.id} --baseline production"
+
+
+def test_a_run_that_no_gate_could_use_is_not_offered_as_a_baseline(ledger: SqlLedger, a_run: ARun) -> None:
+    run = a_run(good=[*GOOD[:140], *["not_generated"] * 60])
+    said = _compare(ledger, run, None)
+    assert f"this run cannot become one: {run.id}: good: 140 of 200 scored, below the coverage of 95%" in said.reason
+    assert "haetae promote" not in said.reason
 
 
 @pytest.mark.parametrize("status", [RunStatus.INTERRUPTED, RunStatus.STOPPED])
