@@ -86,7 +86,7 @@ class Story:
                 self._run(suite, number)
                 if stop.is_set():
                     raise KeyboardInterrupt
-        click.echo(telling.closing(ledger, self.nights))
+        click.echo(telling.closing(ledger, self.nights, self.bench.settings.home))
 
     def _register(self) -> None:
         bench = self.bench

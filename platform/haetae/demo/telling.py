@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
+from shlex import quote
 from textwrap import fill
 
 from haetae.core.ledger import Ledger
@@ -60,8 +62,8 @@ def aside(text: str) -> str:
     return fill(text, 110, initial_indent=" " * 7, subsequent_indent=" " * 9, break_long_words=False)
 
 
-def closing(ledger: Ledger, nights: int) -> str:
-    """What happened to each suite, what was said of it, and what a threshold would have said."""
+def closing(ledger: Ledger, nights: int, home: Path) -> str:
+    """What happened to each suite, what was said of it, what a threshold would have said, and where to look closer."""
     lines = ["", "What happened, and what was said:", ""]
     for suite, happened in _HAPPENED.items():
         runs = [run for run in ledger.runs(suite, limit=nights) if run.number > 1]
@@ -73,4 +75,26 @@ def closing(ledger: Ledger, nights: int) -> str:
             f"  {suite:16} {happened}",
             f"  {'':16} {verdicts}; a threshold alarms on {alarms} of {len(said)} nights",
         ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_commands(ledger, nights, home)])
+
+
+def _commands(ledger: Ledger, nights: int, home: Path) -> list[str]:
+    """Ready for another terminal: the newest regression, or the newest run where there is none."""
+    runs = [run.id for run in ledger.runs("support-ko", limit=nights)]
+    fell = [run for run in runs if (said := ledger.comparison(run)) and said.verdict is Verdict.REGRESSION]
+    program = _shown(Path(sys.executable).parent / "haetae")
+    return [
+        "",
+        "Look closer, in another terminal:",
+        "",
+        f"  export HAETAE_HOME={_shown(home)}",
+        f"  {program} list runs --suite support-ko",
+        f"  {program} compare {[*fell, *runs][0]}",
+        f"  {program} dashboard",
+    ]
+
+
+def _shown(path: Path) -> str:
+    """A path as a shell takes it, from this folder on where it lies inside."""
+    here = Path.cwd()
+    return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

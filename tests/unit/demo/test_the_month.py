@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,22 @@ def test_the_first_verdict_is_told_in_full_and_the_end_counts_what_the_ledger_ho
     alarms = [line for line in played.before + played.after if line.endswith("ALARM")]
     assert sum(int(count) for count in re.findall(r"alarms on (\d+) of", closing)) == len(alarms)
     assert any("docs-en.3 " in line for line in alarms)
+
+
+def test_the_end_gives_commands_that_show_the_regression(played):
+    told = played.after[-1].partition("Look closer")[2].splitlines()[2:]
+    home, listing, comparing, dashboard = (line.strip() for line in told)
+    assert home == f"export HAETAE_HOME={played.bench.settings.home}"
+    assert comparing.endswith("haetae compare support-ko.4")
+    assert dashboard.endswith("haetae dashboard")
+    seen = bash(f"{home}; {listing}; {comparing}")
+    assert (seen.returncode, seen.stderr) == (1, "")
+    assert "support-ko.5 " in seen.stdout
+    assert "✗ REGRESSION  against support-ko.1" in seen.stdout
+
+
+def bash(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
 
 
 def test_a_month_that_is_played_is_not_played_again(played, monkeypatch, tmp_path):
