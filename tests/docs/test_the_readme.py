@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +19,12 @@ ROOT = Path(__file__).parents[2]
 READMES = ["README.md", "README.ko.md"]
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
-    for pattern in ("*.md", "datasets/*/*.md", "deploy/**/*.md", "tests/bench/*.md")
+    for pattern in ("*.md", "docs/*.md", "datasets/*/*.md", "deploy/**/*.md", "tests/bench/*.md")
     for path in ROOT.glob(pattern)
 )
 _BLOCK = re.compile(r"^(<!-- run -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^`([\w.]+)`[^`\n]*:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A file that is shown in full: its name and its content."""
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 _EXIT = re.compile(r"#.*\bexit ([0-3])\b")
 
@@ -83,6 +86,40 @@ def test_the_marked_examples_run_in_order_and_exit_as_they_say(document, newcome
         for command, expected in commands(block):
             done = subprocess.run(command, cwd=folder, env=newcomer, capture_output=True, text=True, check=False)
             assert done.returncode == expected, f"{block.where}: {command[-1]}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_suite_without_a_key_runs_on_the_files_that_are_shown(newcomer, tmp_path):
+    shown = _FILE.findall(text("docs/suites.md"))
+    assert [name for name, _ in shown] == [
+        *("answerer.yaml", "judge.yaml", "ask.md", "polite.md", "rows.jsonl", "suite.yaml")
+    ]
+    serving = [sys.executable, "-m", "haetae.demo.server", "--port", "0"]
+    with subprocess.Popen(serving, env=newcomer, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            url = server.stdout.readline().split()[-1]
+            for name, content in shown:
+                (tmp_path / name).write_text(content.replace("http://127.0.0.1:8765/v1", url), "utf-8")
+            (console,) = [block for block in blocks("docs/suites.md") if block.marked]
+            for command, expected in commands(console):
+                done = subprocess.run(command, cwd=tmp_path, env=newcomer, capture_output=True, text=True, check=False)
+                assert done.returncode == expected, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
+        finally:
+            server.terminate()
+    assert re.findall(r"^\S* ?(INCONCLUSIVE|PASS|REGRESSION|NO VERDICT)", done.stdout, re.MULTILINE) == ["INCONCLUSIVE"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_nobody_is_told_to_install_haetae_by_its_bare_name(document):
+    """On the public index it is somebody else's."""
+    assert not re.findall(r"(?:pip install|uv add|pipx install)[^\n`]* '?haetae\b(?! ?@)", text(document))
+
+
+@pytest.mark.parametrize("document", READMES)
+def test_the_extras_that_are_named_are_the_ones_there_are(document):
+    named = re.search(r"^pip install -e .*extras\W*: ([a-z, ]+)$", text(document), re.MULTILINE)
+    extras = tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]
+    assert named is not None
+    assert set(named[1].split(", ")) == set(extras) - {"test", "lint"}
 
 
 @pytest.mark.parametrize("document", READMES)
