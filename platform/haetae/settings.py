@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Literal, cast
 
 from haetae.errors import ConfigError, Problem
 
+_HOME = ".haetae"
+_PROJECT = ("pyproject.toml", ".git")
 _WANDB_MODES = ("offline", "online")
 
 
@@ -17,7 +20,8 @@ _WANDB_MODES = ("offline", "online")
 class Settings:
     """Where things are.
 
-    `home` is the folder of everything embedded (`HAETAE_HOME`, default `.haetae` in the working folder).
+    `home` is the folder of everything embedded (`HAETAE_HOME`, default the nearest `.haetae` from the working
+    folder up to its project, else `.haetae` in the working folder).
     `ledger` is the URL of the ledger (`HAETAE_LEDGER`, default SQLite in `home`). `mlflow` is MLflow's
     tracking URI (`HAETAE_MLFLOW`, else `MLFLOW_TRACKING_URI`, default SQLite in `home`). `wandb_mode` is
     `offline` or `online` (`HAETAE_WANDB_MODE`), `wandb_project` the project there (`HAETAE_WANDB_PROJECT`).
@@ -34,10 +38,26 @@ class Settings:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+def _home(folder: Path) -> Path:
+    """The nearest `.haetae` from this folder upward, else the one to make here.
+
+    The search ends with the project (pyproject.toml, .git), and before the user's home and what anybody
+    may write to: a ledger that lies there is nobody's by design.
+    """
+    for up in (folder, *folder.parents):
+        if up != folder and (up == Path.home() or up == up.parent or up.stat().st_mode & stat.S_IWOTH):
+            break
+        if (up / _HOME).is_dir():
+            return up / _HOME
+        if any((up / mark).exists() for mark in _PROJECT):
+            break
+    return folder / _HOME
+
+
 def load_settings(env: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
     """Read the environment. Raises ConfigError for a value that is none of the known ones."""
     env = dict(os.environ if env is None else env)
-    home = Path(env.get("HAETAE_HOME") or (folder or Path.cwd()) / ".haetae").absolute()
+    home = Path(env.get("HAETAE_HOME") or _home(folder or Path.cwd())).absolute()
     mode = env.get("HAETAE_WANDB_MODE", "offline")
     if mode not in _WANDB_MODES:
         raise ConfigError(Problem(f"{mode!r} is neither offline nor online", field="HAETAE_WANDB_MODE"))

@@ -112,7 +112,7 @@ def test_a_module_of_the_project_may_be_called_like_one_of_pythons(
     monkeypatch.setattr("sys.path", list(__import__("sys").path))
     monkeypatch.delitem(__import__("sys").modules, "antigravity", raising=False)
     (project.folder / "antigravity.py").write_text("def answer(q):\n    return q\n")
-    assert load_function("antigravity:answer", project.folder)("up") == "up"
+    assert load_function("antigravity:answer", project.folder, project.folder)("up") == "up"
 
 
 _FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}

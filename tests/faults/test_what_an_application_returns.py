@@ -76,13 +76,13 @@ def test_an_answer_that_no_ledger_could_keep_fails_its_own_sample(
 
 def test_a_report_says_why_samples_have_no_answer(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", list(__import__("sys").path))
-    (project.folder / "broken_app.py").write_text(
+    (project.folder / "sevens_app.py").write_text(
         "def answer(q):\n    if q == 'no':\n        raise KeyError('api_key=verysecretvalue')\n    return 7\n"
     )
     rows = [{"id": f"s{n}", "input": text, "reference": "x"} for n, text in enumerate(["yes", "no", "perhaps"])]
     (project.folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     project.suite.write_text(
-        "suite: broken\ndataset: samples.jsonl\ntarget: { function: broken_app:answer }\n"
+        "suite: broken\ndataset: samples.jsonl\ntarget: { function: sevens_app:answer }\n"
         "metrics: { exact: exact_match }\nlimits: { in_flight: 1 }\n"
     )
     with project.bench() as bench:

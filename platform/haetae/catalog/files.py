@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -9,13 +10,21 @@ from haetae.errors import ConfigError, Problem
 
 MAX_TEXT = 1_000_000
 """Largest suite, model or prompt file, in bytes."""
-_MARKS = ("pyproject.toml", ".git", ".haetae")
+_MARKS = (("pyproject.toml", ".git"), (".haetae",))
+"""What marks a project, the surer signs first: a folder of runs is made wherever somebody runs a suite."""
 
 
 def project_root(folder: Path) -> Path:
-    """The nearest folder, from this one upward, that holds pyproject.toml, .git or .haetae; else this one."""
+    """The nearest folder, from this one upward, that holds pyproject.toml or .git.
+
+    Where none does it is the nearest that holds .haetae, else this one.
+    """
     folder = folder.resolve()
-    return next((up for up in (folder, *folder.parents) if any((up / mark).exists() for mark in _MARKS)), folder)
+    for marks in _MARKS:
+        for up in (folder, *folder.parents):
+            if any((up / mark).exists() for mark in marks):
+                return up
+    return folder
 
 
 def locate(path: str | Path, *, folder: Path, root: Path) -> Path:
@@ -44,8 +53,10 @@ def locate(path: str | Path, *, folder: Path, root: Path) -> Path:
 
 
 def shown(path: Path, root: Path | None = None) -> str:
-    """How messages call a file: relative to the project when it lies there."""
-    root = (root or project_root(path.parent)).resolve()
+    """How messages call a file: from the working directory in or above its project, else from the project."""
+    here, root = Path.cwd(), (root or project_root(path.parent)).resolve()
+    if path.is_relative_to(here) or (path.is_relative_to(root) and here.is_relative_to(root)):
+        return os.path.relpath(path, here)
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 

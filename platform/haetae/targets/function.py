@@ -92,21 +92,24 @@ class FunctionTarget:
         """Nothing to give back."""
 
 
-def load_function(path: str, root: Path) -> Callable[..., Any]:
-    """Import `module:function`, with the project's root on the import path. Raises ConfigError.
+def load_function(path: str, folder: Path, root: Path) -> Callable[..., Any]:
+    """Import `module:function`. Raises ConfigError.
 
+    Modules are looked for in the suite's `folder`, then in its project's `root`, then where Python looks.
     What belongs to Python itself is refused: `os:system` would run whatever a dataset holds.
     """
     module_name, _, attribute = path.partition(":")
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
+    first = list(dict.fromkeys((str(folder), str(root))))
+    sys.path[:] = [*first, *(place for place in sys.path if place not in first)]
     try:
         found: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             found = getattr(found, part)
     except (Exception, SystemExit) as exc:  # a module runs when it is imported, and may raise anything
         why = redact(f"{type(exc).__name__}: {exc}")
-        raise ConfigError(f"target.function: {path}: {why}; modules are looked for in {root} first") from exc
+        raise ConfigError(
+            f"target.function: {path}: {why}; modules are looked for in {' and '.join(first)} first"
+        ) from exc
     if not callable(found):
         raise ConfigError(f"target.function: {path} is a {type(found).__name__}, not a callable")
     if _is_pythons_own(found, module_name, root):

@@ -117,7 +117,7 @@ def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
             prompt = None if spec.prompt is None else resolver.prompt(spec.prompt)
             return Prompted(resolver.model(spec.model, TargetError), prompt)
         if spec.function is not None:
-            function = load_function(spec.function, loaded.root)
+            function = load_function(spec.function, loaded.path.parent, loaded.root)
             return FunctionTarget(function, spec.function, clock, suite.limits.timeout_s, resolver.meter)
         assert spec.outputs is not None  # noqa: S101  # the specification has exactly one of the three
         if spec.repeats != 1:

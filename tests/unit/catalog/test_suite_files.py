@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from haetae.catalog.files import project_root, shown
 from haetae.catalog.suite_file import load_suite
 from haetae.catalog.suite_schema import suite_schema
 from haetae.errors import ConfigError
@@ -114,3 +115,25 @@ def test_an_empty_metrics_or_gate_section_is_said(write: Write, suite_text: str)
         "s.yaml:6:10: metrics: may not be empty",
         "s.yaml:7:11: schedule.cron: missing",
     ]
+
+
+def test_a_project_is_marked_by_its_files_before_a_folder_of_runs(tmp_path: Path) -> None:
+    suites = tmp_path / "suites" / "shop"
+    (suites / ".haetae").mkdir(parents=True)
+    assert project_root(suites) == suites
+    (tmp_path / ".git").touch()
+    assert project_root(suites) == tmp_path
+    (tmp_path / "suites" / "pyproject.toml").touch()
+    assert project_root(suites) == tmp_path / "suites"
+
+
+def test_a_file_is_called_as_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "suites").mkdir()
+    file = tmp_path / "suites" / "f.yaml"
+    assert shown(file) == "suites/f.yaml"
+    monkeypatch.chdir(tmp_path / "suites")
+    assert shown(file) == "f.yaml"
+    assert shown(tmp_path / "data.jsonl") == "../data.jsonl"
+    monkeypatch.chdir(tmp_path.parent)
+    assert shown(file) == f"{tmp_path.name}/suites/f.yaml"

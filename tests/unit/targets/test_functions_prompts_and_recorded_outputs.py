@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -207,7 +208,7 @@ def test_functions_are_found_in_the_project(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "broken_app.py").write_text("raise RuntimeError('password=hunter2hunter2')\n")
     (tmp_path / "leaving_app.py").write_text("import sys\nsys.exit(0)\n")
     (tmp_path / "unfinished_app.py").write_text("def f(:\n")
-    assert load_function("shop_app:A.f", tmp_path)("x") == "x"
+    assert load_function("shop_app:A.f", tmp_path, tmp_path)("x") == "x"
     for path, said in [
         ("shop_app:N", "is a int, not a callable"),
         ("shop_app:missing", "AttributeError"),
@@ -218,8 +219,23 @@ def test_functions_are_found_in_the_project(tmp_path: Path, monkeypatch: pytest.
         (":f", "Empty module name"),
     ]:
         with pytest.raises(ConfigError, match=said) as caught:
-            load_function(path, tmp_path)
+            load_function(path, tmp_path, tmp_path)
         assert "hunter2" not in str(caught.value)
+
+
+def test_a_module_of_the_suites_folder_comes_before_one_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", list(sys.path))
+    suites = tmp_path / "suites"
+    suites.mkdir()
+    for folder, names in ((tmp_path, ("both_app", "project_app")), (suites, ("both_app", "suites_app"))):
+        for name in names:
+            (folder / f"{name}.py").write_text(f"def f(x):\n    return {folder.name!r}\n")
+    found = {
+        name: load_function(f"{name}:f", suites, tmp_path)("x") for name in ("both_app", "project_app", "suites_app")
+    }
+    assert found == {"both_app": "suites", "project_app": tmp_path.name, "suites_app": "suites"}
 
 
 class _Model:

@@ -150,6 +150,32 @@ def test_files_become_contents_under_a_checked_name(tmp_path: Path) -> None:
     assert registering.content_of("dataset", data, None, settings)[1] == content
 
 
+def test_the_nearest_ledger_of_the_project_is_the_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    suites = tmp_path / "project" / "suites" / "shop"
+    suites.mkdir(parents=True)
+    assert load_settings({}, suites).home == suites / ".haetae"
+    (tmp_path / ".haetae").mkdir()
+    assert load_settings({}, suites).home == suites / ".haetae"  # the user's home is no project
+    assert load_settings({}, tmp_path).home == tmp_path / ".haetae"
+    above = tmp_path / "project" / ".haetae"
+    above.mkdir()
+    assert load_settings({}, suites).home == above
+    (tmp_path / "project" / "pyproject.toml").touch()
+    assert load_settings({}, suites).home == above
+    (suites.parent / ".git").touch()
+    assert load_settings({}, suites).home == suites / ".haetae"  # another project's is not ours
+    assert load_settings({"HAETAE_HOME": "/x"}, suites).home == Path("/x")
+
+
+def test_no_ledger_is_found_where_anybody_may_put_one(tmp_path: Path) -> None:
+    (tmp_path / "suites").mkdir()
+    (tmp_path / ".haetae").mkdir()
+    assert load_settings({}, tmp_path / "suites").home == tmp_path / ".haetae"
+    tmp_path.chmod(0o1777)
+    assert load_settings({}, tmp_path / "suites").home == tmp_path / "suites" / ".haetae"
+
+
 def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     plain = load_settings({}, tmp_path)
     assert plain.home == tmp_path / ".haetae"
