@@ -1,4 +1,4 @@
-"""Fixtures for every test: a real Postgres and a real Prefect server, each started once a session."""
+"""Fixtures for every test: reference data, a real Postgres and a real Prefect server, each started once a session."""
 
 from __future__ import annotations
 
@@ -14,6 +14,19 @@ from pathlib import Path
 import pytest
 
 _NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """Real outputs of real systems with published numbers, beside the checkout: not ours to ship.
+
+    Where they are not, the test is skipped, and fails in CI.
+    """
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        missing = f"the reference data is not in {folder}"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    return folder
 
 
 @pytest.fixture(scope="session")

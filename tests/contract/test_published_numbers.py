@@ -7,7 +7,6 @@ its leader board, and the paired difference of two prompts of one model computed
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -19,14 +18,9 @@ from haetae.settings import load_settings
 from haetae.workbench.bench import Workbench
 from haetae.workbench.report import Report
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    if not DATA.is_dir():
-        missing = f"the reference data is not in {DATA}"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
     (tmp_path / "pyproject.toml").touch()
     return tmp_path
 
@@ -57,10 +51,12 @@ gate:
 """
 
 
-def test_bleu_and_chrf_of_three_systems_are_those_that_the_task_published(bench: Workbench, folder: Path) -> None:
-    for file in (DATA / "wmt22-ja-en").glob("*.jsonl"):
+def test_bleu_and_chrf_of_three_systems_are_those_that_the_task_published(
+    bench: Workbench, folder: Path, reference_data: Path
+) -> None:
+    for file in (reference_data / "wmt22-ja-en").glob("*.jsonl"):
         shutil.copy(file, folder)
-    published = json.loads((DATA / "wmt22-ja-en" / "published.json").read_text())["systems"]
+    published = json.loads((reference_data / "wmt22-ja-en" / "published.json").read_text())["systems"]
     reports = {}
     for system in ("NT5", "JDExploreAcademy", "Online-A"):
         report = reports[system] = _run(bench, folder, TRANSLATION, f"outputs.{system}.jsonl")
@@ -99,8 +95,10 @@ gate:
 """
 
 
-def test_two_prompts_of_one_model_are_told_apart_by_pairing(bench: Workbench, folder: Path) -> None:
-    source = DATA / "alpaca-eval"
+def test_two_prompts_of_one_model_are_told_apart_by_pairing(
+    bench: Workbench, folder: Path, reference_data: Path
+) -> None:
+    source = reference_data / "alpaca-eval"
     samples = [json.loads(line) for line in (source / "samples.jsonl").read_text().splitlines()]
     plain = [{"id": row["id"], "input": row["input"], "reference": row["reference_output"]} for row in samples]
     _write(folder / "samples.jsonl", plain)

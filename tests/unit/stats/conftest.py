@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ import pytest
 
 from haetae.core.metric import MetricFacts
 from haetae.core.table import ScoreTable
-
-SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +43,11 @@ def table() -> Callable[..., ScoreTable]:
 
 
 @pytest.fixture(scope="session")
-def alpaca() -> Callable[[str], list[dict[str, Any]]]:
+def alpaca(reference_data: Path) -> Callable[[str], list[dict[str, Any]]]:
     """The published win probabilities of one system; reference data, not in the repository."""
 
     def read(system: str) -> list[dict[str, Any]]:
-        path = SHARED / "alpaca-eval" / f"judgements.{system}.jsonl"
-        if not path.exists() and os.environ.get("CI") != "true":
-            pytest.skip(f"{path.name} is not here")
+        path = reference_data / "alpaca-eval" / f"judgements.{system}.jsonl"
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     return read

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-DATA = Path(__file__).parents[3].parent / "shared" / "data"
 
 
 def said_by(script, *arguments):
@@ -64,10 +62,8 @@ def test_the_packages_that_were_not_run_are_named(simulated):
     assert "Not run: evalproof, statgate and ppi-python (no --rivals given)." in simulated[0]
 
 
-def test_on_real_outputs_a_quarter_of_the_samples_shows_a_large_drop_and_only_all_of_them_a_small_one():
-    if not DATA.is_dir() and os.environ.get("CI") != "true":
-        pytest.skip(f"the reference data is not in {DATA}")
-    _, rows = said_by("real_data.py", DATA)
+def test_on_real_outputs_a_quarter_of_the_samples_shows_a_large_drop_and_only_all_of_them_a_small_one(reference_data):
+    _, rows = said_by("real_data.py", reference_data)
     assert rows["BLEU, a quarter"][-1] == rows["chrF, a quarter"][-1] == "4 of 4 regression"
     # The published win rates are 9.178 and 7.416.
     assert rows["win rate, all"][1].startswith("−1.76 (")
