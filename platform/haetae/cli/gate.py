@@ -41,14 +41,14 @@ def gate_command(
     """
     options = ScoreOptions(**scores)
     check_json_to(outlets.json_to, suite, options.baseline_scores, options.candidate_scores)
-    with outlets.gating(suite or options.candidate_scores or "scores", options.command(suite)):
+    with outlets.gating(suite or options.candidate_scores or "scores", options.command(suite, strict)):
         if suite is None:
             if skip_without_secrets:
                 raise click.UsageError("--skip-without-secrets goes with a SUITE: score files need no secret")
             code = gate_score_files(options, outlets, strict)
         else:
             options.forbid()
-            code = _gate_suite(suite, options.command(suite), quiet, strict, skip_without_secrets, outlets)
+            code = _gate_suite(suite, options.command(suite, strict), quiet, strict, skip_without_secrets, outlets)
     raise SystemExit(code)
 
 

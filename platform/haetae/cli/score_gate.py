@@ -67,9 +67,9 @@ class ScoreOptions:
                     f"--{option} goes with score files; a suite declares it itself, and a file for --json ends in .json"
                 )
 
-    def command(self, suite: str | None) -> str:
+    def command(self, suite: str | None, strict: bool) -> str:
         """The command line that gates the same again."""
-        words = ["haetae", "gate", *([suite] if suite else [])]
+        words = ["haetae", "gate", *([suite] if suite else []), *(["--strict"] if strict else [])]
         for field in fields(self):
             option, value = f"--{field.name.replace('_', '-')}", getattr(self, field.name)
             if field.name == "scale" and value:
@@ -108,5 +108,5 @@ def gate_score_files(options: ScoreOptions, outlets: Outlets, strict: bool) -> i
         slices=options.slices or None,
     )
     report = gate_files(options.baseline_scores, options.candidate_scores, rules)
-    outlets.tell(said_of_scores(report, options.command(None)), report.text, report.as_json())
+    outlets.tell(said_of_scores(report, options.command(None, strict)), report.text, report.as_json())
     return report.exit_code_when(strict)

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from haetae.core.canonical import Json
 
+IMPROVED = "significant improvement"
+"""The note of a column whose rise of quality is significant over the family."""
+
 
 class Verdict(StrEnum):
     """What a comparison says."""
@@ -58,7 +61,7 @@ class Difference:
     evidence of a drop and `p_drop_adjusted` the same, adjusted over the whole family; `p_noninferior`
     is the evidence that the drop is smaller than the margin. `needed` is how many samples would settle
     an inconclusive column, None when it is settled. `note` says what a reader should know: `tolerated
-    drop`, `significant rise`, `below the floor`, `judge-corrected with 80 labelled pairs`: then `delta`
+    drop`, `significant improvement`, `below the floor`, `judge-corrected with 80 labelled pairs`: then `delta`
     and its bounds are the change in human scores, `baseline` and `candidate` still the judge's.
     """
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from haetae.core.metric import MetricFacts
 from haetae.core.table import ScoreTable
-from haetae.core.verdict import Difference, Verdict
+from haetae.core.verdict import IMPROVED, Difference, Verdict
 from haetae.stats.corpus import Corpus
 from haetae.stats.distributions import sign_tail
 from haetae.stats.evidence import Evidence, Levels, Stretch, Tested, evidence
@@ -15,7 +16,7 @@ from haetae.stats.labelled import Correction, Labels, correction
 from haetae.stats.paired import Effect, Pairs, effect, in_slice, pair
 from haetae.stats.power import still_needed
 from haetae.stats.samples import count_of
-from haetae.stats.scale import unit
+from haetae.stats.scale import is_closed, unit
 
 SLICE_MINIMUM = 20
 """Samples, scored on both sides, below which a slice is shown but not tested."""
@@ -75,7 +76,7 @@ def compare(
     the two sides' values stay the judge's. With too few labels the judge's word counts alone, and the
     note says how many are missing.
 
-    A margin of 0 tolerates nothing: a significant drop is a REGRESSION, only a significant rise is a
+    A margin of 0 tolerates nothing: a significant drop is a REGRESSION, only a significant improvement is a
     PASS, and all else stays INCONCLUSIVE with `needed` None, since no number of samples proves that
     nothing changed.
 
@@ -162,7 +163,7 @@ def _judge(column: _Column, said: Evidence, stretch: Stretch, alpha: float) -> D
     if said.drop <= alpha and said.smaller <= alpha:
         notes.append("tolerated drop")
     if said.rise <= alpha:
-        notes.append("significant rise")
+        notes.append(IMPROVED)
     if broken or (said.drop <= alpha < said.smaller):
         verdict = Verdict.REGRESSION
     else:
@@ -186,7 +187,7 @@ def _difference(
     gated, found, corrected = column.gated, column.effect, column.correction
     delta, interval = (None, None) if found is None else (found.delta, found.interval)
     if isinstance(corrected, Correction):
-        notes.append(_corrected(corrected, delta, needed))
+        notes.append(_corrected(corrected, delta, needed, gated.candidate.facts))
         delta, interval, needed = corrected.delta, corrected.interval, None
     elif corrected:
         notes.append(corrected)
@@ -210,9 +211,10 @@ def _difference(
     )
 
 
-def _corrected(correction: Correction, judged: float | None, needed: int | None) -> str:
-    more = "" if needed is None else f" (about {needed:,} would settle it)"
-    return f"judge-corrected with {correction.labels} labelled pairs{more}, the judge alone says {judged or 0.0:+.3g}"
+def _corrected(correction: Correction, judged: float | None, needed: int | None, facts: MetricFacts) -> str:
+    more, alone = "" if needed is None else f" (about {needed:,} would settle it)", judged or 0.0
+    said = f"{100 * alone / unit(facts):+.1f} points" if is_closed(facts) else f"{alone:+.3g}"
+    return f"judge-corrected with {correction.labels} labelled pairs{more}, the judge alone says {said}"
 
 
 def overall(found: Sequence[Difference]) -> Verdict:

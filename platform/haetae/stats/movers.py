@@ -18,7 +18,7 @@ def movers(metric: str, baseline: Sequence[ScoreTable], candidate: ScoreTable, t
     ones are in order of sample id. A sample that did not move is no mover.
     """
     pairs = pair(baseline, candidate)
-    better = (pairs.candidate - pairs.baseline) * (1 if candidate.facts.higher_is_better else -1)
+    better = pairs.moved * (1 if candidate.facts.higher_is_better else -1)
     order = np.argsort(better, kind="stable")
     worst = [i for i in order[:top] if better[i] < 0]
     best = [i for i in np.argsort(-better, kind="stable")[:top] if better[i] > 0]

@@ -32,6 +32,14 @@ class Pairs:
     cluster_names: tuple[str, ...]
     rows: Ints
 
+    @property
+    def moved(self) -> Floats:
+        """candidate − baseline of each sample (n,); 0 where only rounding sets them apart."""
+        moved = self.candidate - self.baseline
+        noise = ROUNDING * np.maximum(np.abs(self.baseline), np.abs(self.candidate))
+        moved[np.abs(moved) <= noise] = 0.0  # the average of three equal scores may differ in the last bit
+        return np.asarray(moved)
+
     def where(self, keep: Ints) -> Pairs:
         """Only the pairs at the places `keep`."""
         return Pairs(
@@ -124,9 +132,7 @@ def effect(pairs: Pairs, facts: MetricFacts, corpus: Corpus | None, *, level: fl
     if corpus is not None:
         return _corpus_effect(pairs, corpus, facts, level=level, seed=seed)
     scale = unit(facts) if facts.higher_is_better else -unit(facts)
-    moved = pairs.candidate - pairs.baseline
-    noise = ROUNDING * np.maximum(np.abs(pairs.baseline), np.abs(pairs.candidate))
-    moved[np.abs(moved) <= noise] = 0.0  # the average of three equal scores may differ in the last bit
+    moved = pairs.moved
     d = moved / scale
     binary = count_of(pairs.clusters) == len(d) and is_binary(facts, pairs.baseline, pairs.candidate)
     if binary:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from haetae.core.metric import MetricFacts
 from haetae.core.verdict import Comparison, Difference, Verdict
+from haetae.workbench.grounds import of_passes
 from haetae.workbench.report import Report
 from haetae.workbench.words import moved, sentence
 
@@ -54,7 +55,9 @@ def columns_in_words(verdict: Verdict, columns: Sequence[Difference], facts: Fac
     if verdict is Verdict.REGRESSION or first.delta is None:
         return sentence(verdict, columns, facts)
     change = f"{moved(first, facts[first.metric])}."
-    return change if verdict is Verdict.PASS else f"{change} {sentence(verdict, columns, facts)}"
+    if verdict is Verdict.PASS:
+        return f"{change}{of_passes(columns, facts)}"
+    return f"{change} {sentence(verdict, columns, facts)}"
 
 
 def _own(differences: Sequence[Difference], metric: str) -> tuple[Verdict, list[Difference]]:

@@ -20,7 +20,7 @@ from haetae.stats.movers import movers
 from haetae.stats.sequential import Design, decide
 from haetae.workbench.comparable import Change, changes
 from haetae.workbench.judges.labels import labels_of, may_be_corrected
-from haetae.workbench.words import sentence
+from haetae.workbench.words import improvements, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +57,7 @@ class Gate:
         ]
         ids = tuple(run.id for run in pool)
         changed, moved = tuple(map(str, found)), _attributed(found)
-        stop = self._obstacle(candidate, baseline) or (None if common else _incomparable(found))
+        stop = self._obstacle(candidate, baseline) or (None if common else _incomparable(found, candidate.id))
         if stop:
             return replace(self._none(candidate, ids, stop), changed=changed, moved=moved)
         restricted = common and any(change.forbids for change in found)
@@ -83,7 +83,7 @@ class Gate:
         if baseline is None or baseline.status is not RunStatus.FINISHED:
             return False
         found = changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics))
-        if _incomparable(found) is not None:
+        if _incomparable(found, candidate.id) is not None:
             return False
         return not may_be_corrected(self.ledger, self._pool(candidate, baseline), self._judged(candidate))
 
@@ -103,7 +103,7 @@ class Gate:
             *self._renamed(candidate, baseline),
         ]
         changed, moved = tuple(map(str, found)), _attributed(found)
-        stop = _incomparable(found) or (last and (self._thin(candidate) or self._thin(baseline))) or None
+        stop = _incomparable(found, candidate.id) or (last and (self._thin(candidate) or self._thin(baseline))) or None
         if stop:
             return replace(self._none(candidate, ids, stop), changed=changed, moved=moved)
         sides = self._sides(candidate, pool)
@@ -243,7 +243,7 @@ class Gate:
         differences = tuple(replace(d, margin=None) if d.margin == math.inf else d for d in found)
         if evidence and verdict is not Verdict.REGRESSION:
             verdict = Verdict.NO_VERDICT
-        warnings = [f"{d.metric}{_at(d.slice)}: {d.note}" for d in differences if "rise" in d.note]
+        warnings = improvements(differences, candidate.manifest.metrics)
         for name, (before, after) in sides.items():
             p = _errors(before, after)
             if p is not None and p <= _SUSPICIOUS:
@@ -251,7 +251,7 @@ class Gate:
                 verdict = Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict
         if evidence:
             moved = tuple(dict.fromkeys((*moved, "judge")))
-        elif not moved:
+        elif not moved and verdict is not Verdict.PASS:
             moved = ("model",) if verdict is Verdict.REGRESSION else ("noise",)
         worst = next((d.metric for d in differences if d.verdict is Verdict.REGRESSION), next(iter(sides), None))
         return Comparison(
@@ -287,13 +287,16 @@ def _attributed(found: Sequence[Change]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(change.what for change in found))
 
 
-def _incomparable(found: Sequence[Change]) -> str | None:
+def _incomparable(found: Sequence[Change], candidate: str) -> str | None:
     forbidden = [change for change in found if change.forbids]
     if not forbidden:
         return None
     what = " and ".join(dict.fromkeys(change.what for change in forbidden))
     shown = "; ".join(str(change) for change in forbidden[:3])
-    return f"The runs differ in {what}: {shown}. Promote a new baseline, or compare the common samples on request"
+    return (
+        f"The runs differ in {what}: {shown}. Promote a new baseline, or compare the common samples "
+        f"(haetae compare {candidate} --common)."
+    )
 
 
 def _errors(before: tuple[ScoreTable, ...], after: ScoreTable) -> float | None:
@@ -326,7 +329,3 @@ def _judge_evidence(name: str, before: tuple[ScoreTable, ...], after: ScoreTable
 
 def _listed(unscored: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(unscored.items())) or "none unscored"
-
-
-def _at(key: str) -> str:
-    return f"[{key}]" if key else ""

@@ -12,7 +12,7 @@ from haetae.core.run import Accounting, Run, RunStatus, Spent, Unanswered
 from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
 from haetae.workbench.columns import aligned
 from haetae.workbench.unanswered import unanswered_lines
-from haetae.workbench.words import figure, interval, points, tolerance
+from haetae.workbench.words import figure, interval, of_slices, points, pooled, tolerance
 
 MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NO_VERDICT: "–"}
 
@@ -118,10 +118,14 @@ class Report:
         for account in self.accounting:
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(account.unscored.items()))
             if account.not_run:
-                reasons = ", ".join(filter(None, (reasons, f"not run {account.not_run}")))
+                reasons = ", ".join(filter(None, (reasons, self._not_run(account.not_run))))
             if reasons:
                 lacking.setdefault(f"{account.scored} of {account.total} scored; {reasons}", []).append(account.metric)
         return [f"{', '.join(metrics)}: {why}" for why, metrics in lacking.items()]
+
+    def _not_run(self, count: int) -> str:
+        decided = self.comparison is not None and self.comparison.note and self.run.status is RunStatus.FINISHED
+        return f"not asked {count} (the gate had decided)" if decided else f"not run {count}"
 
     @property
     def spent_line(self) -> str:
@@ -143,14 +147,14 @@ def comparison_lines(comparison: Comparison, facts: Mapping[str, MetricFacts]) -
     """A comparison as lines of text; `facts` are those of its candidate's metrics."""
     verdict = comparison.verdict
     against = f"  against {comparison.baseline[0]}" if comparison.baseline else ""
-    pooled = f" and {len(comparison.baseline) - 1} quiet runs like it" if len(comparison.baseline) > 1 else ""
-    lines = [f"{MARKS[verdict]} {verdict.value.upper()}{against}{pooled}", f"  {comparison.reason}"]
+    lines = [f"{MARKS[verdict]} {verdict.value.upper()}{against}{pooled(comparison)}", f"  {comparison.reason}"]
     if comparison.note:
         lines.append(f"  {comparison.note[0].upper()}{comparison.note[1:]}.")
     if comparison.restricted:
         lines.append("  Restricted: the runs differ where they must not; only their common samples were compared.")
     if comparison.differences:
-        lines += ["", *_indented(_COLUMNS, (_difference_row(d, facts) for d in comparison.differences)), ""]
+        lines += ["", *_indented(_COLUMNS, (_difference_row(d, facts) for d in comparison.differences))]
+        lines += [*([f"  {slices}"] if (slices := of_slices(comparison)) else []), ""]
     lines += [f"  changed  {change}" for change in comparison.changed]
     if comparison.moved:
         lines.append(f"  what moved: {', '.join(comparison.moved)}")

@@ -24,7 +24,8 @@ _NIGHTS = 60
 @dataclass(frozen=True, slots=True)
 class Watched:
     """An alarm of one suite's metric. `delta` is in the metric's own units; `changed` names what differs
-    between the run where the change began and the one before it. `newest`: the suite's newest run raised it."""
+    between the run where the change began and the one before it. `newest`: the suite's newest run raised it.
+    An alarm stands until the metric has recovered, also on nights that raise none."""
 
     suite: str
     metric: str
@@ -32,6 +33,18 @@ class Watched:
     newest: bool
     sentence: str
     changed: tuple[str, ...] = ()
+
+    @property
+    def stands(self) -> bool:
+        """Whether the metric is still down."""
+        return self.alarm.recovered_at is None
+
+    @property
+    def line(self) -> str:
+        """The alarm with its mark, and what the mark means."""
+        if not self.stands:
+            return f"· {self.sentence} (recovered since {self.alarm.recovered_at})"
+        return f"✗ {self.sentence} ({'new' if self.newest else 'still down'})"
 
     def as_json(self) -> Json:
         """The alarm for scripts."""
@@ -44,6 +57,8 @@ class Watched:
             "slices": list(self.alarm.slices),
             "p": self.alarm.p,
             "newest": self.newest,
+            "stands": self.stands,
+            "recovered_at_run": self.alarm.recovered_at,
             "changed": list(self.changed),
             "sentence": self.sentence,
         }
@@ -62,8 +77,8 @@ class Watch:
 
     @property
     def exit_code(self) -> int:
-        """1 where a newest run raised an alarm; 3 where it could not, or no suite has two runs; else 0."""
-        if any(watched.newest for watched in self.alarms):
+        """1 where an alarm stands, new or not; 3 where none could be raised, or no suite has two runs; else 0."""
+        if any(watched.stands for watched in self.alarms):
             return 1
         return 0 if not self.blind and any(count > 1 for count in self.nights.values()) else 3
 
@@ -81,10 +96,11 @@ class Watch:
     def text(self) -> str:
         """The watch as plain text."""
         over = ", ".join(f"{suite} ({count} {_runs(count)})" for suite, count in self.nights.items())
-        lines = [f"Watched: {over or 'nothing'}; {self.budget:g} false alarms a month for all of it."]
-        lines += [f"{'✗' if watched.newest else '·'} {watched.sentence}" for watched in self.alarms]
-        if not self.alarms and self.exit_code == 0:
-            lines.append("✓ No alarm.")
+        alarms = "false alarm" if self.budget == 1 else "false alarms"
+        lines = [f"Watched: {over or 'nothing'}; {self.budget:g} {alarms} a month for all of it."]
+        lines += [watched.line for watched in self.alarms]
+        if self.exit_code == 0:
+            lines.append("✓ No alarm stands." if self.alarms else "✓ No alarm.")
         return "\n".join([*lines, *(f"  ! {note}" for note in (*self.blind, *self.notes))])
 
 

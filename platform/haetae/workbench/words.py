@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from haetae.core.metric import MetricFacts
-from haetae.core.verdict import Difference, Verdict
+from haetae.core.verdict import IMPROVED, Comparison, Difference, Verdict
+from haetae.workbench.grounds import BROKEN, awaits_a_limit, of_doubts, of_drops, of_passes, of_small_drops
 
 
 def points(amount: float, facts: MetricFacts, *, sign: bool = False) -> str:
     """An amount of a metric's own units for people: points of 100 on a bounded scale, else as it is."""
     if facts.low is not None and facts.high is not None:
-        scaled = 100 * amount / (facts.high - facts.low)
-        return f"{scaled:{'+' if sign else ''}.1f} points"
+        return f"{100 * amount / (facts.high - facts.low):{'+' if sign else ''}.1f} points"
     return f"{amount:{'+' if sign else ''}.3g}"
 
 
@@ -43,30 +43,35 @@ def sentence(verdict: Verdict, differences: Sequence[Difference], facts: Mapping
         return _regression([d for d in differences if d.verdict is Verdict.REGRESSION], facts)
     if verdict is Verdict.INCONCLUSIVE:
         primary = [d for d in differences if not d.slice] or differences
-        return _inconclusive([d for d in primary if d.verdict is Verdict.INCONCLUSIVE])
+        return _inconclusive([d for d in primary if d.verdict is Verdict.INCONCLUSIVE], facts)
     if verdict is Verdict.NO_VERDICT:
         notes = dict.fromkeys(d.note for d in differences if d.note)
         return f"Nothing can be said: {', '.join(notes) or 'no sample is scored on both sides'}."
     tolerated = [d for d in differences if "tolerated" in d.note]
     if tolerated:
         names = ", ".join(_name(d) for d in tolerated)
-        return f"Within tolerance: {names} fell, by less than the declared tolerance."
-    return f"Nothing fell by more than its tolerance ({_count(len(differences), 'comparison')})."
+        return f"Within tolerance: {names} got worse, by less than the declared tolerance."
+    proven = of_passes(differences, facts)
+    return f"Nothing got worse by more than its tolerance ({_count(len(differences), 'comparison')}).{proven}"
 
 
 def _regression(found: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
-    """Every metric that fell, and where it fell most; by its worst slice, where only slices of it fell."""
-    parts, allowed = [], {}
+    """Every metric that fell, and where it fell most; by its worst slice, where only slices of it fell.
+
+    A slice of all samples says no more than the whole.
+    """
+    parts, shown, allowed = [], [], {}
     for metric in dict.fromkeys(d.metric for d in found):
         own = sorted((d for d in found if d.metric == metric), key=lambda d: abs(d.delta or 0.0), reverse=True)
-        slices = [d for d in own if d.slice]
         whole = next((d for d in own if not d.slice), None)
+        slices = [d for d in own if d.slice and (whole is None or d.n < whole.n)]
         mostly = f", mostly in {slices[0].slice}" if whole and slices else ""
-        parts.append(f"{moved(whole or slices[0], facts[metric])}{mostly}")
+        shown.append(whole or slices[0])
+        parts.append(f"{moved(shown[-1], facts[metric])}{mostly}")
         allowed[metric] = tolerance(own[0], facts[metric])
     amounts = dict.fromkeys(allowed.values())
     told = amounts if len(amounts) == 1 else (f"{metric} {amount}" for metric, amount in allowed.items())
-    return f"{'; '.join(parts)}; this is not noise. Tolerance: {', '.join(told)}."
+    return f"{'; '.join(parts)}; {of_drops(shown)}. Tolerance: {', '.join(told)}{of_small_drops(shown, facts)}."
 
 
 def moved(difference: Difference, facts: MetricFacts) -> str:
@@ -79,18 +84,56 @@ def moved(difference: Difference, facts: MetricFacts) -> str:
         ends = sorted((-difference.low, -difference.high) if delta < 0 else (difference.low, difference.high))
         low, high = (points(end, facts).removesuffix(" points") for end in ends)
         text += f" (95 % interval {low} to {high})"
-    if difference.note == "below the floor":
-        text += f", {difference.note}"
+    text += "".join(f", {limit}" for limit in BROKEN if limit in difference.note)
     return text if worse or delta == 0 else f"{text}, an improvement"
 
 
-def _inconclusive(found: Sequence[Difference]) -> str:
+def improvements(differences: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> list[str]:
+    """A warning for each sudden rise of quality: a broken measurement looks like progress.
+
+    Not for an open scale: a cost or a latency that falls is what it seems.
+    """
+    return [
+        f"{d.metric}{f'[{d.slice}]' if d.slice else ''}: improved by {points(abs(d.delta or 0.0), facts[d.metric])}, "
+        "more than chance explains: check that nothing broke the measurement"
+        for d in differences
+        if IMPROVED in d.note and _is_bounded(facts[d.metric])
+    ]
+
+
+def pooled(comparison: Comparison) -> str:
+    """` and 9 quiet runs like it`: what else than its first run the baseline is, "" for nothing."""
+    others = len(comparison.baseline) - 1
+    return f" and {_count(others, 'quiet run')} like it" if others > 0 else ""
+
+
+def of_slices(comparison: Comparison) -> str:
+    """Why a comparison passes although slices of it do not, "" where all do or it does not pass."""
+    if comparison.verdict is not Verdict.PASS or all(d.verdict is Verdict.PASS for d in comparison.differences):
+        return ""
+    return "A pass rests on whole metrics: a slice can fail the gate by a proven drop, but cannot withhold a pass."
+
+
+def _inconclusive(found: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
     if not found:
         return "The numbers would pass, but errors on one side withhold it."
     needed = [d.needed - d.n for d in found if d.needed is not None and d.needed > d.n]
-    names = ", ".join(dict.fromkeys(map(_name, found)))
+    at_a_limit = [d for d in found if awaits_a_limit(d, facts)]
+    fallen = [d for d in found if d not in at_a_limit]
+    parts = [
+        f"{', '.join(dict.fromkeys(map(_name, some)))} {what}, or not"
+        for some, what in (
+            (fallen, "may have got worse by more than the tolerance"),
+            (at_a_limit, "may be beyond the declared floor or ceiling"),
+        )
+        if some
+    ]
     more = f" About {_count(max(needed), 'more sample')} would settle it." if needed else ""
-    return f"Not proven either way: {names} may have fallen by more than the tolerance, or not.{more}"
+    return f"Not proven either way: {'; '.join(parts)}.{of_doubts(fallen, facts)}{more}"
+
+
+def _is_bounded(facts: MetricFacts) -> bool:
+    return facts.low is not None and facts.high is not None
 
 
 def _name(difference: Difference) -> str:

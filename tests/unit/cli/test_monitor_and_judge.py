@@ -55,11 +55,15 @@ def test_a_quiet_history_exits_with_0_and_an_alarm_of_its_newest_run_with_1(
     path = write("fallen.jsonl", _history([0.9] * 8 + [0.7]))
     said = haetae("monitor", "--history", path, "--false-alarms-per-month", 1, "--json", out)
     assert said.code == 1
-    assert "✗ ok of shop fell by 0." in said.out
+    assert "✗ ok of shop fell by 2" in said.out
+    assert " points since night-8 (new)" in said.out
     (alarm,) = json.loads(out.read_text())["alarms"]
     assert alarm.keys() >= {"suite", "metric", "detected_at_run", "changed_at_run", "delta", "slices"}
     assert (alarm["detected_at_run"], alarm["changed_at_run"]) == ("night-8", "night-8")
-    assert haetae("monitor", "--history", write("past.jsonl", _history([0.9] * 8 + [0.7] * 2))).code == 0
+    said = haetae("monitor", "--history", write("past.jsonl", _history([0.9] * 8 + [0.7] * 2)))
+    assert (said.code, "(still down)" in said.out) == (1, True)
+    said = haetae("monitor", "--history", write("mended.jsonl", _history([0.9] * 8 + [0.7] * 2 + [0.9] * 3)))
+    assert (said.code, "(recovered since night-10)" in said.out) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_a_document_never_takes_the_place_of_the_history(haetae: Haetae, write: 
 def test_the_ledgers_scheduled_runs_are_watched(shop: Any) -> None:
     said = shop.call("monitor")
     assert said.code == 3
-    assert "Watched: nothing" in said.out
+    assert "Watched: nothing; 1 false alarm a month for all of it." in said.out
     assert "no run yet" in said.out
     for right in (60, 60, 20):
         shop.write(right=right)

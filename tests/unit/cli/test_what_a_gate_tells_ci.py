@@ -48,6 +48,11 @@ def test_a_regression_is_told_everywhere_and_still_exits_1(promoted: Any) -> Non
     assert sorted(path.name for path in (promoted.folder / "out").iterdir()) == ["gate.md", "junit.xml"]
 
 
+def test_the_command_that_reproduces_a_gate_is_as_strict_as_it_was(promoted: Any) -> None:
+    promoted.call("gate", "suite.yaml", "--strict", *ALL)
+    assert "```sh\nhaetae gate suite.yaml --strict\n```" in page(promoted)
+
+
 def test_github_obeys_no_line_of_the_text(shop: Any) -> None:  # SEC-19
     hostile = "::add-mask::right"
     for right in (60, 0):

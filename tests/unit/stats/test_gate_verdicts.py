@@ -79,9 +79,9 @@ def test_zero_tolerance_turns_the_same_drop_into_a_regression_and_never_asks_for
     assert gate(table(before), table(before + 0.02 + noise), margin=0.0)[0] is PASS
 
 
-def test_a_significant_rise_is_noted(table):
+def test_a_significant_improvement_is_noted(table):
     verdict, d = gate(table([0.0, 1.0] * 100), table([1.0, 1.0] * 100))
-    assert (verdict, d.note, d.delta) == (PASS, "significant rise", 0.5)
+    assert (verdict, d.note, d.delta) == (PASS, "significant improvement", 0.5)
 
 
 def test_too_few_samples_are_inconclusive_and_say_how_many_would_settle_it(table):

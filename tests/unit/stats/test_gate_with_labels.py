@@ -113,7 +113,7 @@ def test_the_p_values_of_a_corrected_column_are_those_of_its_labels_and_its_shar
     assert found.p_noninferior == alone.p_noninferior
     assert beside.p_drop_adjusted == 1.0  # nothing moved: p = 1/2, times three
     assert (found.baseline, found.candidate) == (old.mean(), new.mean())
-    assert f"the judge alone says {(new - old).mean():+.3g}" in found.note
+    assert f"the judge alone says {100 * (new - old).mean():+.1f} points" in found.note
 
 
 def test_units_and_the_better_direction_are_the_metrics_own(table, labelled):

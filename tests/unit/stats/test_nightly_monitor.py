@@ -52,6 +52,13 @@ def test_a_rise_is_no_alarm_and_becomes_the_level_to_fall_from(nights):
     assert [a.changed_at for a in found] == ["run-18"]
 
 
+def test_an_alarm_has_recovered_once_a_rise_took_back_half_of_its_drop(nights):
+    found = monitor(nights([0.0] * 12 + [0.3] * 6 + [0.6] * 6 + [0.3] * 6, seed=2), streams=20)
+    assert [(a.changed_at, a.recovered_at) for a in found] == [("run-12", None), ("run-18", "run-24")]
+    found = monitor(nights([0.0] * 12 + [0.3] * 6 + [0.6] * 6 + [0.0] * 6, seed=2), streams=20)
+    assert [(a.changed_at, a.recovered_at) for a in found] == [("run-12", "run-24"), ("run-18", "run-24")]
+
+
 def test_the_slice_that_fell_is_named_and_no_other(nights):
     found = monitor(nights([0.0] * 15 + [0.5] * 3, hit=slice(1, None, 4)))
     assert found[0].slices == ("lang=en",)

@@ -26,6 +26,12 @@ def test_samples_that_did_not_move_are_no_movers(table):
     assert movers("m", [table([0.5, 0.2])], table([0.5, 0.2])) == []
 
 
+def test_the_rounding_of_an_average_is_no_movement(table):
+    runs = [table([0.7])] * 3
+    assert sum([0.7] * 3) / 3 != 0.7
+    assert movers("m", runs, table([0.7])) == []
+
+
 def test_the_same_answers_scored_lower_show_that_the_judge_moved(table):
     outputs = [f"answer {i}" for i in range(30)]
     before, after = table([0.9] * 30, outputs=outputs), table([0.7] * 30, outputs=outputs)

@@ -39,7 +39,7 @@ def test_a_candidate_that_pleases_its_judge_fails_once_people_have_looked(ledger
     (found,) = said.differences
     assert said.verdict is Verdict.REGRESSION
     assert said.reason.startswith("polite fell by 10.0 points (95 % interval ")
-    assert found.note == "judge-corrected with 120 labelled pairs, the judge alone says +0"
+    assert found.note == "judge-corrected with 120 labelled pairs, the judge alone says +0.0 points"
     assert (found.baseline, found.candidate) == (1.0, 1.0)
 
 

@@ -351,7 +351,7 @@ def test_reasons_of_unscored_rows_are_counted() -> None:
 def test_a_sudden_rise_is_a_warning() -> None:
     found = two(coins(10, 300, 0.6), coins(11, 300, 0.8))
     assert found.comparison.verdict is Verdict.PASS
-    assert "! right: significant rise" in found.text
+    assert "! right: improved by " in found.text
 
 
 def test_the_smallest_drop_that_would_be_found_is_said() -> None:

@@ -52,14 +52,17 @@ def test_a_drop_names_its_night_and_its_slice(history: Write) -> None:
     assert found["delta"] == pytest.approx(-0.1, abs=0.03)  # 0.4 of a quarter
     assert found["slices"] == ["language=ko"]
     assert said.exit_code == 1
-    assert "right of shop fell by 0.09" in said.text
+    assert "right of shop fell by 9" in said.text
+    assert " points since night 9" in said.text
     assert "since night 9, mostly in language=ko" in said.text
 
 
-def test_an_alarm_of_an_earlier_night_is_told_and_exits_with_0(history: Write) -> None:
+def test_an_alarm_of_an_earlier_night_still_stands(history: Write) -> None:
     said = watch_file(history(lambda night, language: 0.7 if night >= 6 else 0.9), 1.0)
     assert [found.alarm.changed_at for found in said.alarms] == ["night 6"]
-    assert not said.alarms[0].newest
+    assert (said.alarms[0].newest, said.alarms[0].stands, said.exit_code) == (False, True, 1)
+    said = watch_file(history(lambda night, language: 0.7 if 6 <= night < 9 else 0.9), 1.0)
+    assert [found.alarm.recovered_at for found in said.alarms] == ["night 9"]
     assert said.exit_code == 0
 
 
@@ -68,7 +71,8 @@ def test_what_is_better_lower_falls_when_it_rises(history: Write) -> None:
     assert watch_file(path, 1.0).alarms == ()
     (found,) = watch_file(path, 1.0, ["errors"]).alarms
     assert found.alarm.delta > 0
-    assert found.sentence.startswith("errors of shop rose by 0.2")
+    assert found.sentence.startswith("errors of shop rose by 2")
+    assert " points since night 11" in found.sentence
     with pytest.raises(ConfigError, match=r"no metric 'erors' in .*; did you mean errors\?"):
         watch_file(path, 1.0, ["erors"])
 

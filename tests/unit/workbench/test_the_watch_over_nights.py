@@ -74,7 +74,7 @@ def test_a_suite_that_nobody_runs_is_told(ledger: SqlLedger, a_run: ARun) -> Non
         watch(ledger, budget=1, suites=["bott"])
 
 
-def test_an_alarm_of_an_earlier_night_is_told_and_is_not_one_of_the_newest(
+def test_an_alarm_stands_on_later_nights_until_the_metric_has_recovered(
     ledger: SqlLedger, a_run: ARun, manifest: Callable[..., Manifest]
 ) -> None:
     _nights(a_run, manifest, 9, worse_from=8)
@@ -84,8 +84,17 @@ def test_an_alarm_of_an_earlier_night_is_told_and_is_not_one_of_the_newest(
     again = manifest(suite=GATED, epoch="night 9")
     a_run(again, good=[float(n < 150) for n in range(200)])
     said = watch(ledger, budget=1)
-    assert (said.exit_code, [found.newest for found in said.alarms]) == (0, [False])
-    assert said.as_json()["alarms"][0]["detected_at_run"] == said.as_json()["alarms"][0]["changed_at_run"]
+    assert (said.exit_code, [found.newest for found in said.alarms]) == (1, [False])
+    assert said.text.splitlines()[1].endswith("(still down)")
+    (alarm,) = said.as_json()["alarms"]
+    assert alarm["detected_at_run"] == alarm["changed_at_run"]
+    assert (alarm["stands"], alarm["recovered_at_run"]) == (True, None)
+    mended = a_run(replace(again, epoch="night 10"), good=[float(n < 180) for n in range(200)])
+    said = watch(ledger, budget=1)
+    assert (said.exit_code, [found.alarm.recovered_at for found in said.alarms]) == (0, [mended.id])
+    assert said.text.splitlines()[1].startswith("· good of bot fell by 1")
+    assert said.text.splitlines()[1].endswith(f"(recovered since {mended.id})")
+    assert said.text.splitlines()[2] == "✓ No alarm stands."
 
 
 def test_one_night_is_no_history_and_without_a_gate_nothing_is_watched(

@@ -11,9 +11,10 @@ import pytest
 from haetae.core.metric import MetricFacts
 from haetae.core.run import Accounting, Run, RunStatus, Spent
 from haetae.core.verdict import Comparison, Difference, Estimate, Mover, Verdict
+from haetae.workbench.by_metric import columns_in_words
 from haetae.workbench.columns import aligned
 from haetae.workbench.report import Report, comparison_lines, exit_code
-from haetae.workbench.words import figure, moved, points, sentence, tolerance
+from haetae.workbench.words import figure, improvements, moved, points, sentence, tolerance
 
 Facts = Mapping[str, MetricFacts]
 
@@ -60,7 +61,11 @@ def test_a_cost_that_rises_is_worse_and_one_that_falls_is_better(facts: Facts) -
 
 
 def test_a_slice_that_fell_most_is_named(facts: Facts) -> None:
-    found = [_difference(), _difference(slice="language=en", delta=-0.02), _difference(slice="language=ko", delta=-0.2)]
+    found = [
+        _difference(),
+        _difference(slice="language=en", n=250, delta=-0.02),
+        _difference(slice="language=ko", n=250, delta=-0.2),
+    ]
     assert "mostly in language=ko" in sentence(Verdict.REGRESSION, found, facts)
     only = sentence(Verdict.REGRESSION, [_difference(slice="language=ko")], facts)
     assert only.startswith("faithful in language=ko fell by 4.1 points")
@@ -82,11 +87,91 @@ def test_every_metric_that_fell_is_named_also_where_only_a_slice_of_it_did(facts
     )
 
 
+def test_a_slice_of_all_samples_is_not_where_a_metric_fell_mostly(facts: Facts) -> None:
+    found = [_difference(), _difference(slice="language=ko")]
+    assert "mostly" not in sentence(Verdict.REGRESSION, found, facts)
+
+
+def test_a_proven_drop_whose_interval_holds_zero_says_how_often_chance_does_this(facts: Facts) -> None:
+    """One-sided tests decide; the 95 % interval beside them has two sides, and would contradict "this is not noise"."""
+    open_ = _difference(delta=-0.118, low=-0.242, high=0.006, margin=0.15, p_drop_adjusted=0.047)
+    assert sentence(Verdict.REGRESSION, [open_], facts) == (
+        "faithful fell by 11.8 points (95 % interval -0.6 to 24.2); chance alone does this in 4.7 % of unchanged "
+        "comparisons (one-sided p = 0.047). Tolerance: 15 points; not proven to stay within it: faithful."
+    )
+    floor = replace(open_, note="below the floor", p_drop_adjusted=0.4)
+    assert "below the floor; this is not noise. Tolerance: 15 points." in sentence(Verdict.REGRESSION, [floor], facts)
+
+
+def test_a_drop_below_its_tolerance_says_that_it_is_not_proven_to_stay_there(facts: Facts) -> None:
+    small = _difference(margin=0.05)
+    assert sentence(Verdict.REGRESSION, [small], facts).endswith(
+        "this is not noise. Tolerance: 5 points; not proven to stay within it: faithful."
+    )
+    cost = _difference("cost", delta=0.004, low=0.001, high=0.007, margin=0.005)
+    assert sentence(Verdict.REGRESSION, [cost], facts).endswith("; not proven to stay within it: cost.")
+    assert "not proven" not in sentence(Verdict.REGRESSION, [replace(cost, margin=0.003)], facts)
+
+
+def test_a_pass_whose_interval_reaches_beyond_the_tolerance_says_what_proves_it(facts: Facts) -> None:
+    wide = _difference(verdict=Verdict.PASS, delta=0.0, low=-0.154, high=0.154, margin=0.15, p_noninferior=0.027, n=24)
+    why = (
+        " The 95 % interval of faithful reaches beyond the tolerance: it has two sides, and the one-sided test that "
+        "decides proves the tolerance kept (p = 0.027)."
+    )
+    assert sentence(Verdict.PASS, [wide], facts).endswith(f"(1 comparison).{why}")
+    assert columns_in_words(Verdict.PASS, [wide], facts).endswith(why)
+    cheaper = _difference("cost", verdict=Verdict.PASS, delta=-0.01, low=-0.02, high=0.001, margin=0.005)
+    assert "reaches" not in sentence(Verdict.PASS, [cheaper], facts)
+
+
+def test_what_withholds_a_pass_is_said_where_the_interval_lies_within_the_tolerance(facts: Facts) -> None:
+    rare = _difference(
+        verdict=Verdict.INCONCLUSIVE, delta=-0.028, low=-0.085, high=0.03, margin=0.15, p_noninferior=0.053, n=24
+    )
+    assert sentence(Verdict.INCONCLUSIVE, [replace(rare, needed=25)], facts) == (
+        "Not proven either way: faithful may have got worse by more than the tolerance, or not. The 95 % interval of "
+        "faithful lies within the tolerance, but 24 samples cannot rule out a rare harm (one-sided p = 0.053). About "
+        "1 more sample would settle it."
+    )
+    at_its_floor = replace(rare, note="floor not settled", p_noninferior=0.001)
+    assert sentence(Verdict.INCONCLUSIVE, [at_its_floor], facts) == (
+        "Not proven either way: faithful may be beyond the declared floor or ceiling, or not."
+    )
+
+
+def test_a_sudden_improvement_is_a_warning_unless_the_scale_is_open(facts: Facts) -> None:
+    """A broken extractor looks like progress; a cost that fell is what it seems."""
+    better = _difference(slice="language=ko", verdict=Verdict.PASS, delta=0.2, note="significant improvement")
+    cheaper = _difference("cost", verdict=Verdict.PASS, delta=-0.01, note="significant improvement")
+    assert improvements([better, cheaper], facts) == [
+        "faithful[language=ko]: improved by 20.0 points, more than chance explains: check that nothing broke the "
+        "measurement"
+    ]
+
+
+def test_a_pass_says_why_unproven_slices_do_not_withhold_it(run: Run) -> None:
+    whole = _difference(verdict=Verdict.PASS, delta=0.0, low=-0.01, high=0.01)
+    open_ = _difference(slice="language=ko", verdict=Verdict.INCONCLUSIVE, n=30)
+    passed = _comparison(verdict=Verdict.PASS, differences=(whole, open_))
+    why = "A pass rests on whole metrics: a slice can fail the gate by a proven drop, but cannot withhold a pass."
+    assert f"  {why}" in comparison_lines(passed, run.manifest.metrics)
+    assert why not in "\n".join(comparison_lines(replace(passed, differences=(whole,)), run.manifest.metrics))
+
+
+def test_samples_that_an_early_decision_left_out_were_not_asked(run: Run) -> None:
+    left_out = (Accounting("faithful", 24, 6),)
+    decided = Report(run, (), left_out, Spent(), _comparison(note="decided at look 2 of 8, after 6 of 24 samples"))
+    assert decided.holes == ["faithful: 6 of 24 scored; not asked 18 (the gate had decided)"]
+    stopped = replace(decided, run=replace(run, status=RunStatus.STOPPED))
+    assert stopped.holes == ["faithful: 6 of 24 scored; not run 18"]
+
+
 def test_a_pass_that_errors_withhold_is_not_put_down_to_a_slice(facts: Facts) -> None:
     found = [_difference(verdict=Verdict.PASS), _difference(slice="language=ko", verdict=Verdict.INCONCLUSIVE)]
     said = sentence(Verdict.INCONCLUSIVE, found, facts)
     assert said == "The numbers would pass, but errors on one side withhold it."
-    assert "faithful in language=ko may have fallen" in sentence(Verdict.INCONCLUSIVE, found[1:], facts)
+    assert "faithful in language=ko may have got worse" in sentence(Verdict.INCONCLUSIVE, found[1:], facts)
 
 
 def test_a_broken_floor_is_said(facts: Facts) -> None:
@@ -99,7 +184,7 @@ def test_a_broken_floor_is_said(facts: Facts) -> None:
 def test_what_is_not_proven_says_how_many_more_samples_settle_it(facts: Facts) -> None:
     open_ = _difference(verdict=Verdict.INCONCLUSIVE, needed=900)
     assert sentence(Verdict.INCONCLUSIVE, [open_], facts) == (
-        "Not proven either way: faithful may have fallen by more than the tolerance, or not. "
+        "Not proven either way: faithful may have got worse by more than the tolerance, or not. "
         "About 400 more samples would settle it."
     )
     assert "more samples" not in sentence(Verdict.INCONCLUSIVE, [replace(open_, needed=None)], facts)
@@ -113,8 +198,8 @@ def test_no_verdict_never_reads_as_a_pass(facts: Facts) -> None:
 
 
 def test_a_pass_says_what_was_tolerated(facts: Facts) -> None:
-    fine = _difference(verdict=Verdict.PASS)
-    assert sentence(Verdict.PASS, [fine], facts) == "Nothing fell by more than its tolerance (1 comparison)."
+    fine = _difference(verdict=Verdict.PASS, delta=0.0, low=-0.01, high=0.01)
+    assert sentence(Verdict.PASS, [fine], facts) == "Nothing got worse by more than its tolerance (1 comparison)."
     assert "(2 comparisons)" in sentence(Verdict.PASS, [fine, fine], facts)
     assert sentence(Verdict.PASS, [replace(fine, note="tolerated drop")], facts).startswith(
         "Within tolerance: faithful"
@@ -135,7 +220,7 @@ def test_a_comparison_in_lines_names_everything(run: Run) -> None:
     said = _comparison(
         changed=("target.prompt: ask@1 → ask@2",),
         moved=("prompt",),
-        warnings=("faithful: significant rise",),
+        warnings=("faithful: more samples are unscored",),
         movers=(Mover("s\x1b1", "faithful", 1.0, 0.0), Mover("질문", "faithful", 1.0, 0.0)),
         restricted=True,
         differences=(
@@ -146,13 +231,13 @@ def test_a_comparison_in_lines_names_everything(run: Run) -> None:
     )
     text = "\n".join(comparison_lines(said, run.manifest.metrics))
     for part in (
-        "✗ REGRESSION  against bot.1 and 1 quiet runs like it",
+        "✗ REGRESSION  against bot.1 and 1 quiet run like it",
         "only their common samples were compared",
         "-4.1 points  -6.3 to -1.9 points  2 points",
         "<0.001",
         "changed  target.prompt: ask@1 → ask@2",
         "what moved: prompt",
-        "! faithful: significant rise",
+        "! faithful: more samples are unscored",
         "s\\x1b1  faithful 1 → 0",
         "질문  faithful 1 → 0",
         "not tested",

@@ -8,7 +8,7 @@ from haetae.core.verdict import Comparison, Difference, Verdict
 from haetae.workbench.ci.escaping import in_markdown, one_line
 from haetae.workbench.ci.said import Case, Said, cases
 from haetae.workbench.report import MARKS
-from haetae.workbench.words import figure, interval, points, tolerance
+from haetae.workbench.words import figure, interval, of_slices, points, pooled, tolerance
 
 MARKER = "<!-- haetae gate -->"
 """The first line, by which a later run finds the comment that it replaces."""
@@ -37,9 +37,10 @@ def markdown(said: Said) -> str:
         *_bold(said.comparison.reason),
         *_context(said.comparison),
         *_table(said),
+        *([slices] if (slices := of_slices(said.comparison)) else []),
         *_changes(said.comparison),
         *_movers(said),
-        *_listed("Unscored", said.unscored),
+        *_listed("Without a score", said.unscored),
         *([f"**Spent:** {in_markdown(said.cost, _REMARK)}"] if said.cost else []),
         f"To reproduce:\n\n```sh\n{one_line(said.again)}\n```",
     ]
@@ -55,8 +56,7 @@ def _context(said: Comparison) -> list[str]:
     """Which runs were compared, and how the gate came to its end."""
     parts = []
     if said.baseline:
-        pooled = f" and {len(said.baseline) - 1} quiet runs like it" if len(said.baseline) > 1 else ""
-        parts.append(f"{_code(said.candidate)} against {_code(said.baseline[0])}{pooled}")
+        parts.append(f"{_code(said.candidate)} against {_code(said.baseline[0])}{pooled(said)}")
     if said.note:
         parts.append(in_markdown(said.note, _REMARK))
     if said.restricted:
@@ -103,9 +103,8 @@ def _row(said: Said, case: Case, d: Difference) -> str:
 
 def _changes(said: Comparison) -> list[str]:
     """What the verdict is put down to, what the runs differ in, and what a reader is warned of."""
-    moved = said.moved if said.verdict is not Verdict.PASS else ()
     return [
-        *([f"**What moved:** {in_markdown(', '.join(moved), _REMARK)}"] if moved else []),
+        *([f"**What moved:** {in_markdown(', '.join(said.moved), _REMARK)}"] if said.moved else []),
         *_listed("What changed", said.changed),
         *_listed("Warnings", said.warnings),
     ]

@@ -17,7 +17,7 @@ from haetae.workbench.scores.counts import MetricCount, counts_of
 from haetae.workbench.scores.report import ScoreReport
 from haetae.workbench.scores.rules import ScoreRules
 from haetae.workbench.scores.tables import chosen_slices, tables_of, tags_of
-from haetae.workbench.words import sentence
+from haetae.workbench.words import improvements, sentence
 
 _SEED = 20_260_101
 """Seed of every sign flip: the same scores give the same verdict."""
@@ -79,7 +79,7 @@ def gate_scores(baseline: ScoreColumns, candidate: ScoreColumns, rules: ScoreRul
         warnings=(
             *(f"{name}: {why}" for name, why in stops.items()),
             *(_errors(counts[name]) for name in failing),
-            *(f"{d.metric}{f'[{d.slice}]' if d.slice else ''}: {d.note}" for d in judged if "rise" in d.note),
+            *improvements(judged, facts),
             *notes,
         ),
     )

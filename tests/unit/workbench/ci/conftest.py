@@ -48,7 +48,7 @@ def a_said(facts: Mapping[str, MetricFacts] = FACTS, **changed: Any) -> Said:
         "reason": "faithful fell by 4.1 points (95 % interval 1.9 to 6.3); this is not noise. Tolerance: 2 points.",
         "differences": (
             difference("faithful", verdict=Verdict.REGRESSION, **FALLEN),
-            difference("faithful", "language=ko", verdict=Verdict.REGRESSION, **FALLEN),
+            difference("faithful", "language=ko", verdict=Verdict.REGRESSION, **{**FALLEN, "n": 200}),
             difference("faithful", "language=en"),
             difference("polite", verdict=Verdict.INCONCLUSIVE, baseline=4.1, candidate=4.0, delta=-0.1, needed=900),
             difference("cost", baseline=0.004, candidate=0.004),

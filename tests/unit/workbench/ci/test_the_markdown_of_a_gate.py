@@ -101,7 +101,7 @@ def test_it_says_what_moved_who_moved_most_what_is_missing_and_what_it_cost(said
         "about 200 calls were saved",
         "What moved: prompt",
         "What changed: prompt: ask@\u200b1 → ask@\u200b2",
-        "Unscored: faithful: 398 of 400 scored; timeout 2",
+        "Without a score: faithful: 398 of 400 scored; timeout 2",
         "Spent: 400 calls, 51000 tokens, $0.2500; 100 answers reused, 2 retried",
         "haetae gate suite.yaml",
     ):
@@ -118,7 +118,7 @@ def test_many_passes_are_folded_and_a_gate_that_passes_shows_no_samples_at_once(
     table, folded = text.split("<details><summary>9 comparisons pass</summary>")
     assert "| ✗ | faithful |" in table
     assert folded.count("| ✓ | cost") == 9
-    passing = markdown(said(verdict=Verdict.PASS, differences=(column("cost"),)))
+    passing = markdown(said(verdict=Verdict.PASS, differences=(column("cost"),), moved=()))
     assert "What moved" not in passing
     assert passing.index("<details><summary>Samples that moved most") < passing.index(
         "| s0" if "| s0" in passing else "s0"
