@@ -37,8 +37,11 @@ def monitor_command(
     "metric", "score": number or null}, and if need be "sample", "cluster", "tags" and "time". Runs are in
     the order of their times, or of their first lines.
 
-    Exit codes: 0 no alarm in any newest run, 1 an alarm in a newest run, 2 wrong input, 3 nothing can be
-    said: fewer than two runs, or too few scores in a newest one.
+    An alarm stands, new or still down (✗), until a rise as significant took back half of the drop or
+    more: then it has recovered (·).
+
+    Exit codes: 0 no alarm stands, 1 an alarm stands, whenever it was raised, 2 wrong input, 3 nothing can
+    be said: fewer than two runs, or too few scores in a newest one.
     """
     from haetae.settings import load_settings
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,7 +42,8 @@ class Alarm:
 
     `delta` is the mean since then minus the mean of the regime before, in the metric's own units; `p`
     is corrected for the windows that were tried; `slices` (`key=value`) are those that moved, the worst
-    first, empty where none stands out from chance.
+    first, empty where none stands out from chance. `recovered_at` is the run where a rise as
+    significant began that took back half of the drop or more; None while the metric is still down.
     """
 
     detected_at: str
@@ -50,14 +51,15 @@ class Alarm:
     delta: float
     p: float
     slices: tuple[str, ...]
+    recovered_at: str | None = None
 
 
 def monitor(history: Sequence[Night], *, budget: float = 1.0, streams: int = 1, seed: int = 0) -> list[Alarm]:
     """The alarms of one stream, in the order of its nights (oldest first).
 
     `budget` is how many false alarms a month of 30 nights the whole installation accepts, over all its
-    `streams`. A night's alarm depends on that night and those before it alone. After an alarm, or a rise
-    as significant, a new regime begins at the night where the change began.
+    `streams`. A night's alarm depends on that night and those before it alone, its recovery on later ones.
+    After an alarm, or a rise as significant, a new regime begins at the night where the change began.
 
     The samples are those scored on the first night; one that is unscored later counts with its mean so
     far in the regime, and a night without any scored sample is passed over. Repeats are averaged.
@@ -68,15 +70,23 @@ def monitor(history: Sequence[Night], *, budget: float = 1.0, streams: int = 1, 
         raise ValueError(f"a budget is above 0 and streams are 1 or more; got {budget} and {streams}")
     level = budget / (NIGHTS_A_MONTH * streams)
     nights, scores = _matrix(history)
-    alarms, start = [], 0
+    alarms: list[Alarm] = []
+    halfway: list[float] = []
+    start = 0
     for t in range(1, len(scores) + 1):
         drop, rise = _window_p(scores[start:t])
         if min(drop, rise) > level:
             continue
-        change = _change(scores[start:t])
+        begin = start + _change(scores[start:t])
+        now = float(scores[begin:t].mean())
         if drop <= rise:
-            alarms.append(_alarm(nights, scores, start, start + change, t, drop, seed))
-        start += change
+            alarms.append(_alarm(nights, scores, start, begin, t, drop, seed))
+            halfway.append((float(scores[start:begin].mean()) + now) / 2)
+        else:
+            for i, half in enumerate(halfway):
+                if alarms[i].recovered_at is None and now >= half:
+                    alarms[i] = replace(alarms[i], recovered_at=nights[begin].run)
+        start = begin
     return alarms
 
 

@@ -25,7 +25,8 @@ def watch_file(path: str | Path, budget: float, lower_is_better: Collection[str]
     """The alarms over the runs of a history file (`catalog.scores.history`), suite by suite, oldest first.
 
     Every (suite, metric) of two runs or more is watched, and all of them share `budget` false alarms a
-    month. Slices are the tags of a suite's first run. Raises DatasetError for a file that cannot be read,
+    month. Slices are the tags of a suite's first run. A metric whose every score lies within 0 to 1 is told
+    in points of 100, any other in its own units. Raises DatasetError for a file that cannot be read,
     and ConfigError for a metric in `lower_is_better` that it does not have.
     """
     history = read_history(Path(path), str(path))
@@ -52,15 +53,27 @@ def _nights(runs: Mapping[str, ScoreColumns], lower_is_better: Collection[str]) 
     """By metric its nights, oldest first."""
     first = next(iter(runs.values()))
     slices, _ = chosen_slices(first, tags_of(first), None)
+    wider = {name for columns in runs.values() for name in _wider_than_one(columns)}
     found: dict[str, list[Night]] = {}
     for run, columns in runs.items():
         facts = {
-            name: MetricFacts(name, "", None, None, higher_is_better=name not in lower_is_better)
+            name: MetricFacts(name, "", *_scale(name in wider), higher_is_better=name not in lower_is_better)
             for name in columns.metrics
         }
         for metric, table in tables_of(columns, facts, slices).items():
             found.setdefault(metric, []).append(Night(run, table))
     return found
+
+
+def _scale(wider: bool) -> tuple[float | None, float | None]:
+    return (None, None) if wider else (0.0, 1.0)
+
+
+def _wider_than_one(columns: ScoreColumns) -> Iterator[str]:
+    """Metrics with a score outside 0 to 1."""
+    outside = (columns.scores < 0) | (columns.scores > 1)
+    for code in np.unique(columns.metric_codes[outside]):
+        yield columns.metrics[code]
 
 
 def _blind(history: Mapping[str, Mapping[str, ScoreColumns]], streams: Mapping[Stream, list[Night]]) -> Iterator[str]:
