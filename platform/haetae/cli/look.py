@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
-from haetae.cli.printing import print_json, print_report, print_table
+from haetae.cli.printing import plain, print_json, print_report, print_table
 
 if TYPE_CHECKING:
     from haetae import Workbench
@@ -98,15 +99,21 @@ def export_command(run: str, form: Literal["jsonl", "csv"], out: str | None) -> 
 @click.option("--deadline", default=120.0, show_default=True, help="Seconds to wait for the trackers.")
 @_json
 def sync_command(deadline: float, as_json: bool) -> None:
-    """Deliver to the trackers what they have missed; each event is delivered once."""
+    """Deliver to the trackers what they have missed; each event is delivered once.
+
+    Exit codes: 0 nothing is waiting any more, 3 something is.
+    """
     from haetae import Workbench
 
+    logging.getLogger("haetae.outbox").addHandler(logging.NullHandler())  # what it warns of is printed below
     with Workbench() as bench:
         lines = bench.sync(deadline)
+        waiting = bench.ledger.pending()
     if as_json:
         print_json(lines)
     else:
-        click.echo("\n".join(lines) or "nothing is waiting")
+        click.echo(plain("\n".join(lines)) or "nothing is waiting")
+    raise SystemExit(3 if waiting else 0)
 
 
 @click.command("dashboard")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -266,6 +267,17 @@ def test_doctor_lists_what_is_there(shop: Any) -> None:
     shop.call("run", "suite.yaml", "--quiet")
     assert shop.call("sync").out == "nothing is waiting\n"
     assert "shop.1" in shop.call("list").out
+
+
+def test_what_a_tracker_did_not_take_is_told_once_and_exits_with_3(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        monkeypatch.setenv("HAETAE_MLFLOW", f"http://127.0.0.1:{free.getsockname()[1]}")
+    shop.suite.write_text(shop.suite.read_text() + "track: [mlflow]\n")
+    shop.call("run", "suite.yaml", "--quiet")
+    done = _process("import sys; sys.argv = ['haetae', 'sync']; from haetae.cli.main import main; main()")
+    assert done.returncode == 3
+    assert done.stdout.startswith("mlflow: not delivered yet")
+    assert (done.stdout.count("cannot be reached"), done.stderr) == (1, "")
 
 
 def test_terminals_are_not_steered_by_what_models_say() -> None:  # SEC-11
