@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -22,8 +22,15 @@ def made(folder: Path, version: tuple[int, ...]) -> tuple[subprocess.CompletedPr
     python, calls = folder / "python3", folder / "calls"
     python.write_text(FAKE.replace("REAL", sys.executable).replace("VERSION", repr(version)))
     python.chmod(0o755)
-    command = ["make", "-C", str(ROOT), f"VENV={folder / 'venv'}", f"PYTHON={python}", f"{folder / 'venv'}/bin/python"]
-    env = {"PATH": "/usr/bin:/bin", "CALLS": str(calls), "HOME": os.environ["HOME"]}  # without uv
+    command = [
+        str(which("make")),
+        "-C",
+        str(ROOT),
+        f"VENV={folder / 'venv'}",
+        f"PYTHON={python}",
+        f"{folder / 'venv'}/bin/python",
+    ]
+    env = {"PATH": str(folder), "CALLS": str(calls)}  # without uv
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False), calls
 
 
