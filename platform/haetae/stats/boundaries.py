@@ -2,6 +2,7 @@
 
 Sources: Armitage, McPherson and Rowe 1969 and Jennison and Turnbull 2000, ch. 19 (the recursion); Lan and
 DeMets 1983 (spending, and the O'Brien–Fleming type); Hwang, Shih and DeCani 1990 (the γ family).
+The normal distribution is scipy's, imported where it is needed: it costs more than all else that a command loads.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]  # ships no types
 
 from haetae.stats.samples import Floats
 
@@ -37,6 +37,8 @@ def lan_demets_obf(fraction: float, alpha: float) -> float:
     """2 − 2Φ(z_{1−α/2}/√t): hardly anything early, almost the fixed-sample bound at the end."""
     if fraction <= 0:
         return 0.0
+    from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]  # ships no types
+
     return float(2 * ndtr(ndtri(alpha / 2) / math.sqrt(fraction)))
 
 
@@ -68,6 +70,8 @@ def boundaries(fractions: tuple[float, ...], alpha: float, spending: Spending = 
 
 def _crossing(points: Floats, mass: Floats, spread: float, target: float, limit: float) -> float:
     """The bound above which `target` of the paths, now at `points` with `mass`, are one step later."""
+    from scipy.special import ndtr
+
     low, high = -limit, limit
     for _ in range(80):
         middle = (low + high) / 2

@@ -23,7 +23,6 @@ from haetae.engine.budget import Meter
 from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
 from haetae.errors import ConfigError, HaetaeError, JudgeError, boundary
-from haetae.targets.endpoint import Endpoint
 from haetae.targets.wire import Price
 
 _PROMPT_SUFFIXES = frozenset({".md", ".txt", ".j2", ".yaml", ".yml"})
@@ -118,6 +117,8 @@ class Resolver:
         fingerprint = {"base_url": spec.base_url, "model": spec.model, "parameters": dict(spec.parameters)}
         price = Price(spec.price.input, spec.price.output, spec.price.cached_input) if spec.price else None
         self._prices[digest(fingerprint)] = price
+        from haetae.targets.endpoint import Endpoint  # with aiohttp, which only a call needs
+
         endpoint = Endpoint(
             base_url=filled.base_url,
             model=spec.model,
