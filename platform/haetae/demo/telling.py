@@ -82,15 +82,14 @@ def _commands(ledger: Ledger, nights: int, home: Path) -> list[str]:
     """Ready for another terminal: the newest regression, or the newest run where there is none."""
     runs = [run.id for run in ledger.runs("support-ko", limit=nights)]
     fell = [run for run in runs if (said := ledger.comparison(run)) and said.verdict is Verdict.REGRESSION]
-    program = _shown(Path(sys.executable).parent / "haetae")
+    here = f"  HAETAE_HOME={_shown(home)} {_shown(Path(sys.executable).parent / 'haetae')}"
     return [
         "",
         "Look closer, in another terminal:",
         "",
-        f"  export HAETAE_HOME={_shown(home)}",
-        f"  {program} list runs --suite support-ko",
-        f"  {program} compare {[*fell, *runs][0]}",
-        f"  {program} dashboard",
+        f"{here} list runs --suite support-ko",
+        f"{here} compare {[*fell, *runs][0]}",
+        f"{here} dashboard",
     ]
 
 
