@@ -26,7 +26,7 @@ def check_command(suite: str, as_json: bool, drop: float | None) -> None:
     if as_json:
         print_json(plan.as_json())
     else:
-        click.echo(plan.text)
+        click.echo(plain(plan.text))
 
 
 @click.command("run")

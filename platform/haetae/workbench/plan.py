@@ -13,6 +13,8 @@ from haetae.core.run import Run, RunStatus
 from haetae.stats.power import detectable, needed, paired_sd
 from haetae.workbench.assemble import Assembly
 from haetae.workbench.forecast import Forecast, forecast
+from haetae.workbench.foreseen import foreseen
+from haetae.workbench.report import one_line
 from haetae.workbench.words import points
 
 _LOOK_BACK = 20
@@ -40,7 +42,8 @@ class Resolution:
 class Plan:
     """A checked suite: samples, calls, spending, and the smallest drop that it can detect.
 
-    Without a finished run of the suite, drops rest on a typical spread of scores.
+    Without a finished run of the suite, drops rest on a typical spread of scores. `warnings` are what a run
+    would complain of.
     """
 
     suite: str
@@ -53,6 +56,7 @@ class Plan:
     resolutions: tuple[Resolution, ...]
     references: Mapping[str, str]
     facts: Mapping[str, MetricFacts]
+    warnings: tuple[str, ...] = ()
 
     def as_json(self) -> Json:
         """The plan for scripts."""
@@ -62,6 +66,7 @@ class Plan:
             **plan,
             **asdict(self.spending),
             "judged_metrics": list(self.judged_metrics),
+            "warnings": list(self.warnings),
             "references": dict(self.references),
             "resolutions": [asdict(resolution) for resolution in self.resolutions],
         }
@@ -75,7 +80,8 @@ class Plan:
             f"  {self._spending_line()}",
             *(f"  {written} = {pinned}" for written, pinned in self.references.items() if written != pinned),
         ]
-        return "\n".join([*lines, *(self._resolution_line(r) for r in self.resolutions)])
+        lines += [self._resolution_line(r) for r in self.resolutions]
+        return "\n".join(map(one_line, [*lines, *(f"  ! {warning}" for warning in self.warnings)]))
 
     def _spending_line(self) -> str:
         spending = self.spending
@@ -115,6 +121,7 @@ def plan_of(assembly: Assembly, ledger: Ledger, wanted_drop: float | None = None
         resolutions=tuple(_resolutions(assembly, spreads, wanted_drop)),
         references=assembly.manifest.references,
         facts=assembly.manifest.metrics,
+        warnings=tuple(foreseen(assembly)),
     )
 
 

@@ -56,6 +56,29 @@ def test_recorded_answers_that_nothing_judges_cost_nothing(bench: Workbench, sui
     assert "no calls: the answers are recorded, and nothing is judged" in plan.text
 
 
+def test_a_check_warns_of_answers_that_are_missing(
+    bench: Workbench, suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = suite("{ outputs: outputs.jsonl }")
+    assert bench.check(file).warnings == ()
+    _write(tmp_path / "outputs.jsonl", [{"id": f"s{i:03}", "output": "no"} for i in range(95)])
+    plan = bench.check(file)
+    told = "target.outputs: outputs.jsonl has no output for 5 of 100 samples: s095, s096, s097, …"
+    assert plan.as_json()["warnings"] == [told]
+    assert plan.text.endswith(f"\n  ! {told}")
+
+
+def test_a_check_warns_of_trackers_that_are_not_installed(
+    bench: Workbench, suite: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = suite("{ outputs: outputs.jsonl }")
+    file.write_text(file.read_text() + "track: [mlflow, wandb]\n")
+    monkeypatch.setattr("haetae.workbench.foreseen.find_spec", lambda name: None if name == "wandb" else object())
+    (told,) = bench.check(file).warnings
+    assert told.startswith("track: wandb is not installed; ")
+    assert told.endswith("'.[wandb]'")
+
+
 def test_before_the_first_run_tokens_and_cost_come_from_the_length_of_the_texts(
     bench: Workbench, suite: Callable[..., Path]
 ) -> None:
