@@ -71,7 +71,12 @@ def whiskers(estimates: Sequence[Estimate], facts: Mapping[str, MetricFacts], la
         y=_rows(rows),
         tooltip=[alt.Tooltip(f"{name}:N") for name in ("label", "value", "interval", "n")],
     )
-    axis = alt.X("at:Q", title="points of 100 on the metric's scale", scale=alt.Scale(domain=[0, 100]))
+    axis = alt.X(
+        "at:Q",
+        title="points of 100 on the metric's scale",
+        scale=alt.Scale(domain=[0, 112], nice=False),  # room for the value beside a dot at 100
+        axis=alt.Axis(values=list(range(0, 101, 20)), labelFlush=False),
+    )
     span = base.mark_rule(strokeWidth=2.5, color=look.ACCENT, opacity=0.55).encode(x=alt.X("low:Q"), x2="high:Q")
     dot = base.mark_point(filled=True, size=90, color=look.ACCENT, opacity=1).encode(x=axis)
     text = base.mark_text(align="left", dx=9, dy=-9, color=look.QUIET, fontSize=11).encode(x=axis, text="value:N")
@@ -100,7 +105,12 @@ def _forest(found: Sequence[Difference], facts: Mapping[str, MetricFacts], colou
         y=_rows(rows),
         tooltip=[alt.Tooltip(f"{name}:N") for name in ("label", "difference", "interval", "tolerance", "n", "verdict")],
     )
-    axis = alt.X("delta:Q", title="candidate − baseline", scale=alt.Scale(padding=18), axis=alt.Axis(tickCount=8))
+    axis = alt.X(
+        "delta:Q",
+        title="candidate − baseline",
+        scale=alt.Scale(padding=18),
+        axis=alt.Axis(tickCount=8, labelFlush=False),
+    )
     zero = _chart([{"zero": 0}]).mark_rule(color=look.INK, strokeWidth=1).encode(x=alt.X("zero:Q"))
     limit = base.mark_tick(color="#8b95a1", thickness=2, size=_ROW - 10).encode(x=alt.X("limit:Q"))
     span = base.mark_rule(strokeWidth=2.5, opacity=0.7).encode(
@@ -175,7 +185,9 @@ def _by_verdict(part: str) -> Any:
 
 def _rows(rows: Sequence[Mapping[str, Any]]) -> alt.Y:
     order = list(dict.fromkeys(str(row["label"]) for row in rows))
-    return alt.Y("label:N", title=None, sort=order, axis=alt.Axis(labelLimit=240, ticks=False, domain=False))
+    return alt.Y(
+        "label:N", title=None, sort=order, axis=alt.Axis(labelLimit=240, labelFlush=False, ticks=False, domain=False)
+    )
 
 
 def _scaled(value: float | None, metric: MetricFacts) -> float | None:

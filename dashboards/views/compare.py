@@ -58,7 +58,8 @@ def show(comparison: Comparison, candidate: Run, against: Run) -> None:
     apart = _FORBIDDING & set(comparison.moved)
     incomparable = bool(apart) and (comparison.restricted or not comparison.differences)
     look.verdict_line(comparison.verdict, comparison.reason, big=True)
-    pool = f" and {len(comparison.baseline) - 1} quiet runs like it" if len(comparison.baseline) > 1 else ""
+    others = len(comparison.baseline) - 1
+    pool = f" and {others} quiet run{'' if others == 1 else 's'} like it" if others > 0 else ""
     st.caption(look.plain(f"{candidate.id} against {against.id}{pool} · false alarms held at {comparison.alpha:.0%}"))
     look.pills("What moved", comparison.moved)
     if incomparable:
@@ -122,6 +123,10 @@ def numbers(comparison: Comparison, candidate: Run, *, coloured: bool) -> None:
         alt="Differences, intervals, adjusted p values and verdicts",
         column_config={name: st.column_config.Column(width=width) for name, width in _WIDTHS.items()},
     )
+    if comparison.verdict is Verdict.PASS and any(d.verdict is not Verdict.PASS for d in comparison.differences):
+        st.caption(
+            "A pass rests on whole metrics: a slice can fail the gate by a proven drop, but not withhold a pass."
+        )
 
 
 def _change(change: str) -> dict[str, str]:
@@ -132,7 +137,9 @@ def _change(change: str) -> dict[str, str]:
 
 def movers(comparison: Comparison, candidate: Run, against: Run) -> None:
     """The samples whose scores changed most, side by side."""
-    shown = comparison.movers[:_MOVERS]
+    shown = [m for m in comparison.movers if look.number(m.baseline) != look.number(m.candidate)][:_MOVERS]
+    if not shown:
+        return
     st.subheader("Samples that moved most", anchor=False)
     if len(comparison.baseline) > 1:
         st.caption(

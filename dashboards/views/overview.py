@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from haetae import Run, RunStatus, Verdict
+from haetae import Comparison, Run, RunStatus, Verdict
 from haetae.dashboards import charts, data, look
 from haetae.dashboards.data import SuiteView
 
@@ -46,8 +46,14 @@ def show(view: SuiteView, zone: str) -> None:
         when = look.moment((judged or last).started_at, zone)
         base = f"baseline {view.baseline.id}" if view.baseline else "no baseline yet"
         shown = f"{len(view.runs)} run{'' if len(view.runs) == 1 else 's'} shown"
-        st.caption(look.plain(f"{(judged or last).id} · {when} · {base} · {shown}"))
+        fallen = sum(_regressed(view.said[run.id].comparison) for run in view.runs)
+        told = f"regression in {fallen} of them" if fallen else ""
+        st.caption(look.plain(" · ".join(filter(None, ((judged or last).id, when, base, shown, told)))))
         _trends(view, zone)
+
+
+def _regressed(said: Comparison | None) -> bool:
+    return said is not None and said.verdict is Verdict.REGRESSION
 
 
 def _trends(view: SuiteView, zone: str) -> None:

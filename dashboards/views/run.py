@@ -65,6 +65,9 @@ def numbers(run: Run, said: Said) -> None:
         chart = charts.whiskers(wholes, run.manifest.metrics)
         if chart is not None:
             st.altair_chart(chart, alt=f"Estimates of {run.id} with their intervals, in points of 100")
+        undrawn = [e.metric for e in wholes if not look.is_bounded(run.manifest.metrics[e.metric])]
+        if undrawn:
+            st.caption(f"In the table alone, because their scales have no end: {look.plain(', '.join(undrawn))}.")
     with right:
         st.dataframe([_estimate(e) for e in wholes], hide_index=True, alt="Estimates with their intervals")
     slices = [e for e in said.estimates if e.slice]
@@ -93,6 +96,11 @@ def _estimate(e: Estimate) -> dict[str, object]:
 def account(run: Run) -> None:
     """Every sample accounted for: scored + unscored + not run is the total."""
     st.subheader("Every sample accounted for", anchor=False)
+    found = data.accounts(LEDGER, run.id)[0]
+    if found and all(a.scored == a.total for a in found):
+        names = look.plain(", ".join(a.metric for a in found))
+        st.caption(f"All {run.total:,} are scored, by every metric: {names}.")
+        return
     st.caption("scored + unscored + not run = total, for each metric")
     rows = [
         {
@@ -103,7 +111,7 @@ def account(run: Run) -> None:
             "not run": a.not_run,
             "total": a.total,
         }
-        for a in data.accounts(LEDGER, run.id)[0]
+        for a in found
     ]
     st.dataframe(rows, hide_index=True, alt="Scored, unscored and not run samples per metric")
 

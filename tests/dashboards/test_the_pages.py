@@ -40,6 +40,12 @@ def test_the_overview_says_the_last_verdict_of_every_suite(
     assert "✕" in text, "a verdict is a sign as well as a colour"
 
 
+def test_the_overview_says_in_words_how_many_runs_regressed(open_app: Open, read: Read, seeded: Any) -> None:
+    text = read(open_app(seeded.url))
+    assert "8 runs shown · regression in 1 of them" in text
+    assert text.count("regression in ") == 1
+
+
 def test_the_overview_shows_the_newest_number_of_each_gated_metric(
     open_app: Open, read: Read, seeded: Any, workbench: Workbench
 ) -> None:
@@ -89,6 +95,17 @@ def test_a_run_accounts_for_every_sample(open_app: Open, seeded: Any, workbench:
             row = shown[account.metric]
             assert (row["scored"], row["not run"], row["total"]) == (account.scored, account.not_run, account.total)
             assert row["scored"] + row["unscored"] + row["not run"] == row["total"]
+
+
+def test_a_run_whose_samples_are_all_scored_says_so_in_one_line(open_app: Open, read: Read, seeded: Any) -> None:
+    app = open_app(seeded.url, "run", run=seeded.whole)
+    assert "All 24 are scored, by every metric: exact, rouge." in read(app)
+    assert not any("why unscored" in frame.value.columns for frame in app.dataframe)
+
+
+def test_a_run_says_which_estimates_are_not_drawn(open_app: Open, read: Read, seeded: Any) -> None:
+    text = read(open_app(seeded.url, "run", run=seeded.regression))
+    assert "In the table alone, because their scales have no end: cost." in text
 
 
 def test_a_run_says_what_it_was_and_what_it_spent(
@@ -173,7 +190,11 @@ def test_a_comparison_shows_the_ledgers_differences(
         "baseline": "support-ko-answer@3",
         "candidate": "support-ko-answer@4",
     } in rows(app, "fingerprint")
-    assert comparison.movers[0].sample_id in " ".join(fold.label for fold in app.expander).replace("\\", "")
+    folds = [fold.label.replace("\\", "") for fold in app.expander]
+    assert comparison.movers[0].sample_id in " ".join(folds)
+    scores = [fold.rpartition(": ")[2].split(" → ") for fold in folds if " → " in fold]
+    assert scores
+    assert all(before != after for before, after in scores), "a sample that did not move is no mover"
 
 
 def test_runs_with_another_judge_get_a_banner_and_their_common_samples_on_request(
