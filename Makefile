@@ -9,13 +9,19 @@ FITS = import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3
 LOCK = -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 	--generate-hashes --exclude-newer "7 days"
 
-.PHONY: demo test check lint types contracts bench simulate docs audit lock clean
+.PHONY: demo test coverage check lint types contracts bench simulate docs audit lock clean
 
 demo: $(VENV)/.demo  ## play a month of nightly runs, then serve the dashboard
 	$(BIN)/haetae demo
 
 test: $(VENV)/.test  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: $(VENV)/.test  ## all tests, and which lines and branches they reach
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --skip-covered --skip-empty | tail -60
 
 check: lint types contracts test  ## what CI checks
 
