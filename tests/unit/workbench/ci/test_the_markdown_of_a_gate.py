@@ -125,6 +125,13 @@ def test_many_passes_are_folded_and_a_gate_that_passes_shows_no_samples_at_once(
     )
 
 
+def test_a_pass_says_why_an_unproven_slice_does_not_withhold_it(said: Saying, column: Column) -> None:
+    open_ = column("faithful", "language=ko", Verdict.INCONCLUSIVE)
+    text = markdown(said(verdict=Verdict.PASS, differences=(column("faithful"), open_)))
+    assert "\n\nA pass rests on whole metrics: a slice can fail the gate" in text
+    assert "A pass rests on" not in markdown(said(verdict=Verdict.PASS, differences=(column("faithful"),)))
+
+
 def test_pooled_and_restricted_comparisons_say_so(said: Saying) -> None:
     text = markdown(said(baseline=("support.1", "support.2", "support.3"), restricted=True))
     assert "and 2 quiet runs like it" in text
