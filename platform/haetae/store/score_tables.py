@@ -1,12 +1,11 @@
-"""The scores of one metric over one run as columns, straight from the rows."""
+"""The scores of one metric over one run as columns, straight from the rows. Only these columns need numpy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from haetae.core import canonical
@@ -17,6 +16,10 @@ from haetae.store.database import Database
 from haetae.store.ledger import run_row
 from haetae.store.rows import Row, read_run
 from haetae.store.tables import GENERATION, SAMPLE, SCORE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class ScoreTables:
@@ -41,7 +44,7 @@ class ScoreTables:
             return ScoreTable(
                 facts=manifest.metrics[metric],
                 sample_ids=tuple(row["sample_id"] for row in rows),
-                values=np.array([np.nan if row["value"] is None else row["value"] for row in rows], dtype=np.float64),
+                values=_values(rows),
                 clusters=tuple(_text(facets, row, cluster) or row["sample_id"] for row in rows),
                 stats=_stats(rows),
                 slices={key: tuple(_text(facets, row, key) for row in rows) for key in slices},
@@ -79,10 +82,18 @@ def _text(facets: Mapping[str, Mapping[str, Json]], row: Row, key: str | None) -
     return value if isinstance(value, str) else canonical.dumps(value)
 
 
+def _values(rows: Sequence[Row]) -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.array([np.nan if row["value"] is None else row["value"] for row in rows], dtype=np.float64)
+
+
 def _stats(rows: Sequence[Row]) -> NDArray[np.float64] | None:
     """Shape (rows, k), NaN in unscored rows; None unless every scored row has k statistics."""
     lengths = {len(row["stats"] or ()) for row in rows if row["value"] is not None}
     if len(lengths) != 1 or (k := lengths.pop()) == 0:
         return None
+    import numpy as np
+
     hole = [np.nan] * k
     return np.array([hole if row["value"] is None else row["stats"] for row in rows], dtype=np.float64)

@@ -1,4 +1,7 @@
-"""The Workbench: one object that every door calls: run, compare, gate, promote, register, look back."""
+"""The Workbench: one object that every door calls: run, compare, gate, promote, register, look back.
+
+What computes is imported where it is called: looking back and registering load no numpy.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TextIO
+from typing import TYPE_CHECKING, Literal, Self, TextIO
 
 from haetae.core.clock import Clock, SystemClock
 from haetae.core.ledger import Version
@@ -23,23 +26,22 @@ from haetae.engine.evaluate import Evaluation
 from haetae.engine.watch import Watcher
 from haetae.errors import ConfigError, HaetaeError, NoSamplesError
 from haetae.settings import Settings, load_settings
-from haetae.stats.estimate import estimates
 from haetae.store.sql import SqlLedger, open_ledger
 from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly, assemble
-from haetae.workbench.corpora import corpora_of
 from haetae.workbench.export import export
-from haetae.workbench.gating import Gate
 from haetae.workbench.interrupt import stop_on_signals
-from haetae.workbench.judges import labelling
-from haetae.workbench.judges.agreeing import Agreeing
-from haetae.workbench.judges.correcting import CorrectedMetric
-from haetae.workbench.looking import InLooks, fixed_order, looks_of
 from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.report import Report
 from haetae.workbench.telling import Telling
 from haetae.workbench.unanswered import unanswered
-from haetae.workbench.watch import Watch, watch
+
+if TYPE_CHECKING:
+    from haetae.workbench.gating import Gate
+    from haetae.workbench.judges.agreeing import Agreeing
+    from haetae.workbench.judges.correcting import CorrectedMetric
+    from haetae.workbench.looking import InLooks
+    from haetae.workbench.watch import Watch
 
 _SEED = 20_260_101
 """Seed of every resample and sign flip: the same scores give the same report."""
@@ -113,7 +115,7 @@ class Workbench:
         run = self.ledger.run(candidate)
         gate = self._gate_of(run)
         against = self.ledger.run(baseline) if baseline else self.ledger.baseline(run.suite, gate.baseline)
-        return Gate(self.ledger, gate, corpora_of(run.manifest))(run, against, common=common)
+        return self._gate(gate, run)(run, against, common=common)
 
     def promote(self, run_id: str, baseline: str = "production") -> Run:
         """Make a finished run the baseline of its suite.
@@ -124,7 +126,7 @@ class Workbench:
         run = self.ledger.run(run_id)
         if run.status is not RunStatus.FINISHED:
             raise ConfigError(f"{run.id} is {run.status.value}; only a finished run can be a baseline")
-        if run.manifest.suite.get("gate") and (why := Gate(self.ledger, self._gate_of(run), {}).unfit(run)):
+        if run.manifest.suite.get("gate") and (why := self._gate(self._gate_of(run), run).unfit(run)):
             raise ConfigError(f"{why}; a baseline needs these scores: mend that and run the suite again")
         self.ledger.promote(run.suite, baseline, run.id, self._clock.now())
         return run
@@ -156,12 +158,16 @@ class Workbench:
 
     def monitor(self, suites: Sequence[str] | None = None, *, budget: float | None = None) -> Watch:
         """The alarms over the history of scheduled runs, under a budget of false alarms a month for all suites."""
+        from haetae.workbench.watch import watch
+
         return watch(self.ledger, self.settings.false_alarms_per_month if budget is None else budget, suites)
 
     # what people said
 
     def annotate(self, run_id: str, file: str | Path) -> int:
         """Keep the human labels in a file (`catalog.label_file`) with a run's answers; how many there were."""
+        from haetae.workbench.judges import labelling
+
         return labelling.annotate(self.ledger, run_id, Path(file), self._clock.now())
 
     def correct(self, run_id: str, metric: str | None = None) -> list[CorrectedMetric]:
@@ -169,10 +175,14 @@ class Workbench:
 
         Of every judged metric, or of `metric`. The labelled samples must be drawn at random from all.
         """
+        from haetae.workbench.judges import labelling
+
         return labelling.correct_run(self.ledger, run_id, metric)
 
     def agreement(self, run_id: str, metric: str | None = None) -> list[Agreeing]:
         """How far a run's judge and the people who labelled it agree, and people among themselves."""
+        from haetae.workbench.judges import labelling
+
         return labelling.agreement_in_run(self.ledger, run_id, metric)
 
     # the trackers
@@ -228,6 +238,13 @@ class Workbench:
             raise ConfigError(f"{run.id}: its suite declares no gate")
         return GateSpec.model_validate(gate)
 
+    def _gate(self, gate: GateSpec, run: Run) -> Gate:
+        """A gate over a run and those that have its metrics."""
+        from haetae.workbench.corpora import corpora_of
+        from haetae.workbench.gating import Gate
+
+        return Gate(self.ledger, gate, corpora_of(run.manifest))
+
     async def _run(
         self,
         suite: str | Path,
@@ -252,12 +269,13 @@ class Workbench:
         rejects = registering.keep_rejects(assembly.dataset.rejects, run.id, self.settings)
         alarms = self.monitor([run.suite]).alarms if run.manifest.epoch and run.status is RunStatus.FINISHED else ()
         sounded = [f"monitor: {watched.sentence}" for watched in alarms if watched.alarm.detected_at == run.id]
-        decided = evaluation.comparison if isinstance(evaluation, InLooks) else None
+        decided = None if isinstance(evaluation, Evaluation) else evaluation.comparison
         report = await asyncio.to_thread(self._conclude, run, assembly, decided)
         return replace(report, notes=(*rejects, *sounded, *report.notes))
 
     def _evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
         """All samples at once; or, for a gate that may stop early, look by look."""
+        from haetae.workbench.looking import InLooks, fixed_order, looks_of
 
         def over(samples: Iterable[Sample]) -> Evaluation:
             return Evaluation(
@@ -278,7 +296,7 @@ class Workbench:
         looks = looks_of(assembly.suite, assembly.dataset.count, judged) if gating else None
         if looks is None or assembly.suite.gate is None:
             return over(assembly.dataset)
-        gate = Gate(self.ledger, assembly.suite.gate, corpora_of(run.manifest))
+        gate = self._gate(assembly.suite.gate, run)
         baseline = self.ledger.baseline(run.suite, assembly.suite.gate.baseline)
         if baseline is None or not gate.may_look(run, baseline):
             return over(assembly.dataset)
@@ -323,6 +341,9 @@ class Workbench:
 
     def _conclude(self, run: Run, assembly: Assembly, decided: Comparison | None) -> Report:
         """Estimates of what there is, and the comparison of a finished run: `decided` by a look, or made here."""
+        from haetae.stats.estimate import estimates
+        from haetae.workbench.corpora import corpora_of
+
         corpora = corpora_of(run.manifest)
         found: list[Estimate] = []
         for name in run.manifest.metrics:
@@ -331,7 +352,7 @@ class Workbench:
         comparison, gate = decided, assembly.suite.gate
         if comparison is None and gate is not None and run.status is RunStatus.FINISHED:
             baseline = self.ledger.baseline(run.suite, gate.baseline)
-            comparison = Gate(self.ledger, gate, corpora)(run, baseline)
+            comparison = self._gate(gate, run)(run, baseline)
         if comparison is not None:
             self.ledger.save_comparison(comparison, self._clock.now())
         return self._report(run, found, comparison)

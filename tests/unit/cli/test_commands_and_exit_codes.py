@@ -368,6 +368,17 @@ def test_a_look_loads_nothing_heavy(code: str) -> None:
     assert not imported & set(_HEAVY)
 
 
+def test_looking_into_the_ledger_loads_nothing_that_computes_or_calls(shop: Any) -> None:
+    shop.call("run", "suite.yaml", "--quiet")
+    for arguments in (["list", "models"], ["list", "runs"], ["sync"]):
+        code = f"import sys; sys.argv = {['haetae', *arguments]}; from haetae.cli.main import main; main()"
+        done = _process(code, flags=["-X", "importtime"])
+        assert done.returncode == 0
+        imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
+        assert "sqlalchemy" in imported
+        assert not imported & {"numpy", "scipy", "aiohttp", "alembic", "mlflow", "pandas"}
+
+
 def test_the_face_is_small_and_stays_what_it_is() -> None:
     import haetae
 
