@@ -52,7 +52,9 @@ def test_a_judge_that_fails_for_a_while_is_asked_again_only_where_a_run_goes_on(
         polite = next(account for account in report.accounting if account.metric == "polite")
         assert (polite.scored, dict(polite.unscored)) == (0, {"judge_failed": 20})
         assert next(e for e in report.estimates if e.metric == "polite").value is None
-        bench.promote(report.run.id)
+        with pytest.raises(ConfigError, match=r"polite: no sample is scored \(judge_failed 20\)"):
+            bench.promote(report.run.id)
+        bench.ledger.promote("bot", "production", report.run.id, report.run.started_at)  # as an older version would
         server.answer = replies.by_model
         better = bench.run(project.suite)
         assert better.verdict is Verdict.NO_VERDICT  # the baseline has no polite score
