@@ -198,7 +198,7 @@ def test_what_cannot_be_made_is_refused_with_the_reason(spec: Any, said: str) ->
 
 
 def test_a_missing_library_names_its_extra() -> None:
-    with pytest.raises(MissingExtra, match=r"pip install 'haetae\[hf\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install -e '\.\[hf\]'"):
         _build({"fussy": 0.5})
 
 

@@ -77,7 +77,7 @@ def test_plain_postgresql_means_psycopg_3() -> None:
 
 def test_a_missing_psycopg_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "find_spec", lambda _: None)
-    with pytest.raises(MissingExtra, match=r"pip install 'haetae\[postgres\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install -e '\.\[postgres\]'"):
         open_ledger("postgresql://h/d")
 
 

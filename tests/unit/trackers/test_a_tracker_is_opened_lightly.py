@@ -95,7 +95,7 @@ def test_a_missing_package_names_the_extra(package, opening, extra, monkeypatch,
     for name in [name for name in sys.modules if name.startswith((f"haetae.trackers.{extra}", f"{package}."))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra, match=rf"{package}.*pip install 'haetae\[{extra}\]'"):
+    with pytest.raises(MissingExtra, match=rf"{package}.*pip install -e '\.\[{extra}\]'"):
         opening(tmp_path)
 
 
