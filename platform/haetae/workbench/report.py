@@ -198,5 +198,6 @@ def _p(probability: float) -> str:
 
 
 def _plain(text: str) -> str:
-    """An id for a terminal: control characters escaped."""
-    return text.encode("unicode_escape").decode() if not text.isprintable() else text
+    """An id for a terminal or a log: control characters escaped, and in quotes what a CI runner would obey."""
+    shown = text.encode("unicode_escape").decode() if not text.isprintable() else text
+    return f"'{shown}'" if shown.lstrip().startswith(("::", "##[")) else shown

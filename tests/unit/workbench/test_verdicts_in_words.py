@@ -292,6 +292,14 @@ def test_a_report_shows_its_holes_and_what_it_spent(run: Run) -> None:
     assert Report(run, estimates, accounting, spent).as_json()["accounting"][0]["not_run"] == 2
 
 
+@pytest.mark.parametrize("sample_id", ["::add-mask::x", "##[group]x"])
+def test_no_sample_id_is_a_command_to_a_ci_runner(run: Run, sample_id: str) -> None:
+    said = _comparison(differences=(_difference(),), movers=(Mover(sample_id, "faithful", 1.0, 0.0),))
+    lines = [line.strip() for line in comparison_lines(said, run.manifest.metrics)]
+    assert any(line.startswith(f"'{sample_id}'  faithful") for line in lines)
+    assert not any(line.startswith(("::", "##[")) for line in lines)
+
+
 def test_figures_have_four_digits_and_small_ones_no_exponent() -> None:
     shown = {None: "none", 0.69931: "0.6993", 26.6345: "26.63", 9.8912e-05: "0.00009891", 0.0: "0", 3e-9: "3e-09"}
     assert {value: figure(value) for value in shown} == shown
