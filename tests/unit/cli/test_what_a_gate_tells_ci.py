@@ -67,8 +67,8 @@ def test_github_obeys_no_line_of_the_text(shop: Any) -> None:  # SEC-19
     token = lines[0].removeprefix("::stop-commands::")
     assert len(token) == 32
     obeyed = lines.index(f"::{token}::")
-    assert any(line.startswith(hostile) for line in lines[:obeyed])
-    assert not any(line.startswith("::add-mask") for line in lines[obeyed:])
+    assert any(line.startswith(f"'{hostile}'") for line in lines[:obeyed])
+    assert not any(line.startswith("::add-mask") for line in lines)
     assert token not in shop.call("gate", "suite.yaml", *ALL).out
 
 
