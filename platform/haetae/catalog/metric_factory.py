@@ -5,8 +5,9 @@
     rouge: { rouge: L, tokenizer: korean }       → factory("L", tokenizer="korean")
     polite: { judge: polite.md, model: judge@2 } → factory(Prompt, model=LanguageModel)
 
-A parameter annotated `LanguageModel` or `Prompt` is a reference in the file and resolved here; every
-other value is checked strictly against its annotation. Only registered entry points are ever called.
+A parameter annotated `LanguageModel`, `Prompt` or `Path` is a reference in the file and resolved here, one
+annotated `tuple[LanguageModel, ...]` a list of them; every other value is checked strictly against its
+annotation. Only registered entry points are ever called.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
@@ -52,6 +54,10 @@ class Resolver(Protocol):
         """The prompt in a file, or a registered one. Raises ConfigError."""
         ...
 
+    def file(self, text: str) -> Path:
+        """A file or folder of the project, named from the suite's folder. Raises ConfigError."""
+        ...
+
     def default(self, role: str) -> str | None:
         """The suite's reference for `judge` or `embeddings`; None when it names none."""
         ...
@@ -82,6 +88,11 @@ class _Builder:
         self._resolve = resolve
         self._problem = problem
         self._problems: list[Problem] = []
+        self._references: tuple[tuple[type, str, Callable[[str], Any]], ...] = (
+            (LanguageModel, "model", resolve.model),
+            (Prompt, "prompt", resolve.prompt),
+            (Path, "file", resolve.file),
+        )
 
     def build(self, spec: str | Mapping[str, Json]) -> Metric:
         kind, first, first_field, others = self._read(spec)
@@ -145,7 +156,11 @@ class _Builder:
         return ConfigError(self._problem(self._field, f"metric {kind!r} cannot be loaded: {exc}"))
 
     def _parameters(self, factory: Callable[..., Any], kind: str) -> dict[str, inspect.Parameter]:
-        words = {"LanguageModel": LanguageModel, "Prompt": Prompt}  # often imported for type checkers only
+        words = {
+            "LanguageModel": LanguageModel,
+            "Prompt": Prompt,
+            "Path": Path,
+        }  # often imported for type checkers only
         try:
             signature = inspect.signature(factory, eval_str=True, locals=words)
         except (NameError, TypeError, ValueError) as exc:
@@ -173,13 +188,23 @@ class _Builder:
         field, value = given
         if value is None and not required:
             return _OMIT
-        if asks_model or _mentions(parameter.annotation, Prompt):
-            what, resolve = ("model", self._resolve.model) if asks_model else ("prompt", self._resolve.prompt)
-            if not isinstance(value, str):
-                self._problems.append(self._problem(field, f"expected the name of a {what}, got {found(value)}"))
-                return _OMIT
-            return self._referred(field, resolve, value)
+        for word, what, resolve in self._references:
+            if _mentions(parameter.annotation, word):
+                return self._named(field, value, what, resolve, several=_is_several(parameter.annotation))
         return self._checked(field, parameter, value)
+
+    def _named(self, field: str, value: Json, what: str, resolve: Callable[[str], Any], *, several: bool) -> Any:
+        """What the text names, or a tuple of what the list of texts names."""
+        if several and isinstance(value, list) and value:
+            named = [
+                self._named(f"{field}.{place}", one, what, resolve, several=False) for place, one in enumerate(value)
+            ]
+            return _OMIT if any(one is _OMIT for one in named) else tuple(named)
+        if several or not isinstance(value, str):
+            wish = f"a list of names of {what}s" if several else f"the name of a {what}"
+            self._problems.append(self._problem(field, f"expected {wish}, got {found(value)}"))
+            return _OMIT
+        return self._referred(field, resolve, value)
 
     def _referred(self, field: str, resolve: Callable[[str], Any], reference: str) -> Any:
         try:
@@ -238,6 +263,11 @@ def _join(field: str, inner: str | None) -> str:
 def _mentions(annotation: Any, word: type) -> bool:
     """Whether an annotation is the word, or a union that has it (`LanguageModel | None`)."""
     return annotation is word or any(_mentions(inner, word) for inner in typing.get_args(annotation))
+
+
+def _is_several(annotation: Any) -> bool:
+    """Whether an annotation is a tuple of any length, or a union that has one."""
+    return typing.get_origin(annotation) is tuple or any(map(_is_several, typing.get_args(annotation)))
 
 
 def _not_finite(value: Json) -> float | None:

@@ -10,6 +10,7 @@ from haetae.catalog.data_file import find_data, problems, reader_of
 from haetae.catalog.explain import found, nearest
 from haetae.catalog.files import shown
 from haetae.catalog.jsonl import read_jsonl
+from haetae.catalog.pipeline import stages_of, transcript_of
 from haetae.catalog.rows import BadRow, Fault, id_fault, tool_calls
 from haetae.core.canonical import Json
 from haetae.core.generation import Generation, Usage
@@ -18,7 +19,8 @@ from haetae.errors import DatasetError, Problem
 
 _MEASURES = ("cost_usd", "latency_s")
 _TEXTS = ("model", "finish_reason")
-FIELDS = frozenset({"id", "output", "contexts", "tool_calls", "usage", "scores", *_MEASURES, *_TEXTS})
+_PARTS = ("contexts", "tool_calls", "stages", "transcript")
+FIELDS = frozenset({"id", "output", "usage", "scores", *_PARTS, *_MEASURES, *_TEXTS})
 _BUCKETS = frozenset(get_type_hints(Usage))
 
 
@@ -27,7 +29,8 @@ def open_outputs(path: Path, root: Path) -> Iterator[tuple[str, Generation]]:
 
     A line has `id` and `output`; or only scores, given as `scores: {name: number}` or as further
     numeric fields (`win_probability: 0.7`). Also `contexts`, `tool_calls`, `usage` (tokens by bucket),
-    `cost_usd`, `latency_s` (seconds), `model`, `finish_reason`. Raises DatasetError at once for a file
+    `cost_usd`, `latency_s` (seconds), `model`, `finish_reason`, `stages` of a pipeline and the
+    `transcript` of a dialogue. Raises DatasetError at once for a file
     that cannot be opened, and at its line for a row that cannot be read or an id that came before.
     """
     real = find_data(Path(path), root)
@@ -78,6 +81,10 @@ def _generation(row: Json) -> tuple[str, Generation]:
         checked: dict[str, Json] = {"tool_calls": []}
         tool_calls(checked, "tool_calls", row["tool_calls"], faults)
         parts["tool_calls"] = tuple(ToolCall(call["name"], call["arguments"]) for call in checked["tool_calls"])
+    if "stages" in row:
+        parts["stages"] = stages_of(row["stages"], faults)
+    if "transcript" in row:
+        parts["transcript"] = transcript_of(row["transcript"], faults)
     if faults or not isinstance(name, str):
         raise BadRow(faults)
     return name, Generation(**parts)

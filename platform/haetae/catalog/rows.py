@@ -23,18 +23,22 @@ FIELDS = frozenset(
         "references",
         "contexts",
         "reference_contexts",
+        "relevant",
         "tool_calls",
         "metadata",
     }
 )
 MAX_ID = 200
+MAX_GRADE = 1000
+"""Of a passage's relevance: gains in nDCG are the grades themselves."""
 MAX_DEPTH = 64
 """Most levels of a row, itself the first. Only fields that may hold anything have to be looked at."""
 _CONTAINERS = frozenset({dict, list})
 _TEXT = frozenset({str})
 _PLAIN = frozenset({str, int, bool, type(None)})
 _ROLES = ("system", "user", "assistant", "tool")
-_TURN = {"role", "content"}
+_TURN = frozenset({"role", "content"})
+_TURN_MAY = _TURN | {"tool_calls"}
 _CALL = {"name", "arguments"}
 
 
@@ -115,16 +119,24 @@ def _input(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) ->
     if not value:
         return
     before = len(faults)
-    for index, turn in enumerate(value):
-        where = f"{name}.{index}"
-        if type(turn) is not dict or turn.keys() != _TURN:
-            faults.append((where, f"expected {{role, content}}, got {_keys(turn)}"))
-        elif turn["role"] not in _ROLES:
-            faults.append((f"{where}.role", f"expected one of {', '.join(_ROLES)}, got {found(turn['role'])}"))
-        elif type(turn["content"]) is not str:
-            faults.append((f"{where}.content", f"expected text, got {found(turn['content'])}"))
+    turns = [turn_json(f"{name}.{index}", turn, faults) for index, turn in enumerate(value)]
     if len(faults) == before:
-        out["input"] = value
+        out["input"] = turns
+
+
+def turn_json(where: str, turn: Json, faults: list[Fault]) -> Json:
+    """One turn of a chat: {role, content} and the tool calls made in it."""
+    if type(turn) is not dict or not _TURN <= turn.keys() <= _TURN_MAY:
+        faults.append((where, f"expected {{role, content}}, got {_keys(turn)}"))
+    elif turn["role"] not in _ROLES:
+        faults.append((f"{where}.role", f"expected one of {', '.join(_ROLES)}, got {found(turn['role'])}"))
+    elif type(turn["content"]) is not str:
+        faults.append((f"{where}.content", f"expected text, got {found(turn['content'])}"))
+    elif len(turn) > len(_TURN):
+        out = {"role": turn["role"], "content": turn["content"]}
+        tool_calls(out, f"{where}.tool_calls", turn["tool_calls"], faults, key="tool_calls")
+        return out if out["tool_calls"] else {"role": turn["role"], "content": turn["content"]}
+    return turn
 
 
 def _reference(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) -> None:
@@ -155,8 +167,21 @@ def _are_texts(name: str, value: Json, faults: list[Fault]) -> bool:
     return False
 
 
-def tool_calls(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) -> None:
-    """Check a list of {name, arguments}; absent arguments are none."""
+def _relevant(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) -> None:
+    """Ids of passages with their grades, or a list of ids, each of grade 1."""
+    if type(value) is list:
+        if _are_texts(name, value, faults):
+            out[name] = dict.fromkeys(value, 1)
+    elif type(value) is not dict:
+        faults.append((name, f"expected a mapping of ids to grades, or a list of ids, got {found(value)}"))
+    else:
+        wrong = {key: grade for key, grade in value.items() if type(grade) is not int or not 0 <= grade <= MAX_GRADE}
+        faults += [(f"{name}.{k}", f"expected a grade from 0 to {MAX_GRADE}, got {found(g)}") for k, g in wrong.items()]
+        out[name] = value
+
+
+def tool_calls(out: dict[str, Json], name: str, value: Json, faults: list[Fault], key: str | None = None) -> None:
+    """Check a list of {name, arguments}; absent arguments are none. It goes under `key`, by default its name."""
     if type(value) is not list:
         faults.append((name, f"expected a list of {{name, arguments}}, got {found(value)}"))
         return
@@ -173,7 +198,7 @@ def tool_calls(out: dict[str, Json], name: str, value: Json, faults: list[Fault]
             faults.append((f"{where}.arguments", fault))
         else:
             calls.append({"name": call["name"], "arguments": call.get("arguments", {})})
-    out[name] = calls
+    out[key or name] = calls
 
 
 def _metadata(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) -> None:
@@ -211,6 +236,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], str, Json, list[Fault]], None]] = {
     "references": _references,
     "contexts": _texts,
     "reference_contexts": _texts,
+    "relevant": _relevant,
     "tool_calls": tool_calls,
     "metadata": _metadata,
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from haetae.core.canonical import Json
-from haetae.core.sample import ToolCall
+from haetae.core.sample import Message, ToolCall, message_from_json, tool_calls_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,57 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """What one step of an application's pipeline gave: a retriever, a re-ranker, a guard.
+
+    `retrieved` are the ids of the passages it ranked, best first. `flagged` is a guard's verdict: True
+    where it stops the text, False where it lets it pass, None where it does not decide; `score` is the
+    number behind it. `latency_s` and `cost_usd` are None where they are unknown.
+    """
+
+    name: str
+    retrieved: tuple[str, ...] | None = None
+    flagged: bool | None = None
+    score: float | None = None
+    latency_s: float | None = None
+    cost_usd: float | None = None
+
+    def as_json(self) -> Json:
+        """The stage as one JSON object; absent parts are left out."""
+        out: dict[str, Json] = {"name": self.name}
+        if self.retrieved is not None:
+            out["retrieved"] = list(self.retrieved)
+        for name in ("flagged", "score", "latency_s", "cost_usd"):
+            if getattr(self, name) is not None:
+                out[name] = getattr(self, name)
+        return out
+
+
+def stage_from_json(value: Json) -> Stage:
+    """Read back what `Stage.as_json` wrote."""
+    return Stage(**{**value, "retrieved": None if "retrieved" not in value else tuple(value["retrieved"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One token that a model could have written at a place, and its natural-log probability there."""
+
+    token: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """One answer.
 
     `latency_s` is the time of the successful call by a monotonic clock, None when it was not measured
     (recorded outputs). `cost_usd` is None when the price is unknown, never 0. `model` is the name the
     endpoint itself reported. `logprobs` are the natural-log probabilities of the answer's tokens.
-    `attempts` counts the calls made, the successful one included.
+    `attempts` counts the calls made, the successful one included. `stages` are the steps of the pipeline
+    behind the answer, in order, each under a name of its own. `transcript` is the whole dialogue with its
+    tool calls where an application led one: the turns it was given, those it wrote, the last one included.
+    `alternatives` are the likeliest tokens at each place of the answer, where a call asked for them; they
+    are not kept in the ledger.
     """
 
     output: str
@@ -55,6 +99,13 @@ class Generation:
     logprobs: tuple[float, ...] | None = None
     attempts: int = 1
     recorded_scores: Mapping[str, float] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+    transcript: tuple[Message, ...] | None = None
+    alternatives: tuple[tuple[Alternative, ...], ...] = field(default=(), compare=False)
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of a name, None where there is none."""
+        return next((stage for stage in self.stages if stage.name == name), None)
 
     def as_json(self) -> Json:
         """The generation as one JSON object; absent parts are left out."""
@@ -69,6 +120,10 @@ class Generation:
             out["logprobs"] = list(self.logprobs)
         if self.recorded_scores:
             out["recorded_scores"] = dict(self.recorded_scores)
+        if self.stages:
+            out["stages"] = [stage.as_json() for stage in self.stages]
+        if self.transcript is not None:
+            out["transcript"] = [turn.as_json() for turn in self.transcript]
         for name in ("cost_usd", "latency_s", "model", "finish_reason"):
             if getattr(self, name) is not None:
                 out[name] = getattr(self, name)
@@ -102,11 +157,11 @@ def generation_from_json(value: Json) -> Generation | Failure:
     """Read back what `as_json` wrote."""
     if "reason" in value:
         return Failure(value["reason"], value["message"], value["attempts"])
-    calls, contexts, logprobs = value.get("tool_calls"), value.get("contexts"), value.get("logprobs")
+    contexts, logprobs, transcript = value.get("contexts"), value.get("logprobs"), value.get("transcript")
     return Generation(
         output=value["output"],
         contexts=None if contexts is None else tuple(contexts),
-        tool_calls=None if calls is None else tuple(ToolCall(c["name"], c["arguments"]) for c in calls),
+        tool_calls=tool_calls_from_json(value.get("tool_calls")),
         usage=Usage(*value["usage"]) if "usage" in value else None,
         cost_usd=value.get("cost_usd"),
         latency_s=value.get("latency_s"),
@@ -115,4 +170,6 @@ def generation_from_json(value: Json) -> Generation | Failure:
         logprobs=None if logprobs is None else tuple(logprobs),
         attempts=value.get("attempts", 1),
         recorded_scores=value.get("recorded_scores", {}),
+        stages=tuple(map(stage_from_json, value.get("stages", ()))),
+        transcript=None if transcript is None else tuple(map(message_from_json, transcript)),
     )

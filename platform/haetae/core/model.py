@@ -21,8 +21,24 @@ class Embeddings:
     model: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How probable a model finds a text that is there already.
+
+    `logprobs` are the natural-log probabilities of the tokens that were scored, in order: all of the
+    text but a first token before which nothing stands (where the model has no BOS and no prompt was
+    given). `tokens` counts those of the text, the unscored first one included.
+    """
+
+    logprobs: tuple[float, ...]
+    tokens: int
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    model: str | None = None
+
+
 class LanguageModel(Protocol):
-    """Answers chats and embeds texts. Every failure is a value; nothing is raised for a bad call.
+    """Answers chats, embeds texts, says how probable a text is. Every failure is a value; no bad call raises.
 
     `fingerprint` is what fixes its answers: kind, base URL, model name, decoding parameters. Never a
     secret.
@@ -42,6 +58,11 @@ class LanguageModel(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> Embeddings | Failure:
         """One vector per text."""
+        ...
+
+    async def likelihood(self, text: str, *, prompt: str = "") -> Likelihood | Failure:
+        """The log probabilities of the text's tokens, given the prompt before it. An endpoint that cannot
+        tell them, or tells what cannot be true, is a Failure."""
         ...
 
     async def aclose(self) -> None:

@@ -23,6 +23,8 @@ TARGET_RAISED = "target_raised"
 # the sample
 MISSING_REFERENCE = "missing_reference"
 MISSING_CONTEXT = "missing_context"
+MISSING_EXPECTED = "missing_expected"
+"""The sample does not say what should be: which calls, which passages, which label."""
 # the metric
 NOT_GENERATED = "not_generated"
 NOT_FINITE = "not_finite"

@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from haetae.core.canonical import Json, digest
 
 Role = Literal["system", "user", "assistant", "tool"]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a chat."""
-
-    role: Role
-    content: str
-
-    def as_json(self) -> Json:
-        return {"role": self.role, "content": self.content}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +24,67 @@ class ToolCall:
         return {"name": self.name, "arguments": dict(self.arguments)}
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that goes with a turn: a file inside the dataset's folder, fixed by its content.
+
+    `path` is relative to that folder, with forward slashes; `sha256` is of the file's bytes, in hex.
+    `folder` is where the file can be read, None for an image of which only the record is left.
+    """
+
+    path: str
+    sha256: str
+    media_type: str
+    folder: Path | None = field(default=None, compare=False)
+
+    def as_json(self) -> Json:
+        return {"path": self.path, "sha256": self.sha256, "media_type": self.media_type}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat, with the pictures shown and the tools called in it."""
+
+    role: Role
+    content: str
+    images: tuple[Image, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    def as_json(self) -> Json:
+        """The turn as one JSON object; absent parts are left out."""
+        out: dict[str, Json] = {"role": self.role, "content": self.content}
+        if self.images:
+            out["images"] = [image.as_json() for image in self.images]
+        if self.tool_calls:
+            out["tool_calls"] = [call.as_json() for call in self.tool_calls]
+        return out
+
+
+def message_from_json(value: Json, folder: Path | None = None) -> Message:
+    """Read back what `Message.as_json` wrote; `folder` is where its images can be read."""
+    return Message(
+        value["role"],
+        value["content"],
+        tuple(Image(i["path"], i["sha256"], i["media_type"], folder) for i in value.get("images", ())),
+        tool_calls_from_json(value.get("tool_calls")) or (),
+    )
+
+
+def tool_calls_from_json(value: Json) -> tuple[ToolCall, ...] | None:
+    """Read back a list of what `ToolCall.as_json` wrote; None for none."""
+    return None if value is None else tuple(ToolCall(call["name"], call["arguments"]) for call in value)
+
+
 @dataclass(frozen=True)
 class Sample:
     """One case: what is asked, what a good answer is, and the slices it belongs to.
 
     `id` is unique within its dataset. `input` is a text or a chat. `references` are alternative good
     answers. `contexts` are the passages given with the question (None: the target retrieves its own);
-    `reference_contexts` are the passages that a retriever should find. `metadata` names the slices
-    (`language: ko`) and the clusters (`document: refund-policy`).
+    `reference_contexts` are the passages that a retriever should find. `relevant` names them by id
+    instead, each with its grade (0 or more; 1 where relevance is yes or no). `tool_calls` are the calls
+    that should be made, in order. `metadata` names the slices (`language: ko`) and the clusters
+    (`document: refund-policy`).
     """
 
     id: str
@@ -51,6 +94,7 @@ class Sample:
     reference_contexts: tuple[str, ...] | None = None
     tool_calls: tuple[ToolCall, ...] | None = None
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    relevant: Mapping[str, int] | None = None
 
     @property
     def text(self) -> str:
@@ -77,6 +121,8 @@ class Sample:
             out["contexts"] = list(self.contexts)
         if self.reference_contexts is not None:
             out["reference_contexts"] = list(self.reference_contexts)
+        if self.relevant is not None:
+            out["relevant"] = dict(self.relevant)
         if self.tool_calls is not None:
             out["tool_calls"] = [call.as_json() for call in self.tool_calls]
         if self.metadata:
@@ -89,17 +135,20 @@ class Sample:
         return digest(self.as_json())
 
 
-def sample_from_json(value: Json) -> Sample:
-    """Read back what `Sample.as_json` wrote (trusted data; files are checked in `haetae.catalog`)."""
+def sample_from_json(value: Json, folder: Path | None = None) -> Sample:
+    """Read back what `Sample.as_json` wrote (trusted data; files are checked in `haetae.catalog`).
+
+    `folder` is where the images of its turns can be read.
+    """
     text = value["input"]
-    calls = value.get("tool_calls")
     return Sample(
         id=value["id"],
-        input=text if isinstance(text, str) else tuple(Message(m["role"], m["content"]) for m in text),
+        input=text if isinstance(text, str) else tuple(message_from_json(turn, folder) for turn in text),
         references=tuple(value.get("references", ())),
         contexts=_texts(value.get("contexts")),
         reference_contexts=_texts(value.get("reference_contexts")),
-        tool_calls=None if calls is None else tuple(ToolCall(c["name"], c["arguments"]) for c in calls),
+        relevant=value.get("relevant"),
+        tool_calls=tool_calls_from_json(value.get("tool_calls")),
         metadata=value.get("metadata", {}),
     )
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.generation import Failure, Generation
-from haetae.core.model import Embeddings, LanguageModel
+from haetae.core.model import Embeddings, LanguageModel, Likelihood
 from haetae.core.sample import Message
 from haetae.engine.budget import Meter
 from haetae.engine.limits import Limiter, Sleep
@@ -28,7 +28,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 30.0
 _LONGEST_PAUSE_S = 600.0
 """The longest Retry-After that is waited for: beyond it (a day's quota) the run stops and can be continued."""
 
-_Answer = TypeVar("_Answer", Generation, Embeddings)
+_Answer = TypeVar("_Answer", Generation, Embeddings, Likelihood)
 
 
 class Patient:
@@ -72,6 +72,11 @@ class Patient:
     async def embed(self, texts: Sequence[str]) -> Embeddings | Failure:
         """See `LanguageModel.embed`."""
         answer, _ = await self._ask(lambda: self._inner.embed(texts))
+        return answer
+
+    async def likelihood(self, text: str, *, prompt: str = "") -> Likelihood | Failure:
+        """See `LanguageModel.likelihood`."""
+        answer, _ = await self._ask(lambda: self._inner.likelihood(text, prompt=prompt))
         return answer
 
     async def _ask(self, call: Callable[[], Awaitable[_Answer | Failure]]) -> tuple[_Answer | Failure, int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 import math
 import traceback
-from collections.abc import Mapping
 from dataclasses import replace
 
 from haetae.core import reasons
-from haetae.core.canonical import digest
+from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.metric import Metric, MetricFacts
 from haetae.core.sample import Sample
@@ -96,10 +95,16 @@ def score_key(facts: MetricFacts, sample: Sample, generation_key: str, result: G
     if isinstance(result, Failure):
         return digest("unscored", generation_key, facts.text)
     measured = facts.needs & {"usage", "latency", "cost"}
-    scored = generation_key if measured else [result.output, result.contexts, _recorded(result.recorded_scores)]
+    scored = generation_key if measured else _content(result)
     judged = epoch if facts.judge is not None else ""
     return digest(facts.text, facts.version, facts.signature, facts.judge, sample.digest, scored, judged)
 
 
-def _recorded(scores: Mapping[str, float]) -> dict[str, float]:
-    return dict(scores)
+def _content(answer: Generation) -> Json:
+    """All of an answer that is not about the call which produced it."""
+    stages = tuple(replace(stage, latency_s=None, cost_usd=None) for stage in answer.stages)
+    said = replace(answer, stages=stages).as_json()
+    return {name: said[name] for name in _CONTENT if name in said}
+
+
+_CONTENT = ("output", "contexts", "tool_calls", "recorded_scores", "stages", "transcript")

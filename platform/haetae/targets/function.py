@@ -35,8 +35,8 @@ class FunctionTarget:
     A parameter may be `input` (the question as text), `messages`, `contexts`, `metadata` or `sample`;
     a lone parameter of any other name is the input. It returns the answer as text, a pair of the answer
     and the list of contexts it found, a `Generation`, or a mapping with `output` (or `answer`) and
-    optionally `contexts`, `tool_calls`, `usage`, `cost_usd`. What it raises
-    fails that sample only. The code of its module is part of the fingerprint; what else its answers rest
+    optionally `contexts`, `tool_calls`, `usage`, `cost_usd`, `stages` and `transcript`. What it
+    raises fails that sample only. The code of its module is part of the fingerprint; what else its answers rest
     on (other modules, files, an index) is not known, so no answer of an earlier run is taken.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 from haetae.core.canonical import Json
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import LanguageModel
-from haetae.core.sample import Message, Sample
+from haetae.core.sample import Sample, message_from_json
 from haetae.core.template import Prompt, check_variables
 
 _OFFERED = frozenset({"input", "contexts", "metadata", "messages"})
@@ -44,7 +44,7 @@ class Prompted:
 
     async def generate(self, sample: Sample, request: Json, repeat: int) -> Generation | Failure:
         """One answer; repeats differ by the seed where the model has one."""
-        messages = [Message(turn["role"], turn["content"]) for turn in request]
+        messages = [message_from_json(turn) for turn in request]
         seed = self._model.fingerprint.get("parameters", {}).get("seed")
         overrides = {"seed": seed + repeat} if repeat and isinstance(seed, int) else {}
         return await self._model.chat(messages, **overrides)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from haetae.core import reasons
-from haetae.core.generation import Failure, Generation, Usage
-from haetae.core.sample import ToolCall
+from haetae.core.generation import Failure, Generation, Stage, Usage
+from haetae.core.sample import Message, Role, ToolCall
 
 _MOST_LEVELS = 64
 """Of a tool call's arguments."""
@@ -48,8 +48,21 @@ def generation_of(answer: Any, latency_s: float) -> Generation | Failure:
         usage=None if usage is None else Usage(**usage),
         cost_usd=answer.get("cost_usd"),
         latency_s=latency_s,
+        stages=tuple(stage if isinstance(stage, Stage) else Stage(**stage) for stage in answer.get("stages") or ()),
+        transcript=_transcript(answer.get("transcript")),
     )
     return _checked(generation)
+
+
+def _transcript(turns: Any) -> tuple[Message, ...] | None:
+    if turns is None:
+        return None
+    return tuple(turn if isinstance(turn, Message) else _turn(turn) for turn in turns)
+
+
+def _turn(turn: Mapping[str, Any]) -> Message:
+    calls = tuple(ToolCall(call["name"], call.get("arguments", {})) for call in turn.get("tool_calls") or ())
+    return Message(turn["role"], turn["content"], tool_calls=calls)
 
 
 def _checked_failure(failure: Failure) -> Failure:
@@ -73,7 +86,33 @@ def _checked(generation: Generation) -> Generation:
         raise TypeError("attempts is a whole number")
     for call in generation.tool_calls or ():
         check_call(call)
-    return replace(generation, contexts=_texts(generation.contexts))
+    for turn in generation.transcript or ():
+        _check_turn(turn)
+    return replace(generation, contexts=_texts(generation.contexts), stages=_checked_stages(generation.stages))
+
+
+def _check_turn(turn: Message) -> None:
+    if not isinstance(turn, Message) or turn.role not in get_args(Role) or not isinstance(turn.content, str):
+        raise TypeError(
+            f"a turn of the transcript has a role ({', '.join(get_args(Role))}) and a content, which is text"
+        )
+    for call in turn.tool_calls:
+        check_call(call)
+
+
+def _checked_stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    found = tuple(stages)
+    for stage in found:
+        if not isinstance(stage, Stage) or not isinstance(stage.name, str) or not stage.name:
+            raise TypeError("a stage has a name, which is text")
+        if not isinstance(stage.flagged, bool | None):
+            raise TypeError(f"flagged of the stage {stage.name!r} is true, false or None")
+        if stage.score is not None and not _is_number(stage.score):
+            raise ValueError(f"the score of the stage {stage.name!r} is not a finite number")
+        _check_amounts(latency_s=stage.latency_s, cost_usd=stage.cost_usd)
+    if len({stage.name for stage in found}) < len(found):
+        raise ValueError("two stages have one name")
+    return tuple(replace(stage, retrieved=_texts(stage.retrieved)) for stage in found)
 
 
 def _texts(contexts: Iterable[str] | None) -> tuple[str, ...] | None:

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from haetae.core import reasons
 from haetae.core.canonical import Json, dumps, loads
-from haetae.core.generation import Failure, Generation, Usage
+from haetae.core.generation import Alternative, Failure, Generation, Usage
 from haetae.core.sample import ToolCall
 from haetae.core.secrets import redact
 from haetae.targets.returned import check_call
@@ -95,6 +95,7 @@ def chat_reply(raw: bytes, latency_s: float, price: Price | None) -> Generation 
         model=_text(body.get("model")),
         finish_reason=_text(finish),
         logprobs=logprobs,
+        alternatives=_alternatives(choice),
     )
 
 
@@ -114,6 +115,19 @@ def _logprobs(choice: Json) -> tuple[float, ...] | None:
     found = [token.get("logprob") for token in tokens] if isinstance(tokens, list) else []
     finite = all(isinstance(p, int | float) and math.isfinite(p) for p in found)
     return tuple(float(p) for p in found) if found and finite else None
+
+
+def _alternatives(choice: Json) -> tuple[tuple[Alternative, ...], ...]:
+    """The likeliest tokens at each place; none where the endpoint told none that can be read."""
+    given = choice.get("logprobs")
+    places = given.get("content") if isinstance(given, dict) else None
+    try:
+        return tuple(
+            tuple(Alternative(str(a["token"]), float(a["logprob"])) for a in place.get("top_logprobs") or ())
+            for place in places or ()
+        )
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return ()
 
 
 def _text(value: Json) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from haetae.catalog.metric_factory import build_metric
@@ -25,6 +26,9 @@ class _Refusing:
 
     def prompt(self, text: str) -> Prompt:
         raise ConfigError(f"{text}: a corpus metric has no prompt")
+
+    def file(self, text: str) -> Path:
+        raise ConfigError(f"{text}: a corpus metric has no file")
 
     def default(self, role: str) -> str | None:
         return None

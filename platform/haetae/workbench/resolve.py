@@ -78,6 +78,10 @@ class Resolver:
         with boundary(ConfigError, f"prompt {text} is not a chat template"):
             return Prompt.of(text.removeprefix(MIRROR).partition("@")[0], content)
 
+    def file(self, text: str) -> Path:
+        """A file or folder of the project, named from the suite's folder."""
+        return locate(text, folder=self._folder, root=self._root)
+
     def price(self, fingerprint: Mapping[str, Json]) -> Price | None:
         """What a model that was resolved here costs; None where it has no price."""
         return self._prices.get(digest(dict(fingerprint)))

@@ -88,6 +88,9 @@ class _Resolver:
     def prompt(self, text: str) -> Any:
         return ("prompt", text)
 
+    def file(self, text: str) -> Any:
+        return ("file", text)
+
     def default(self, role: str) -> str | None:
         return self._defaults.get(role)
 
