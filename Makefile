@@ -9,13 +9,19 @@ FITS = import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3
 LOCK = -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 	--generate-hashes --exclude-newer "7 days"
 
-.PHONY: demo test coverage check lint types contracts bench simulate docs audit lock clean
+# torch has another wheel for each accelerator, all of them large: pinned by version, in a step of its own.
+TORCH = torch==2.13.0
+
+.PHONY: demo test torch coverage check lint types contracts bench simulate docs audit lock clean
 
 demo: $(VENV)/.demo  ## play a month of nightly runs, then serve the dashboard
 	$(BIN)/haetae demo
 
 test: $(VENV)/.test  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+torch: $(VENV)/.test  ## what perplexity of a local model needs; without it its tests are skipped outside CI
+	$(INSTALL) -q $(TORCH)
 
 coverage: $(VENV)/.test  ## all tests, and which lines and branches they reach
 	$(BIN)/coverage erase
