@@ -17,7 +17,7 @@ from haetae.demo.lexical_judge import reply
 from haetae.demo.models import DemoModels
 from haetae.demo.wire import ApiError
 from haetae.errors import ConfigError
-from haetae.metrics.judge import Judge
+from haetae.metrics.judges.pointwise import Judge
 from haetae.metrics.rag import AnswerRelevancy, ContextRelevancy, Faithfulness
 
 PASSAGE = "A token expires after 90 days. Revoke it with one command."

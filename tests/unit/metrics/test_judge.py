@@ -14,7 +14,7 @@ from haetae.core.sample import Message, Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
 from haetae.errors import ConfigError, JudgeError
-from haetae.metrics.judge import Judge
+from haetae.metrics.judges.pointwise import Judge
 
 RUBRIC = Prompt.of("polite.md", "Is it polite?\n{{ input }}\n{{ output }}")
 

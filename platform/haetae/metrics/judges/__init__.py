@@ -1,0 +1,1 @@
+"""Language models as judges: by a rubric, by criteria, of two answers, of several, by several judges."""
