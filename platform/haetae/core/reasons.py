@@ -14,6 +14,8 @@ SERVER_ERROR = "server_error"
 MALFORMED = "malformed_response"
 REJECTED = "request_rejected"
 TOO_LONG = "context_too_long"
+NO_LOGPROBS = "no_logprobs"
+"""It does not tell how probable a text is, or tells what cannot be true."""
 # the answer
 CONTENT_FILTER = "content_filter"
 TRUNCATED = "truncated"

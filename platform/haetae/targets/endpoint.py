@@ -17,9 +17,10 @@ from haetae.core.addresses import forbidden
 from haetae.core.canonical import Json, dumps, loads
 from haetae.core.clock import Clock
 from haetae.core.generation import Failure, Generation
-from haetae.core.model import Embeddings
+from haetae.core.model import Embeddings, Likelihood
 from haetae.core.sample import Message
 from haetae.core.secrets import MASK, redact
+from haetae.targets import likelihoods
 from haetae.targets.wire import Price, chat_reply, http_failure, malformed, usage_of
 
 MAX_BODY = 32 * 2**20
@@ -37,7 +38,8 @@ class Endpoint:
     One call is one request: no retry, no limit, no cache happens here. Structured answers are asked for
     by the strictest way that the endpoint takes (`json_schema`, then `json_object`, then the schema in
     the prompt alone); the way that worked is remembered. `fingerprint` holds the base URL as registered
-    (with its placeholders), the model's name and the decoding `parameters` that every call sends.
+    (with its placeholders), the model's name, the decoding `parameters` that every chat sends, and where it
+    is not the default the way of asking for a text's `likelihood` and the `bos` put before it.
     """
 
     def __init__(
@@ -60,6 +62,8 @@ class Endpoint:
         self._clock = clock
         self._fingerprint = fingerprint
         self._parameters: Mapping[str, Json] = fingerprint.get("parameters", {})
+        self._route: str = fingerprint.get("likelihood", "echo")
+        self._bos: str = fingerprint.get("bos", "")
         self._headers = {"Content-Type": "application/json", **(headers or {})}
         self._query = dict(query or {})
         self._price = price
@@ -141,6 +145,24 @@ class Endpoint:
         usage = usage_of(body)
         cost = self._price.of(usage) if self._price and usage else None
         return Embeddings(vectors, usage, cost, body.get("model"))
+
+    async def likelihood(self, text: str, *, prompt: str = "") -> Likelihood | Failure:
+        """See `LanguageModel.likelihood`; how the tokens are told apart is said in likelihoods.py."""
+        whole = await self._reading(self._bos + prompt + text)
+        if isinstance(whole, Failure):
+            return whole
+        found = likelihoods.located(whole, self._bos, prompt, text)
+        if found is not None:
+            return found
+        prefix = self._bos + prompt
+        before = await self._reading(prefix) if prefix else None
+        return before if isinstance(before, Failure) else likelihoods.after(whole, before, self._bos)
+
+    async def _reading(self, text: str) -> likelihoods.Reading | Failure:
+        reply = await self._post("/completions", likelihoods.request(self._route, self._model, text))
+        if isinstance(reply, Failure):
+            return likelihoods.refused(reply)
+        return likelihoods.reading(self._route, reply[0], self._price)
 
     async def _post(self, path: str, payload: Json) -> tuple[bytes, float] | Failure:
         """The body of a 200 and the seconds it took; anything else as a Failure."""
