@@ -39,6 +39,8 @@ _EXTRAS = {
     "torch": "hf",
     "transformers": "hf",
     "kiwipiepy": "korean",
+    "ir_measures": "retrieval",
+    "pytrec_eval": "retrieval",
 }
 _DEFAULTS = {"model": "judge", "embeddings": "embeddings"}
 

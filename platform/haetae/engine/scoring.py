@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from haetae.core import reasons
 from haetae.core.canonical import Json, digest
-from haetae.core.generation import Failure, Generation, Usage
+from haetae.core.generation import Failure, Generation, Stage, Usage
 from haetae.core.metric import Metric, MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
@@ -65,9 +65,10 @@ def _lacking(facts: MetricFacts, sample: Sample, generation: Generation) -> str 
         return reasons.MISSING_CONTEXT
     if "usage" in facts.needs and generation.usage is None:
         return reasons.NOT_MEASURED
-    if "latency" in facts.needs and generation.latency_s is None:
+    parts: tuple[Generation | Stage, ...] = (generation, *generation.stages)
+    if "latency" in facts.needs and all(part.latency_s is None for part in parts):
         return reasons.NOT_MEASURED
-    if "cost" in facts.needs and generation.cost_usd is None:
+    if "cost" in facts.needs and all(part.cost_usd is None for part in parts):
         return reasons.NO_PRICE
     return None
 

@@ -10,16 +10,24 @@ from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.choices import bounds, canonical, flag, one_of
 from haetae.metrics.reply import number
+from haetae.metrics.stages import stage_name, stage_of
 
 
 class Latency:
-    """Seconds that the successful call took, lower is better."""
+    """Seconds that the successful call took, or one `stage` of a pipeline, lower is better.
 
-    def __init__(self) -> None:
-        self.facts = _facts("latency_s", "latency")
+    A stage that did not run for a sample (a guard had decided before) is unscored, not 0.
+    """
+
+    def __init__(self, *, stage: str | None = None) -> None:
+        self._stage = None if stage is None else stage_name("latency_s", "stage", stage)
+        self.facts = _facts(canonical("latency_s", stage=(stage, None)), "latency")
 
     def score(self, sample: Sample, generation: Generation) -> Score:
-        return _measured(generation.latency_s, reasons.NOT_MEASURED, "the latency was not measured")
+        part = generation if self._stage is None else stage_of(generation, self._stage)
+        if isinstance(part, Score):
+            return part
+        return _measured(part.latency_s, reasons.NOT_MEASURED, "the latency was not measured")
 
 
 class Tokens:
@@ -38,13 +46,20 @@ class Tokens:
 
 
 class Cost:
-    """US dollars that the call cost, lower is better; unscored where the price is unknown, never 0."""
+    """US dollars that the call cost, or one `stage` of a pipeline, lower is better.
 
-    def __init__(self) -> None:
-        self.facts = _facts("cost_usd", "cost")
+    Unscored where the price is unknown, never 0; also where the stage did not run.
+    """
+
+    def __init__(self, *, stage: str | None = None) -> None:
+        self._stage = None if stage is None else stage_name("cost_usd", "stage", stage)
+        self.facts = _facts(canonical("cost_usd", stage=(stage, None)), "cost")
 
     def score(self, sample: Sample, generation: Generation) -> Score:
-        return _measured(generation.cost_usd, reasons.NO_PRICE, "the price of the model is unknown")
+        part = generation if self._stage is None else stage_of(generation, self._stage)
+        if isinstance(part, Score):
+            return part
+        return _measured(part.cost_usd, reasons.NO_PRICE, "the price is unknown")
 
 
 class Recorded:

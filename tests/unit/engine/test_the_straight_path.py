@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from haetae.core import reasons
 from haetae.core.canonical import digest
-from haetae.core.generation import Failure, Generation
+from haetae.core.generation import Failure, Generation, Stage
 from haetae.core.run import GenerationRow, ScoreRow
 from haetae.core.sample import Sample
 from haetae.core.score import Score
@@ -153,6 +153,16 @@ def test_what_a_sample_lacks_is_said_and_the_metric_not_called(need: str, reason
     (row,) = ledger.scores.values()
     assert row.score.reason == reason
     assert metric.calls == 0
+
+
+@pytest.mark.parametrize(("need", "part"), [("latency", "latency_s"), ("cost", "cost_usd")])
+def test_a_measure_of_one_stage_is_not_lacking_because_the_whole_was_not_measured(
+    need: str, part: str, fakes: Any, ledger: Any
+) -> None:
+    metric = fakes.Metric(needs=frozenset({need}))
+    answer = Generation("x", stages=(Stage("search"), Stage("rerank", **{part: 0.5})))
+    _evaluate(fakes, ledger, fakes.Target(lambda i, n: answer), {"m": metric}, 1)
+    assert metric.calls == 1
 
 
 def test_going_on_does_only_what_is_missing(fakes: Any, ledger: Any) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from haetae.core import reasons
-from haetae.core.generation import Generation, Usage
+from haetae.core.generation import Generation, Stage, Usage
 from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.measured import Cost, Latency, Recorded, Tokens
@@ -31,6 +31,21 @@ def test_latency_is_seconds_and_lower_is_better(score_of: Callable[..., Score]) 
     assert score_of(Latency(), Generation("x", latency_s=1.25)).value == 1.25
     assert score_of(Latency(), "x").reason == reasons.NOT_MEASURED
     assert not Latency().facts.higher_is_better
+
+
+def test_each_stage_of_a_pipeline_has_a_time_and_a_price_of_its_own(score_of: Callable[..., Score]) -> None:
+    answer = Generation("x", stages=(Stage("search", latency_s=0.25, cost_usd=0.0), Stage("rerank", latency_s=2.0)))
+    assert score_of(Latency(stage="search"), answer).value == 0.25
+    assert score_of(Latency(stage="rerank"), answer).value == 2.0
+    assert score_of(Cost(stage="search"), answer).value == 0.0
+    assert score_of(Cost(stage="rerank"), answer).reason == reasons.NO_PRICE
+    absent = score_of(Cost(stage="judge"), answer)
+    assert (absent.reason, absent.explanation) == (
+        reasons.NOT_MEASURED,
+        "the answer has no stage 'judge'; there are search, rerank",
+    )
+    assert Latency(stage="rerank").facts.text == "latency_s(stage=rerank)"
+    assert Cost(stage="rerank").facts.needs == {"cost"}
 
 
 def test_a_recorded_score_is_read_checked_and_never_clamped(score_of: Callable[..., Score]) -> None:  # MET-06, MET-09

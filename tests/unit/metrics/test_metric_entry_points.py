@@ -16,7 +16,13 @@ from haetae.core.model import LanguageModel
 from haetae.core.template import Prompt
 
 POINTS = [point for point in entry_points(group="haetae.metrics") if point.value.startswith("haetae.metrics.")]
-FIRST: dict[str, Any] = {"recorded": "win", "ragas": "faithfulness", "judge": Prompt.of("p", "{{ output }}")}
+FIRST: dict[str, Any] = {
+    "recorded": "win",
+    "ragas": "faithfulness",
+    "judge": Prompt.of("p", "{{ output }}"),
+    "retrieval": "nDCG@10",
+}
+NAMED: dict[str, Any] = {"scale": [0, 1], "stage": "ivf", "exact": "flat"}
 
 
 def test_the_first_release_has_its_metrics() -> None:
@@ -39,7 +45,7 @@ def test_a_metric_is_made_from_its_annotated_signature(point: EntryPoint, script
         if parameter.annotation is LanguageModel:
             arguments[name] = scripted()
         elif parameter.default is parameter.empty:
-            arguments[name] = [0, 1] if name == "scale" else FIRST[point.name]
+            arguments[name] = NAMED[name] if name in NAMED else FIRST[point.name]
     metric = factory(**arguments)
     assert isinstance(metric, Metric)
     assert metric.facts.text.startswith(point.name)
