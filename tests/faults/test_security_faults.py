@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from haetae.engine.functions import load_function
 from haetae.errors import ConfigError
-from haetae.targets.function import load_function
 from haetae.workbench.export import export
 
 HOME = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ def test_no_suite_makes_a_shell_of_a_dataset(
     project.suite.write_text(text)
     with project.bench() as bench, pytest.raises(ConfigError) as caught:
         bench.run(project.suite)
-    assert str(caught.value).startswith("suite.yaml:3:9: target: target.function: ")
+    assert str(caught.value).startswith("suite.yaml:3:21: target.function: ")
     assert "belongs to Python itself; name a function of an application" in str(caught.value)
     assert not canary.exists()
 

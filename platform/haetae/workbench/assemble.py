@@ -20,9 +20,10 @@ from haetae.core.suite import Suite
 from haetae.core.target import Target
 from haetae.core.tracker import Mirror
 from haetae.engine.budget import Meter
+from haetae.engine.functions import load_function
 from haetae.errors import ConfigError, DatasetError, NoSamplesError, Problem, TargetError
 from haetae.settings import Settings
-from haetae.targets.function import FunctionTarget, load_function
+from haetae.targets.function import FunctionTarget
 from haetae.targets.prompted import Prompted
 from haetae.targets.recorded import Recorded
 from haetae.workbench.resolve import Resolver
@@ -124,7 +125,8 @@ def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
             raise ConfigError("recorded outputs hold one answer per sample: repeats must be 1")
         return _recorded(loaded.locate("target.outputs", spec.outputs), loaded.root)
     except ConfigError as exc:
-        raise ConfigError([_placed(loaded, "target", problem) for problem in exc.problems]) from exc
+        field = "target" if spec.function is None else "target.function"
+        raise ConfigError([_placed(loaded, field, problem) for problem in exc.problems]) from exc
 
 
 def _recorded(file: Path, root: Path) -> Recorded:

@@ -17,8 +17,9 @@ from haetae.core.sample import Message, Sample
 from haetae.core.suite import BudgetSpec
 from haetae.core.template import Prompt
 from haetae.engine.budget import BudgetExhausted, Meter
+from haetae.engine.functions import load_function
 from haetae.errors import ConfigError
-from haetae.targets.function import FunctionTarget, load_function
+from haetae.targets.function import FunctionTarget
 from haetae.targets.prompted import Prompted
 from haetae.targets.recorded import Recorded
 

@@ -1,0 +1,88 @@
+"""A Python function of somebody's project: found by its name, called in a thread, known by its code.
+
+Targets and metrics are both made of such functions, under one rule: what belongs to Python itself is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import hashlib
+import importlib
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from haetae.core.secrets import redact
+from haetae.errors import ConfigError
+
+
+def load_function(path: str, folder: Path, root: Path) -> Callable[..., Any]:
+    """Import `module:function`. Raises ConfigError.
+
+    Modules are looked for in the suite's `folder`, then in its project's `root`, then where Python looks.
+    What belongs to Python itself is refused: `os:system` would run whatever a dataset holds.
+    """
+    module_name, _, attribute = path.partition(":")
+    first = list(dict.fromkeys((str(folder), str(root))))
+    sys.path[:] = [*first, *(place for place in sys.path if place not in first)]
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as exc:  # a module runs when it is imported, and may raise anything
+        why = redact(f"{type(exc).__name__}: {exc}")
+        raise ConfigError(f"{path}: {why}; modules are looked for in {' and '.join(first)} first") from exc
+    if not callable(found):
+        raise ConfigError(f"{path} is a {type(found).__name__}, not a callable")
+    if _is_pythons_own(found, module_name, root):
+        raise ConfigError(f"{path} belongs to Python itself; name a function of an application")
+    return found  # type: ignore[no-any-return]  # whatever was named, checked to be callable
+
+
+def _is_pythons_own(found: Callable[..., Any], named: str, root: Path) -> bool:
+    """Whether a function or class comes from the standard library, unless the project has a module of that name."""
+    if not (inspect.isroutine(found) or inspect.isclass(found)):
+        return False
+    module = getattr(found, "__module__", None) or named
+    file = getattr(sys.modules.get(module), "__file__", None)
+    in_project = file is not None and Path(file).resolve().is_relative_to(root.resolve())
+    return module.partition(".")[0] in sys.stdlib_module_names and not in_project
+
+
+async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Call in a daemon thread of its own: a call that never ends holds up no other, nor the end of the program."""
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def settle(answer: Any, error: BaseException | None) -> None:
+        if not done.done():  # the deadline may have passed
+            done.set_result((answer, error))
+
+    def work() -> None:
+        answer, error = None, None
+        try:
+            answer = context.run(function, **arguments)
+        except BaseException as exc:
+            error = exc
+        with suppress(RuntimeError):  # the loop is closed: the run has ended without this answer
+            loop.call_soon_threadsafe(settle, answer, error)
+
+    threading.Thread(target=work, name="haetae-function", daemon=True).start()
+    answer, error = await done
+    if error is not None:
+        raise error
+    return answer
+
+
+def code_digest(function: Callable[..., Any]) -> str | None:
+    """SHA-256 of the source of the function's module; None where it has no file."""
+    try:
+        source = inspect.getsourcefile(inspect.unwrap(function))
+    except TypeError:
+        return None
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source and Path(source).is_file() else None
