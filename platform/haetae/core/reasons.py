@@ -38,11 +38,13 @@ UNSUPPORTED_LANGUAGE = "unsupported_language"
 # the judge
 JUDGE_UNPARSEABLE = "judge_parse_failure"
 JUDGE_REFUSED = "judge_refusal"
+JUDGE_TRUNCATED = "judge_truncated"
+"""It reached its token limit: give the metric a larger max_tokens."""
 JUDGE_FAILED = "judge_failed"
 NO_CLAIMS = "no_claims"
 
 RETRIED = frozenset({TIMEOUT, CONNECTION, RATE_LIMITED, SERVER_ERROR, MALFORMED, JUDGE_FAILED})
 """Reasons that a continued run asks again about."""
 
-JUDGE_FAULTS = frozenset({JUDGE_UNPARSEABLE, JUDGE_REFUSED, JUDGE_FAILED})
+JUDGE_FAULTS = frozenset({JUDGE_UNPARSEABLE, JUDGE_REFUSED, JUDGE_TRUNCATED, JUDGE_FAILED})
 """Reasons that are the judge's, counted against the gate's limit of judge failures."""

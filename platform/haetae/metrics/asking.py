@@ -24,9 +24,12 @@ T = TypeVar("T")
 _SHOWN = 2_000
 """Characters of an unreadable reply that are kept for people."""
 
+_MARKED_REFUSAL = "refusal"
+"""The finish reason of a refusal that the endpoint itself marks as one."""
+
 _REASONS = {
     reasons.CONTENT_FILTER: reasons.JUDGE_REFUSED,
-    reasons.TRUNCATED: reasons.JUDGE_UNPARSEABLE,
+    reasons.TRUNCATED: reasons.JUDGE_TRUNCATED,
     reasons.EMPTY: reasons.JUDGE_UNPARSEABLE,
 }
 """Failures that are the judge's answer; every other one is its endpoint's, worth asking again."""
@@ -95,23 +98,24 @@ class Interview:
     ) -> T:
         """What `read` makes of the judge's object. `read` raises ValueError for one of the wrong shape.
 
-        An unreadable answer is asked for once more, with the fault named. Raises UnansweredError, and
-        JudgeError where every further call would fail the same way.
+        An unreadable answer is asked for once more, with the fault named; one that the endpoint marks as a
+        refusal is not. Raises UnansweredError, and JudgeError where every further call would fail the same way.
         """
         turns = messages
         for last in (False, True):
-            text = self._heard(await model.chat(turns, schema=schema, **decoding)).output
+            reply = self._heard(await model.chat(turns, schema=schema, **decoding))
+            text = reply.output
             found = read_object(text)
             try:
                 if found is not None:
                     return read(found)
-                fault = "there is no complete JSON object in it"
+                fault = "it calls a tool" if reply.tool_calls else "there is no complete JSON object in it"
             except ValueError as exc:
                 fault = str(exc)
             if last:
                 break
             again = shipped_prompt("again.md").render({"fault": fault}, "")
-            turns = (*messages, Message("assistant", text[:_SHOWN]), *again)
+            turns = (*messages, Message("assistant", text[:_SHOWN] or "(no text)"), *again)
         refused = found is None and is_refusal(text)
         reason = reasons.JUDGE_REFUSED if refused else reasons.JUDGE_UNPARSEABLE
         raise UnansweredError(reason, f"{fault}: {text[:_SHOWN]}")
@@ -136,15 +140,19 @@ class Interview:
             raise self._failed(reply)
         self._pay(reply)
         self.model = reply.model or self.model
+        if reply.finish_reason == _MARKED_REFUSAL:
+            raise UnansweredError(reasons.JUDGE_REFUSED, f"it declines: {reply.output[:_SHOWN]}")
         return reply
 
     def _failed(self, failure: Failure) -> Exception:
+        if failure.usage is not None:  # an answer that cannot be used is paid for all the same
+            self._pay(failure)
         if failure.fatal:
             return JudgeError(failure.message)
         reason = _REASONS.get(failure.reason, reasons.JUDGE_FAILED)
         return UnansweredError(reason, f"{failure.reason}: {failure.message}")
 
-    def _pay(self, call: Generation | Embeddings) -> None:
+    def _pay(self, call: Generation | Embeddings | Failure) -> None:
         """Add one call up. A cost that is unknown makes the sum unknown: it is not 0."""
         self.calls += 1
         if call.usage is not None:

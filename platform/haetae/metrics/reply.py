@@ -2,11 +2,15 @@
 
 Models wrap JSON in thoughts, fences and prose, and write it almost right. What is read, in order:
 
-1. `<think>…</think>` is dropped; so is all before a `</think>` that was never opened.
+1. `<think>…</think>` is passed over; so is all before a `</think>` that was never opened. Neither tag counts
+   inside quoted text of an object: there a judge quotes what it judges.
 2. The text is cut into top-level `{…}` spans, with regard to quoted text, and never looked into: an
-   object quoted inside a broken one is not taken for the verdict.
-3. The last span that is JSON wins. One that is not is tried again after two declared repairs:
-   single-quoted text becomes double-quoted, and commas before a closing bracket are dropped.
+   object quoted inside a broken one is not taken for the verdict. Where a brace, a quote inside braces or a
+   `<think>` has no partner, something was cut off or broken, and nothing is read at all.
+3. The last span that is an object wins. One that is not JSON is tried again after two declared repairs:
+   single-quoted text becomes double-quoted, and commas before a closing bracket are dropped. Where that does
+   not make it JSON either, nothing is read: an object before it was not the verdict. A span without a
+   colon (`{a, b}`) is prose.
 
 NaN, infinity and an object that names one key twice are not JSON here. Numbers in prose are never read.
 """
@@ -23,6 +27,8 @@ MAX_REPLY = 100_000
 """Characters of a reply that are read, from its end: the verdict stands last."""
 
 _OPEN, _CLOSE = "<think>", "</think>"
+_MARK = re.compile(r"</?think>|[{}]")
+_INSIDE = re.compile(r"""</think>|[{}"']""")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'', re.DOTALL)
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'|,(?=\s*[}\]])', re.DOTALL)
 _REFUSAL = re.compile(
@@ -34,7 +40,7 @@ _REFUSAL = re.compile(
 
 def read_object(text: str) -> dict[str, Json] | None:
     """The last complete top-level object of the text, or None."""
-    for span in reversed(_spans(_answer(text))):
+    for span in reversed(_spans(text[-MAX_REPLY:])):
         for candidate in (span, _PIECE.sub(_mend, span)):
             try:
                 found = json.loads(candidate, parse_constant=_refuse, object_pairs_hook=_unique)
@@ -42,12 +48,14 @@ def read_object(text: str) -> dict[str, Json] | None:
                 continue
             if isinstance(found, dict):
                 return found
+        if ":" in span:
+            return None
     return None
 
 
 def is_refusal(text: str) -> bool:
     """Whether a reply that holds no verdict begins by declining, in English or Korean."""
-    return _REFUSAL.search(_answer(text)[:300]) is not None
+    return _REFUSAL.search(text.rpartition(_CLOSE)[2].strip()[:300]) is not None
 
 
 def number(value: Json) -> float | None:
@@ -60,42 +68,49 @@ def number(value: Json) -> float | None:
         return None
 
 
-def _answer(text: str) -> str:
-    return _without_thoughts(text).rpartition(_CLOSE)[2].strip()[-MAX_REPLY:]
-
-
-def _without_thoughts(text: str) -> str:
-    """The text between `<think>…</think>`, found in one walk however often either stands there."""
-    kept, place = [], 0
-    while (start := text.find(_OPEN, place)) != -1 and (end := text.find(_CLOSE, start)) != -1:
-        kept.append(text[place:start])
-        place = end + len(_CLOSE)
-    return "".join(kept) + text[place:]
-
-
 def _spans(text: str) -> list[str]:
-    """The balanced `{…}` spans at the top level. A brace or quote never closed ends them: it was cut off."""
+    """The balanced `{…}` spans at the top level after the thoughts; none where a mark lacks its partner."""
     spans: list[str] = []
-    place = text.find("{")
-    while place != -1:
-        start, depth = place, 0
-        while place < len(text):
-            character = text[place]
-            if character in "\"'":
-                quoted = _STRING.match(text, place)
-                if quoted is None:
-                    return spans
-                place = quoted.end()
-                continue
-            depth += (character == "{") - (character == "}")
-            place += 1
-            if depth == 0:
-                break
+    paired, place = True, 0
+    while mark := _MARK.search(text, place):
+        place = mark.end()
+        if mark.group() == _CLOSE:
+            spans, paired = [], True
+        elif mark.group() == "}":
+            paired = False
         else:
-            return spans
-        spans.append(text[start:place])
-        place = text.find("{", place)
-    return spans
+            end = _end_of_thoughts(text, place) if mark.group() == _OPEN else _end_of_object(text, place)
+            if end is None:
+                return []
+            if mark.group() == "{":
+                spans.append(text[mark.start() : end])
+            place = end
+    return spans if paired else []
+
+
+def _end_of_thoughts(text: str, place: int) -> int | None:
+    end = text.find(_CLOSE, place)
+    return None if end == -1 else end + len(_CLOSE)
+
+
+def _end_of_object(text: str, place: int) -> int | None:
+    """Where the object that was opened before `place` ends, or where a `</think>` outside its quoted text
+    shows that the brace was a thought's; None where it is not closed."""
+    depth = 1
+    while mark := _INSIDE.search(text, place):
+        place = mark.end()
+        if mark.group() == _CLOSE:
+            return mark.start()
+        if mark.group() in "\"'":
+            quoted = _STRING.match(text, mark.start())
+            if quoted is None:
+                return None
+            place = quoted.end()
+            continue
+        depth += 1 if mark.group() == "{" else -1
+        if depth == 0:
+            return place
+    return None
 
 
 def _mend(piece: re.Match[str]) -> str:

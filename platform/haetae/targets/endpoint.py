@@ -104,9 +104,11 @@ class Endpoint:
                 payload["max_completion_tokens"] = payload.pop("max_tokens")
             reply = await self._post("/chat/completions", payload)
             if not isinstance(reply, Failure):
-                self._rung = max(self._rung, rung)  # only a way that worked is remembered
-                return chat_reply(reply[0], reply[1], self._price)
-            if reply.reason != reasons.REJECTED or reply.fatal:
+                answer = chat_reply(reply[0], reply[1], self._price)
+                if isinstance(answer, Generation):  # only a way that worked is remembered
+                    self._rung = max(self._rung, rung)
+                return answer
+            if reply.fatal or not (reply.reason == reasons.REJECTED or _is_of_the_form(reply)):
                 return reply
             if "max_completion_tokens" in reply.message and "max_tokens" in payload:
                 self._renamed_limit = True
@@ -233,6 +235,12 @@ class _Resolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+def _is_of_the_form(failure: Failure) -> bool:
+    """Whether a server's fault is that it does not know a form of structured answers; some say 500 for it."""
+    named = any(word in failure.message for word in ("response_format", "json_schema", "json_object"))
+    return failure.reason == reasons.SERVER_ERROR and named
 
 
 def _spellings(secret: str) -> set[str]:

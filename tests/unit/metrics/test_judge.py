@@ -87,7 +87,7 @@ def test_a_refusal_is_unscored_as_one(graded: Callable[..., Score], reply: str) 
         (reasons.CONNECTION, reasons.JUDGE_FAILED),
         (reasons.RATE_LIMITED, reasons.JUDGE_FAILED),
         (reasons.CONTENT_FILTER, reasons.JUDGE_REFUSED),
-        (reasons.TRUNCATED, reasons.JUDGE_UNPARSEABLE),
+        (reasons.TRUNCATED, reasons.JUDGE_TRUNCATED),
     ],
 )
 def test_a_failed_call_is_unscored_with_its_message(graded: Callable[..., Score], failure: str, reason: str) -> None:
