@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from haetae.core.score import Score
     from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
     from haetae.errors import HaetaeError
+    from haetae.metrics.function import metric
     from haetae.settings import Settings, load_settings
     from haetae.workbench.bench import Workbench
     from haetae.workbench.report import Report
@@ -47,6 +48,7 @@ _HOMES = {
     "Verdict": "haetae.core.verdict",
     "Workbench": "haetae.workbench.bench",
     "load_settings": "haetae.settings",
+    "metric": "haetae.metrics.function",
 }
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "Verdict",
     "Workbench",
     "load_settings",
+    "metric",
 ]
 
 

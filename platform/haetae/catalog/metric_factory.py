@@ -4,10 +4,11 @@
     faithful: ragas/faithfulness                 → factory("faithfulness") of the kind `ragas`
     rouge: { rouge: L, tokenizer: korean }       → factory("L", tokenizer="korean")
     polite: { judge: polite.md, model: judge@2 } → factory(Prompt, model=LanguageModel)
+    kind: { function: checks:kind, words: [감사] } → the factory is a function of the project, decorated with @metric
 
 A parameter annotated `LanguageModel`, `Prompt` or `Path` is a reference in the file and resolved here, one
 annotated `tuple[LanguageModel, ...]` a list of them; every other value is checked strictly against its
-annotation. Only registered entry points are ever called.
+annotation. Only registered entry points are ever called, and functions decorated as metrics.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from haetae.core.template import Prompt
 from haetae.errors import ConfigError, MissingExtra, Problem
 
 GROUP = "haetae.metrics"
+FUNCTION = "function"
+"""The kind whose value names a function of the project: `module:function`."""
 _EXTRAS = {
     "ragas": "rag",
     "langchain_community": "rag",
@@ -58,6 +61,10 @@ class Resolver(Protocol):
 
     def file(self, text: str) -> Path:
         """A file or folder of the project, named from the suite's folder. Raises ConfigError."""
+        ...
+
+    def function(self, text: str) -> Callable[..., Metric]:
+        """What `module:function` names: a function of the project, decorated as a metric. Raises ConfigError."""
         ...
 
     def default(self, role: str) -> str | None:
@@ -98,7 +105,11 @@ class _Builder:
 
     def build(self, spec: str | Mapping[str, Json]) -> Metric:
         kind, first, first_field, others = self._read(spec)
-        factory = self._factory(kind)
+        if kind == FUNCTION:
+            factory = self._function(first, first_field)
+            kind, first = str(first), None
+        else:
+            factory = self._factory(kind)
         parameters = self._parameters(factory, kind)
         given: dict[str, tuple[str, Json]] = {}
         positional = next((p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY), None)
@@ -132,14 +143,20 @@ class _Builder:
         kind, *keys = spec
         return kind, spec[kind], f"{self._field}.{kind}", {key: spec[key] for key in keys}
 
+    def _function(self, first: Json, field: str) -> Callable[..., Any]:
+        if not isinstance(first, str):
+            raise ConfigError(self._problem(field, f"expected module:function, got {found(first)}"))
+        factory = self._referred(field, self._resolve.function, first)
+        if factory is _OMIT:
+            raise ConfigError(self._problems)
+        return factory  # type: ignore[no-any-return]  # what the resolver gave
+
     def _factory(self, kind: str) -> Callable[..., Any]:
         known = known_metrics()
         if kind not in known:
-            shown = kind if len(kind) <= 60 else kind[:60] + "…"
-            listed = ", ".join(known) or "none installed"
-            raise ConfigError(
-                self._problem(self._field, f"unknown metric {shown!r}{nearest(kind, known)}; there are {listed}")
-            )
+            shown, kinds = kind if len(kind) <= 60 else kind[:60] + "…", [*known, FUNCTION]
+            said = f"unknown metric {shown!r}{nearest(kind, kinds)}; there are {', '.join(kinds)}"
+            raise ConfigError(self._problem(self._field, said))
         if len(known[kind]) > 1:
             offers = " and ".join(point.value for point in known[kind])
             raise ConfigError(self._problem(self._field, f"metric {kind!r} is offered twice: {offers}"))

@@ -43,7 +43,7 @@ def bounds(metric: str, scale: object) -> tuple[float, float]:
     raise ConfigError(f"{metric}: scale {scale!r} is not [low, high] with low below high, such as [1, 5]")
 
 
-def canonical(kind: str, *positional: Json, **parameters: tuple[Json, Json]) -> str:
+def canonical(kind: str, /, *positional: Json, **parameters: tuple[Json, Json]) -> str:
     """`rouge(L, tokenizer=korean)`: the kind, its first argument, and every parameter that is not the default.
 
     Each parameter is given as (value, default).

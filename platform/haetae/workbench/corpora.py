@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from haetae.catalog.metric_factory import build_metric
-from haetae.core.metric import CorpusMetric
+from haetae.core.metric import CorpusMetric, Metric
 from haetae.core.model import LanguageModel
 from haetae.core.run import Manifest
 from haetae.core.template import Prompt
@@ -29,6 +29,9 @@ class _Refusing:
 
     def file(self, text: str) -> Path:
         raise ConfigError(f"{text}: a corpus metric has no file")
+
+    def function(self, text: str) -> Callable[..., Metric]:
+        raise ConfigError(f"{text}: a corpus metric is no function")
 
     def default(self, role: str) -> str | None:
         return None

@@ -13,6 +13,7 @@ from haetae.catalog.prompt_file import load_prompt
 from haetae.core.canonical import Json, digest
 from haetae.core.clock import Clock
 from haetae.core.ledger import Registry
+from haetae.core.metric import Metric
 from haetae.core.model import LanguageModel
 from haetae.core.model_spec import ModelSpec
 from haetae.core.reference import Kind, Reference
@@ -20,6 +21,7 @@ from haetae.core.suite import Suite
 from haetae.core.template import Prompt
 from haetae.core.tracker import Mirror
 from haetae.engine.budget import Meter
+from haetae.engine.functions import load_function
 from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
 from haetae.errors import ConfigError, HaetaeError, JudgeError, boundary
@@ -81,6 +83,17 @@ class Resolver:
     def file(self, text: str) -> Path:
         """A file or folder of the project, named from the suite's folder."""
         return locate(text, folder=self._folder, root=self._root)
+
+    def function(self, text: str) -> Callable[..., Metric]:
+        """A function of the project that is decorated as a metric."""
+        from haetae.metrics.function import MetricFunction  # with regex, which only a metric needs
+
+        if ":" not in text:
+            raise ConfigError(f"{text} is written module:function")
+        found = load_function(text, self._folder, self._root)
+        if not isinstance(found, MetricFunction):
+            raise ConfigError(f"{text} is not decorated with @haetae.metric, which says its range")
+        return found
 
     def price(self, fingerprint: Mapping[str, Json]) -> Price | None:
         """What a model that was resolved here costs; None where it has no price."""
