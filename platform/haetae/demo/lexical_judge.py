@@ -182,9 +182,16 @@ def _fill(schema: Mapping[str, Any], offered: Mapping[str, Json], root: Mapping[
             continue
         value, items = offered[name], _resolve(described, root).get("items", {})
         if isinstance(value, list):
-            value = [_fill(_resolve(items, root), e, root) if isinstance(e, dict) else e for e in value]
+            value = [_entry(_resolve(items, root), entry, root) for entry in value]
         out[name] = bool(value) if described.get("type") == "boolean" else value
     return out
+
+
+def _entry(items: Mapping[str, Any], entry: Json, root: Mapping[str, Any]) -> Json:
+    """One entry of a list: the object that its schema describes, or its statement where texts are listed."""
+    if not isinstance(entry, dict):
+        return entry
+    return entry["statement"] if items.get("type") == "string" else _fill(items, entry, root)
 
 
 def _resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ Every reader raises ValueError, in words that the judge is shown, for an object 
 from __future__ import annotations
 
 from haetae.core.canonical import Json
+from haetae.metrics.text import nfc
 
 
 def _object(title: str, **properties: Json) -> Json:
@@ -19,16 +20,16 @@ def _object(title: str, **properties: Json) -> Json:
 
 
 _TEXT = {"type": "string"}
-STATEMENTS = _object("statements", statements={"type": "array", "items": _TEXT})
-VERDICTS = _object(
-    "verdicts",
-    verdicts={
-        "type": "array",
-        "items": _object(
-            "verdict", index={"type": "integer"}, reason=_TEXT, verdict={"type": "integer", "enum": [0, 1]}
-        ),
-    },
-)
+_YES_OR_NO = {"type": "integer", "enum": [0, 1]}
+_LISTED = {"type": "array", "items": _TEXT}
+_NUMBERED = {
+    "type": "array",
+    "items": _object("verdict", index={"type": "integer"}, reason=_TEXT, verdict=_YES_OR_NO),
+}
+STATEMENTS = _object("statements", statements=_LISTED)
+VERDICTS = _object("verdicts", verdicts=_NUMBERED)
+ATTRIBUTION = _object("attribution", statements=_LISTED, verdicts=_NUMBERED)
+USEFULNESS = _object("usefulness", reason=_TEXT, verdict=_YES_OR_NO)
 RELEVANCE = _object("relevance", reason=_TEXT, rating={"type": "integer", "enum": [0, 1, 2]})
 
 
@@ -36,7 +37,7 @@ def questions_schema(count: int) -> Json:
     """The schema of `count` questions."""
     return _object(
         "questions",
-        noncommittal={"type": "integer", "enum": [0, 1]},
+        noncommittal=_YES_OR_NO,
         questions={"type": "array", "items": _TEXT, "minItems": count, "maxItems": count},
     )
 
@@ -44,7 +45,7 @@ def questions_schema(count: int) -> Json:
 def _texts(found: Json, name: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
         raise ValueError(f"{name} is not a list of texts")
-    return [" ".join(text.split()) for text in found if text.strip()]
+    return [" ".join(nfc(text).split()) for text in found if text.strip()]
 
 
 def _whole(found: Json, name: str, allowed: range) -> int:
@@ -54,8 +55,8 @@ def _whole(found: Json, name: str, allowed: range) -> int:
 
 
 def read_statements(found: dict[str, Json]) -> list[str]:
-    """The statements, each on one line; blank ones are left out."""
-    return _texts(found.get("statements"), "statements")
+    """The statements, each on one line and each once; blank ones are left out."""
+    return list(dict.fromkeys(_texts(found.get("statements"), "statements")))
 
 
 def read_verdicts(found: dict[str, Json], count: int) -> list[int]:
@@ -69,6 +70,24 @@ def read_verdicts(found: dict[str, Json], count: int) -> list[int]:
     return [_whole(by_index[place].get("verdict"), "verdict", range(2)) for place in range(1, count + 1)]
 
 
+def read_attribution(found: dict[str, Json]) -> tuple[list[str], list[int]]:
+    """The statements that the judge listed, each once, and their verdicts: one for each number in its list."""
+    listed = found.get("statements")
+    statements = _texts(listed, "statements")
+    if len(statements) != len(listed or ()):
+        raise ValueError("a statement is blank")
+    verdicts: dict[str, int] = {}
+    for statement, verdict in zip(statements, read_verdicts(found, len(statements)), strict=True):
+        if verdicts.setdefault(statement, verdict) != verdict:
+            raise ValueError(f"the statement {statement!r} is listed twice, with two verdicts")
+    return list(verdicts), list(verdicts.values())
+
+
+def read_usefulness(found: dict[str, Json]) -> tuple[int, str]:
+    """Whether a context is useful, 1 or 0, and the reason."""
+    return _whole(found.get("verdict"), "verdict", range(2)), _reason(found)
+
+
 def read_questions(found: dict[str, Json], count: int) -> tuple[int, list[str]]:
     """Whether the answer is noncommittal (1 or 0), and `count` questions."""
     questions = _texts(found.get("questions"), "questions")
@@ -79,5 +98,9 @@ def read_questions(found: dict[str, Json], count: int) -> tuple[int, list[str]]:
 
 def read_rating(found: dict[str, Json]) -> tuple[int, str]:
     """The rating, 0 to 2, and the reason."""
+    return _whole(found.get("rating"), "rating", range(3)), _reason(found)
+
+
+def _reason(found: dict[str, Json]) -> str:
     reason = found.get("reason")
-    return _whole(found.get("rating"), "rating", range(3)), reason if isinstance(reason, str) else ""
+    return reason if isinstance(reason, str) else ""

@@ -14,7 +14,8 @@ from haetae.core import reasons
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.rag import AnswerRelevancy, ContextRelevancy, Faithfulness
+from haetae.metrics.rag_answer import AnswerRelevancy, Faithfulness
+from haetae.metrics.rag_context import ContextRelevancy
 from haetae.metrics.rag_forms import read_verdicts
 
 CONTEXTS = ("환불은 7일 안에 됩니다.", "배송비는 3,000원입니다.")
@@ -88,7 +89,7 @@ def test_answer_relevancy_is_the_mean_cosine_with_the_question(scripted: Any, sc
     embedder = scripted(
         vectors=lambda text: (math.cos(math.radians(angles[text])), math.sin(math.radians(angles[text])))
     )
-    score = score_of(AnswerRelevancy(model=model, embeddings=embedder), "답")
+    score = score_of(AnswerRelevancy(model=model, embeddings=embedder), "an answer")
     assert score.value == pytest.approx((0.5 + 0.0 + 0.0) / 3, abs=1e-12)  # a cosine below 0 counts as 0
     assert score.usage == Usage(input=15, output=2)
     assert score.cost_usd == pytest.approx(0.0011)
@@ -97,12 +98,12 @@ def test_answer_relevancy_is_the_mean_cosine_with_the_question(scripted: Any, sc
 def test_the_questions_asked_again_are_a_perfect_answer(scripted: Any, score_of: Callable[..., Score]) -> None:
     model = scripted([{"noncommittal": 0, "questions": ["question"] * 3}])
     embedder = scripted(vectors=lambda _: (0.1, 0.7, 0.3))
-    assert score_of(AnswerRelevancy(model=model, embeddings=embedder), "답").value == pytest.approx(1.0, abs=1e-12)
+    assert score_of(AnswerRelevancy(model=model, embeddings=embedder), "an answer").value == pytest.approx(1.0, abs=1e-12)
 
 
 def test_a_noncommittal_answer_scores_zero(scripted: Any, score_of: Callable[..., Score]) -> None:
     model = scripted([{"noncommittal": 1, "questions": ["a", "b", "c"]}])
-    score = score_of(AnswerRelevancy(model=model, embeddings=scripted()), "잘 모르겠습니다")
+    score = score_of(AnswerRelevancy(model=model, embeddings=scripted()), "I do not know.")
     assert score.value == 0.0
     assert "noncommittal" in (score.explanation or "")
 
@@ -110,16 +111,16 @@ def test_a_noncommittal_answer_scores_zero(scripted: Any, score_of: Callable[...
 def test_vectors_that_say_nothing_are_unscored(scripted: Any, score_of: Callable[..., Score]) -> None:  # MET-06
     model = scripted([{"noncommittal": 0, "questions": ["a", "b", "c"]}])
     zero = AnswerRelevancy(model=model, embeddings=scripted(vectors=lambda _: (0.0, 0.0)))
-    assert score_of(zero, "답").reason == reasons.NOT_FINITE
+    assert score_of(zero, "an answer").reason == reasons.NOT_FINITE
     down = AnswerRelevancy(model=model, embeddings=scripted(vectors=Failure(reasons.TIMEOUT, "slow")))
-    assert score_of(down, "답").reason == reasons.JUDGE_FAILED
+    assert score_of(down, "an answer").reason == reasons.JUDGE_FAILED
 
 
 def test_too_few_questions_are_unscored(scripted: Any, score_of: Callable[..., Score]) -> None:
     model = scripted([{"noncommittal": 0, "questions": ["a"]}])
-    score = score_of(AnswerRelevancy(model=model, embeddings=scripted()), "답")
+    score = score_of(AnswerRelevancy(model=model, embeddings=scripted()), "an answer")
     assert score.reason == reasons.JUDGE_UNPARSEABLE
-    assert score_of(AnswerRelevancy(model=model, embeddings=scripted(), strictness=1), "답").value is not None
+    assert score_of(AnswerRelevancy(model=model, embeddings=scripted(), strictness=1), "an answer").value is not None
     with pytest.raises(ConfigError, match="strictness"):
         AnswerRelevancy(model=model, embeddings=scripted(), strictness=0)
 
