@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -27,6 +29,27 @@ def reference_data() -> Path:
         missing = f"the reference data is not in {folder}"
         pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
     return folder
+
+
+@pytest.fixture
+def png() -> Callable[..., bytes]:
+    """png(red): a real PNG of one pixel; with `padding` so many bytes in a chunk that viewers pass over."""
+
+    def make(red: int = 200, padding: int = 0) -> bytes:
+        def chunk(name: bytes, body: bytes) -> bytes:
+            return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+        pixel = chunk(b"IDAT", zlib.compress(bytes([0, red, 30, 30])))
+        more = chunk(b"teXt", bytes(padding)) if padding else b""
+        return (
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+            + more
+            + pixel
+            + chunk(b"IEND", b"")
+        )
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from haetae.catalog.data_file import find_data, problems, reader_of, stem
 from haetae.catalog.files import shown
 from haetae.catalog.jsonl import read_jsonl
+from haetae.catalog.pictures import Pictures
 from haetae.catalog.rows import BadRow, sample_json
 from haetae.core.canonical import Json, digest
-from haetae.core.sample import Sample, sample_from_json
+from haetae.core.sample import Image, Sample, sample_from_json
 from haetae.errors import DatasetError, NoSamplesError, Problem
 
 if TYPE_CHECKING:
@@ -50,8 +51,14 @@ class DatasetFile:
         self._require = require
         self._skip_bad = skip_bad
         self._stamp = _stamp(path)
+        self._pictures = Pictures(path.parent if reader_of(path) is read_jsonl else None)
         self._rejected: set[int] = set()
         self._renamed: dict[int, str] = {}
+
+    @property
+    def pictures(self) -> tuple[Image, ...]:
+        """The pictures of the whole file, each once, as far as it has been read."""
+        return self._pictures.known
 
     def check(self, limit: int | None) -> None:
         """Read the whole file. Raises DatasetError with every problem (100 at most)."""
@@ -126,7 +133,7 @@ class DatasetFile:
                 raise DatasetError(problems(self._file, line, bad)) from bad
             if "id" not in sample:
                 sample["id"] = self._renamed.get(line) or digest(sample)[:16]
-            yield sample_from_json(sample)
+            yield sample_from_json(sample, self.path.parent)
             left -= 1
             if not left:
                 break
@@ -135,7 +142,9 @@ class DatasetFile:
     def _checked(self, row: Json | BadRow) -> dict[str, Json]:
         if isinstance(row, BadRow):
             raise row
-        return sample_json(row, self._require)
+        sample = sample_json(row, self._require)
+        self._pictures.attach(sample)
+        return sample
 
     def _reject(self, found: list[Problem], line: int) -> None:
         self.rejects += found

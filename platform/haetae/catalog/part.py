@@ -3,7 +3,8 @@
 Run as `python -m haetae.catalog.part FILE START STOP [REQUIRED …]`, for the lines that start at bytes START to
 STOP. On standard output: the number of samples and the length of the longest row, in 8 bytes each; then 8 bytes
 of digest for the id of each sample, and 32 for the content of each. It ends with 1 and writes nothing when a
-row is no sample: the file is then read row by row to say which and why.
+row is no sample: the file is then read row by row to say which and why. So is a file with
+pictures: their hashes must stay known while it is in use.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from haetae.catalog.jsonl import parse_json
 from haetae.catalog.lines import MAX_ROW
+from haetae.catalog.pictures import has_pictures
 from haetae.catalog.rows import BadRow, sample_json
 from haetae.core.canonical import digest, digest_bytes
 
@@ -44,6 +46,8 @@ def check_part(path: Path, start: int, stop: int, require: Collection[str]) -> t
             if len(row) > longest:
                 longest = len(row)
             sample = sample_json(parse_json(row), require)
+            if has_pictures(sample):
+                raise BadRow([("", "pictures are looked at where they are read again")])
             name = sample.get("id")
             if name is None:
                 name = sample["id"] = digest(sample)[:16]

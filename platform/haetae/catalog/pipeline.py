@@ -34,6 +34,8 @@ def transcript_of(value: Json, faults: list[Fault]) -> tuple[Message, ...]:
         return ()
     before = len(faults)
     turns = [turn_json(f"transcript.{index}", turn, faults) for index, turn in enumerate(value)]
+    if len(faults) == before and any("images" in turn for turn in turns):
+        faults.append(("transcript", "pictures are those of the dataset's input; a transcript is text: leave them out"))
     return () if len(faults) > before else tuple(map(message_from_json, turns))
 
 

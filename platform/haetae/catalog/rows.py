@@ -38,7 +38,7 @@ _TEXT = frozenset({str})
 _PLAIN = frozenset({str, int, bool, type(None)})
 _ROLES = ("system", "user", "assistant", "tool")
 _TURN = frozenset({"role", "content"})
-_TURN_MAY = _TURN | {"tool_calls"}
+_TURN_MAY = _TURN | {"images", "tool_calls"}
 _CALL = {"name", "arguments"}
 
 
@@ -125,7 +125,7 @@ def _input(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) ->
 
 
 def turn_json(where: str, turn: Json, faults: list[Fault]) -> Json:
-    """One turn of a chat: {role, content} and the tool calls made in it."""
+    """One turn of a chat: {role, content}, the paths of pictures shown and the tool calls made in it."""
     if type(turn) is not dict or not _TURN <= turn.keys() <= _TURN_MAY:
         faults.append((where, f"expected {{role, content}}, got {_keys(turn)}"))
     elif turn["role"] not in _ROLES:
@@ -133,10 +133,20 @@ def turn_json(where: str, turn: Json, faults: list[Fault]) -> Json:
     elif type(turn["content"]) is not str:
         faults.append((f"{where}.content", f"expected text, got {found(turn['content'])}"))
     elif len(turn) > len(_TURN):
-        out = {"role": turn["role"], "content": turn["content"]}
-        tool_calls(out, f"{where}.tool_calls", turn["tool_calls"], faults, key="tool_calls")
-        return out if out["tool_calls"] else {"role": turn["role"], "content": turn["content"]}
+        return _full_turn(where, turn, faults)
     return turn
+
+
+def _full_turn(where: str, turn: dict[str, Json], faults: list[Fault]) -> Json:
+    out: dict[str, Json] = {"role": turn["role"], "content": turn["content"]}
+    images = turn.get("images")
+    if images and _are_texts(f"{where}.images", images, faults):
+        if turn["role"] != "user":
+            faults.append((f"{where}.images", f"pictures are shown in user turns, not by the {turn['role']}"))
+        out["images"] = list(images)
+    if "tool_calls" in turn:
+        tool_calls(out, f"{where}.tool_calls", turn["tool_calls"], faults, key="tool_calls")
+    return {name: value for name, value in out.items() if value or name == "content"}
 
 
 def _reference(out: dict[str, Json], name: str, value: Json, faults: list[Fault]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -60,6 +60,16 @@ class Message:
         return out
 
 
+def showing(images: tuple[Image, ...], turns: Sequence[Message]) -> tuple[Message, ...]:
+    """The chat with these pictures in its last user turn. Raises ValueError where it has none to show them in."""
+    if not images:
+        return tuple(turns)
+    last = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=None)
+    if last is None:
+        raise ValueError("no user turn in which the sample's pictures could be shown")
+    return (*turns[:last], replace(turns[last], images=(*turns[last].images, *images)), *turns[last + 1 :])
+
+
 def message_from_json(value: Json, folder: Path | None = None) -> Message:
     """Read back what `Message.as_json` wrote; `folder` is where its images can be read."""
     return Message(
@@ -108,6 +118,11 @@ class Sample:
     def messages(self) -> tuple[Message, ...]:
         """The input as a chat."""
         return (Message("user", self.input),) if isinstance(self.input, str) else self.input
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The pictures of all turns, in order."""
+        return () if isinstance(self.input, str) else tuple(image for turn in self.input for image in turn.images)
 
     def as_json(self) -> Json:
         """The sample as one JSON object; absent parts are left out. `sample_from_json` reads it back."""

@@ -21,6 +21,7 @@ from haetae.core.model import Embeddings, Likelihood
 from haetae.core.sample import Message
 from haetae.core.secrets import MASK, redact
 from haetae.targets import likelihoods
+from haetae.targets.content import wired, with_text
 from haetae.targets.wire import Price, chat_reply, http_failure, malformed, usage_of
 
 MAX_BODY = 32 * 2**20
@@ -94,7 +95,9 @@ class Endpoint:
         self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json
     ) -> Generation | Failure:
         """See `LanguageModel.chat`."""
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+        turns = await wired(messages)
+        if isinstance(turns, Failure):
+            return turns
         rung = self._rung
         while True:
             payload = {"model": self._model, "messages": turns, **self._parameters, **overrides}
@@ -126,8 +129,8 @@ class Endpoint:
             }
             return
         *before, last = payload["messages"]
-        told = f"{last['content']}\n\nReply with one JSON object that follows this JSON schema:\n{dumps(schema)}"
-        payload["messages"] = [*before, {**last, "content": told}]
+        told = f"Reply with one JSON object that follows this JSON schema:\n{dumps(schema)}"
+        payload["messages"] = [*before, with_text(last, told)]
         if way == "json_object":
             payload["response_format"] = {"type": "json_object"}
 

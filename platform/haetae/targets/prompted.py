@@ -8,15 +8,19 @@ from typing import Any
 from haetae.core.canonical import Json
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import LanguageModel
-from haetae.core.sample import Sample, message_from_json
+from haetae.core.sample import Sample, message_from_json, showing
 from haetae.core.template import Prompt, check_variables
+from haetae.errors import ConfigError, Problem
 
 _OFFERED = frozenset({"input", "contexts", "metadata", "messages"})
 _REQUIRED = frozenset({"input", "messages"})
 
 
 class Prompted:
-    """Asks a model with a prompt; without a prompt the sample's own input is the chat."""
+    """Asks a model with a prompt; without a prompt the sample's own input is the chat.
+
+    The sample's pictures go with the last user turn of the prompt, or stay in the turns of the input.
+    """
 
     free = False
     reusable = True
@@ -38,13 +42,19 @@ class Prompted:
         return self._prompt is None or self._prompt.fits(size)
 
     def request(self, sample: Sample) -> Json:
-        """The rendered chat."""
-        messages = self._prompt.render(_values(sample), sample.id) if self._prompt else sample.messages
-        return [message.as_json() for message in messages]
+        """The rendered chat; of pictures the path and the hash. Raises ConfigError where it has no place for them."""
+        if self._prompt is None:
+            return [message.as_json() for message in sample.messages]
+        messages = self._prompt.render(_values(sample), sample.id)
+        try:
+            return [message.as_json() for message in showing(sample.images, messages)]
+        except ValueError as exc:
+            raise ConfigError(Problem(f"sample {sample.id!r}: {exc}", file=self._prompt.name)) from exc
 
     async def generate(self, sample: Sample, request: Json, repeat: int) -> Generation | Failure:
         """One answer; repeats differ by the seed where the model has one."""
-        messages = [message_from_json(turn) for turn in request]
+        folder = next((image.folder for image in sample.images), None)
+        messages = [message_from_json(turn, folder) for turn in request]
         seed = self._model.fingerprint.get("parameters", {}).get("seed")
         overrides = {"seed": seed + repeat} if repeat and isinstance(seed, int) else {}
         return await self._model.chat(messages, **overrides)

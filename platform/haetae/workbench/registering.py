@@ -16,8 +16,10 @@ from haetae.core.canonical import Json, dumps
 from haetae.core.ledger import Ledger, Registry, Version
 from haetae.core.reference import Kind, Reference, check_name
 from haetae.core.run import Manifest, Run
+from haetae.core.sample import Image
 from haetae.core.tracker import RunRecord
-from haetae.errors import Problem, RegistryError
+from haetae.engine.pictures import UnreadablePicture, picture_of
+from haetae.errors import DatasetError, Problem, RegistryError
 from haetae.settings import Settings
 from haetae.workbench.comparable import changes
 from haetae.workbench.resolve import MIRROR
@@ -37,16 +39,40 @@ def content_of(kind: Kind, file: Path, name: str | None, settings: Settings) -> 
 
 
 def _keep_dataset(file: Path, settings: Settings) -> Json:
-    """A copy of the file under its version, so that a registered dataset stays what it was."""
+    """A copy of the file under its version, so that a registered dataset stays what it was.
+
+    One with pictures has a folder of its own, where they lie beside the file as they did.
+    """
     file = file.resolve()
     dataset = open_dataset(file, root=file.parent)
-    kept = settings.home / "datasets" / f"{dataset.version.removeprefix('sha256:')}{''.join(file.suffixes)}"
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    version = dataset.version.removeprefix("sha256:")
+    name = f"{version}{''.join(file.suffixes)}"
+    pictures, store = dataset.pictures, settings.home / "datasets"
+    store.mkdir(parents=True, exist_ok=True)
+    kept = store / (version if pictures else name)
     if not kept.exists():
-        partial = kept.with_name(f".{kept.name}.partial")
-        shutil.copyfile(file, partial)
+        partial = store / f".{kept.name}.partial"
+        if pictures:
+            _copy_folder(file, pictures, partial, name)
+        else:
+            shutil.copyfile(file, partial)
         partial.replace(kept)
-    return {"name": dataset.name, "version": dataset.version, "count": dataset.count, "file": kept.name}
+    where = f"{version}/{name}" if pictures else name
+    return {"name": dataset.name, "version": dataset.version, "count": dataset.count, "file": where}
+
+
+def _copy_folder(file: Path, pictures: Sequence[Image], folder: Path, name: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # of a copy that was cut short
+    folder.mkdir()
+    shutil.copyfile(file, folder / name)
+    for picture in pictures:
+        try:
+            content = picture_of(picture)
+        except UnreadablePicture as exc:
+            raise DatasetError(Problem(f"picture {picture.path!r} {exc}", file.name)) from exc
+        copy = folder / picture.path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
 
 
 def keep_rejects(rejects: Sequence[Problem], run_id: str, settings: Settings) -> list[str]:

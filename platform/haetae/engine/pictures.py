@@ -1,0 +1,68 @@
+"""Reading a picture of a sample: a regular file inside its folder, of a bounded size, and what its first bytes say.
+
+It is read when the dataset is checked and again for every call, and must be the same both times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+from pathlib import Path
+
+from haetae.core.sample import Image
+
+MAX_PICTURE = 5 * 1024**2
+"""Largest picture, in bytes."""
+MEDIA_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+}
+_FIRST_BYTES = (
+    ("image/png", re.compile(rb"\x89PNG\r\n\x1a\n")),
+    ("image/jpeg", re.compile(rb"\xff\xd8\xff")),
+    ("image/gif", re.compile(rb"GIF8[79]a")),
+    ("image/webp", re.compile(rb"RIFF....WEBP", re.DOTALL)),
+)
+
+
+class UnreadablePicture(Exception):
+    """Why a picture cannot be shown to a model."""
+
+
+def read_picture(folder: Path, path: str) -> bytes:
+    """The bytes of a file that lies in the folder, links followed. Raises UnreadablePicture."""
+    try:
+        root = folder.resolve()
+        real = (root / path).resolve()
+        if not real.is_relative_to(root):
+            raise UnreadablePicture(f"leads to {real}, which is outside the dataset's folder {root}")
+        if not stat.S_ISREG(real.stat().st_mode):
+            raise UnreadablePicture(f"is not a regular file (at {real})")
+        with real.open("rb") as stream:
+            content = stream.read(MAX_PICTURE + 1)
+    except FileNotFoundError:
+        raise UnreadablePicture(f"does not exist (looked for {folder / path})") from None
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise UnreadablePicture(f"cannot be read: {exc}") from exc
+    if len(content) > MAX_PICTURE:
+        raise UnreadablePicture(f"is over the limit of {MAX_PICTURE // 1024**2} MB")
+    return content
+
+
+def media_type(content: bytes) -> str | None:
+    """What a picture is by its first bytes: PNG, JPEG, GIF or WebP; None for everything else."""
+    return next((kind for kind, mark in _FIRST_BYTES if mark.match(content)), None)
+
+
+def picture_of(image: Image) -> bytes:
+    """The bytes of a sample's picture, the very ones that were checked. Raises UnreadablePicture."""
+    if image.folder is None:
+        raise UnreadablePicture("only its record is left; the file is with the dataset")
+    content = read_picture(image.folder, image.path)
+    if hashlib.sha256(content).hexdigest() != image.sha256:
+        raise UnreadablePicture("has changed since the dataset was checked")
+    return content
