@@ -62,6 +62,25 @@ def test_a_judge_that_fails_for_a_while_is_asked_again_only_where_a_run_goes_on(
     assert len(server.asked("m")) == 20  # answers were reused
 
 
+@pytest.mark.parametrize("said", ["I'm sorry, but I can't rate this.", "", "score: 9"])
+def test_a_refusal_or_an_unreadable_verdict_is_never_taken_again(
+    said: str, project: Any, server: Any, replies: Any
+) -> None:  # JDG-18
+    def no_verdict(body: dict[str, Any], headers: dict[str, str]) -> tuple[int, str]:
+        judged = body["model"] == "judge"
+        return replies.completed(said) if judged else replies.by_model(body, headers)  # type: ignore[no-any-return]
+
+    server.answer = no_verdict
+    with project.bench() as bench:
+        first = bench.run(project.suite)
+        assert next(account for account in first.accounting if account.metric == "polite").scored == 0
+        server.answer, asked = replies.by_model, len(server.asked("judge"))
+        second = bench.run(project.suite)
+    assert next(account for account in second.accounting if account.metric == "polite").scored == 20
+    assert len(server.asked("judge")) == asked + 20
+    assert len(server.asked("m")) == 20  # answers were taken again
+
+
 def test_an_alias_that_moves_during_a_run_does_not_move_the_run(
     project: Any, server: Any, replies: Any
 ) -> None:  # REG-09

@@ -57,25 +57,25 @@ def shipped_prompt(name: str) -> Prompt:
 class Fence:
     """Marks where text that is judged begins and ends: `<output-3f9a…>` to `</output-3f9a…>`.
 
-    The mark is a hash of the sample and the very output it encloses. It is the same each time the
-    pair is judged, so answers can be reused, and no output can hold its own.
+    The mark is a hash of the whole sample and the very output it encloses. It is the same each time the
+    pair is judged, so answers can be reused, and neither an output nor a passage of the sample can hold its own.
     """
 
     mark: str
 
     @classmethod
     def of(cls, sample: Sample, output: str) -> Fence:
-        return cls(digest("fence", sample.id, output)[:16])
+        return cls(digest("fence", sample.digest, output)[:16])
 
     def __call__(self, label: str, text: str) -> str:
         return f"<{label}-{self.mark}>\n{nfc(text)}\n</{label}-{self.mark}>"
 
 
-def under_rules(fence: Fence, turns: Sequence[Message]) -> tuple[Message, ...]:
+def under_rules(fence: Fence, turns: Sequence[Message], rules: str = "rules.md") -> tuple[Message, ...]:
     """The turns under the rules that every judge is given, as one system message."""
-    rules = shipped_prompt("rules.md").render({"mark": fence.mark}, "")[0].content
+    told = shipped_prompt(rules).render({"mark": fence.mark}, "")[0].content
     own = [turn.content for turn in turns if turn.role == "system"]
-    system = Message("system", "\n\n".join([rules, *own]))
+    system = Message("system", "\n\n".join([told, *own]))
     return (system, *(turn for turn in turns if turn.role != "system"))
 
 
@@ -120,6 +120,10 @@ class Interview:
         reason = reasons.JUDGE_REFUSED if refused else reasons.JUDGE_UNPARSEABLE
         raise UnansweredError(reason, f"{fault}: {text[:_SHOWN]}")
 
+    async def hear(self, model: LanguageModel, messages: tuple[Message, ...], **decoding: Json) -> Generation:
+        """One answer in no form. Raises UnansweredError and JudgeError."""
+        return self._heard(await model.chat(messages, **decoding))
+
     async def embed(self, model: LanguageModel, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
         """One vector per text. Raises UnansweredError and JudgeError."""
         found = await model.embed(texts)
@@ -129,6 +133,14 @@ class Interview:
         if len(found.vectors) != len(texts):
             raise UnansweredError(reasons.JUDGE_FAILED, f"{len(found.vectors)} vectors for {len(texts)} texts")
         return found.vectors
+
+    def include(self, other: Interview) -> None:
+        """Add up what another interview, with another judge, has cost."""
+        self.calls += other.calls
+        if other.usage is not None:
+            self.usage = other.usage if self.usage is None else self.usage + other.usage
+        unknown = self.cost_usd is None or other.cost_usd is None
+        self.cost_usd = None if unknown else (self.cost_usd or 0.0) + (other.cost_usd or 0.0)
 
     def bill(self, score: Score) -> Score:
         """The score with what was spent on it."""
