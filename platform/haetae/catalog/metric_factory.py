@@ -6,8 +6,8 @@
     polite: { judge: polite.md, model: judge@2 } → factory(Prompt, model=LanguageModel)
     kind: { function: checks:kind, words: [감사] } → the factory is a function of the project, decorated with @metric
 
-A parameter annotated `LanguageModel`, `Prompt` or `Path` is a reference in the file and resolved here, one
-annotated `tuple[LanguageModel, ...]` a list of them; every other value is checked strictly against its
+A parameter annotated `LanguageModel`, `Prompt`, `Path` or `Outputs` is a reference in the file and resolved
+here, one annotated `tuple[LanguageModel, ...]` a list of them; every other value is checked strictly against its
 annotation. Only registered entry points are ever called, and functions decorated as metrics.
 """
 
@@ -29,6 +29,7 @@ from haetae.catalog.places import Places
 from haetae.core.canonical import Json, dumps
 from haetae.core.metric import Metric
 from haetae.core.model import LanguageModel
+from haetae.core.outputs import Outputs
 from haetae.core.template import Prompt
 from haetae.errors import ConfigError, MissingExtra, Problem
 
@@ -61,6 +62,10 @@ class Resolver(Protocol):
 
     def file(self, text: str) -> Path:
         """A file or folder of the project, named from the suite's folder. Raises ConfigError."""
+        ...
+
+    def outputs(self, text: str) -> Outputs:
+        """What another system answered, from a file of recorded outputs. Raises ConfigError."""
         ...
 
     def function(self, text: str) -> Callable[..., Metric]:
@@ -101,6 +106,7 @@ class _Builder:
             (LanguageModel, "model", resolve.model),
             (Prompt, "prompt", resolve.prompt),
             (Path, "file", resolve.file),
+            (Outputs, "file of recorded outputs", resolve.outputs),
         )
 
     def build(self, spec: str | Mapping[str, Json]) -> Metric:
@@ -179,6 +185,7 @@ class _Builder:
             "LanguageModel": LanguageModel,
             "Prompt": Prompt,
             "Path": Path,
+            "Outputs": Outputs,
         }  # often imported for type checkers only
         try:
             signature = inspect.signature(factory, eval_str=True, locals=words)

@@ -68,7 +68,7 @@ def chat_reply(raw: bytes, latency_s: float, price: Price | None) -> Generation 
         calls = tuple(_tool_call(call) for call in message.get("tool_calls") or ())
         if content is not None and not isinstance(content, str):
             content = "".join(part.get("text", "") for part in content)
-        logprobs = _logprobs(choice)
+        logprobs, alternatives = _logprobs(choice), _alternatives(choice)
         usage = usage_of(body)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as exc:
         return malformed(raw, exc)
@@ -79,7 +79,8 @@ def chat_reply(raw: bytes, latency_s: float, price: Price | None) -> Generation 
 
     if finish == "content_filter":
         return none(reasons.CONTENT_FILTER, "the endpoint's content filter withheld the answer")
-    if finish == "length":
+    one_token = len(alternatives) == 1 and alternatives[0]  # asked for with its alternatives, and whole
+    if finish == "length" and not one_token:
         return none(reasons.TRUNCATED, "the answer reached the token limit (max_tokens)")
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
@@ -95,7 +96,7 @@ def chat_reply(raw: bytes, latency_s: float, price: Price | None) -> Generation 
         model=_text(body.get("model")),
         finish_reason=_text(finish),
         logprobs=logprobs,
-        alternatives=_alternatives(choice),
+        alternatives=alternatives,
     )
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from haetae.catalog.files import locate
 from haetae.catalog.prompt_file import load_prompt
+from haetae.catalog.recorded import open_outputs
 from haetae.core.canonical import Json, digest
 from haetae.core.clock import Clock
 from haetae.core.ledger import Registry
 from haetae.core.metric import Metric
 from haetae.core.model import LanguageModel
 from haetae.core.model_spec import ModelSpec
+from haetae.core.outputs import Outputs
 from haetae.core.reference import Kind, Reference
 from haetae.core.suite import Suite
 from haetae.core.template import Prompt
@@ -26,6 +29,7 @@ from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
 from haetae.errors import ConfigError, HaetaeError, JudgeError, boundary
 from haetae.targets.wire import Price
+from haetae.workbench.shipped import shipped_rubric
 
 _PROMPT_SUFFIXES = frozenset({".md", ".txt", ".j2", ".yaml", ".yml"})
 MIRROR = "mlflow:"
@@ -73,9 +77,12 @@ class Resolver:
         return known
 
     def prompt(self, text: str) -> Prompt:
-        """The prompt in a file beside the suite, or a registered one."""
+        """The prompt in a file beside the suite, a registered one, or a rubric that ships (`helpfulness.ko`)."""
         if Path(text).suffix in _PROMPT_SUFFIXES:
             return load_prompt(locate(text, folder=self._folder, root=self._root))
+        rubric = shipped_rubric(text)
+        if rubric is not None and not self._registry.versions("prompt", text):
+            return replace(load_prompt(rubric, rubric.parent), name=text)
         content = self._content("prompt", text)
         with boundary(ConfigError, f"prompt {text} is not a chat template"):
             return Prompt.of(text.removeprefix(MIRROR).partition("@")[0], content)
@@ -94,6 +101,12 @@ class Resolver:
         if not isinstance(found, MetricFunction):
             raise ConfigError(f"{text} is not decorated with @haetae.metric, which says its range")
         return found
+
+    def outputs(self, text: str) -> Outputs:
+        """What another system answered, from a file of recorded outputs in the project."""
+        file = self.file(text)
+        answers = {name: answer.output for name, answer in open_outputs(file, root=self._root)}
+        return Outputs(file.name, {name: answer for name, answer in answers.items() if answer.strip()})
 
     def price(self, fingerprint: Mapping[str, Json]) -> Price | None:
         """What a model that was resolved here costs; None where it has no price."""

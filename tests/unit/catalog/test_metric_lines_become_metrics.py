@@ -91,6 +91,9 @@ class _Resolver:
     def file(self, text: str) -> Any:
         return ("file", text)
 
+    def outputs(self, text: str) -> Any:
+        return ("outputs", text)
+
     def default(self, role: str) -> str | None:
         return self._defaults.get(role)
 

@@ -36,7 +36,7 @@ class ScriptedModel:
 
     async def chat(self, messages: Sequence[Message], *, schema: Any = None, **overrides: Any) -> Generation | Failure:
         self.chats.append((tuple(messages), schema, overrides))
-        title = schema["title"]
+        title = schema["title"] if schema else "plain"
         script = self.by_title.get(title, self.script)
         turn = self.asked.get(title, 0)
         self.asked[title] = turn + 1

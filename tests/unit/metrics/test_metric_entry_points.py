@@ -13,6 +13,7 @@ import pytest
 from haetae.core.canonical import dumps
 from haetae.core.metric import CorpusMetric, Metric, facts_from_json
 from haetae.core.model import LanguageModel
+from haetae.core.outputs import Outputs
 from haetae.core.template import Prompt
 
 POINTS = [point for point in entry_points(group="haetae.metrics") if point.value.startswith("haetae.metrics.")]
@@ -20,9 +21,13 @@ FIRST: dict[str, Any] = {
     "recorded": "win",
     "ragas": "faithfulness",
     "judge": Prompt.of("p", "{{ output }}"),
+    "jury": Prompt.of("p", "{{ output }}"),
+    "pairwise": Prompt.of("p", "{{ answers }}"),
+    "best_of": Prompt.of("p", "{{ answers }}"),
+    "g_eval": "It is polite.",
     "retrieval": "nDCG@10",
 }
-NAMED: dict[str, Any] = {"scale": [0, 1], "stage": "ivf", "exact": "flat"}
+NAMED: dict[str, Any] = {"scale": [0, 1], "stage": "ivf", "exact": "flat", "against": (Outputs("other.jsonl", {}),)}
 
 
 def test_the_first_release_has_its_metrics() -> None:
@@ -44,6 +49,8 @@ def test_a_metric_is_made_from_its_annotated_signature(point: EntryPoint, script
         assert parameter.annotation is not parameter.empty
         if parameter.annotation is LanguageModel:
             arguments[name] = scripted()
+        elif parameter.annotation == tuple[LanguageModel, ...]:
+            arguments[name] = (scripted(), scripted())
         elif parameter.default is parameter.empty:
             arguments[name] = NAMED[name] if name in NAMED else FIRST[point.name]
     metric = factory(**arguments)
