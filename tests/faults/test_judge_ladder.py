@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,9 +123,11 @@ async def is_silent(request: web.Request, body: dict[str, Any], count: int) -> w
 async def never_stops(request: web.Request, body: dict[str, Any], count: int) -> web.StreamResponse:
     response = web.StreamResponse()
     await response.prepare(request)
-    while True:
-        await response.write(b" ")
-        await asyncio.sleep(0.02)
+    with suppress(ConnectionResetError):  # the judge has hung up
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.02)
+    return response
 
 
 async def hangs_up(request: web.Request, body: dict[str, Any], count: int) -> web.StreamResponse:
@@ -257,9 +260,8 @@ async def ask_twice(answer: Answer, **options: Any) -> Asked:
     endpoint = Endpoint(
         base_url=f"http://{host}:{port}/v1", model="judge", clock=clock, fingerprint={"parameters": {}}, **options
     )
-    patient = Patient(
-        endpoint, Limiter(4, clock), Meter(), error=JudgeError, tries=TRIES, rng=random.Random(1), sleep=_at_once
-    )
+    rng = random.Random(1)  # noqa: S311  # jitter of retries, not a secret
+    patient = Patient(endpoint, Limiter(4, clock), Meter(), error=JudgeError, tries=TRIES, rng=rng, sleep=_at_once)
     judge = Judge(Prompt.of("good.md", "Is it good? {{ output }}"), model=patient, scale=(0, 10))
     asked = Asked([], [])
     try:

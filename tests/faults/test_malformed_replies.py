@@ -133,7 +133,7 @@ DRESSES: dict[str, Callable[[str, dict[str, Any]], str]] = {
 
 @pytest.fixture(scope="module")
 def broken() -> list[tuple[str, str, Score]]:
-    rng, names = random.Random(20_260_101), list(BREAKS)
+    rng, names = random.Random(20_260_101), list(BREAKS)  # noqa: S311  # replies, not secrets
     replies = [(names[n % len(names)], a_verdict(rng)[0]) for n in range(COUNT)]
     texts = [(name, BREAKS[name](verdict, rng)) for name, verdict in replies]
     return [(name, text, score_of(text)) for name, text in texts]
@@ -153,7 +153,7 @@ def test_each_broken_reply_has_a_reason_of_the_judge_and_is_kept(broken: list[tu
 
 
 def test_of_a_thousand_verdicts_only_dressed_up_each_is_its_own_score() -> None:  # JDG-01
-    rng, names = random.Random(20_260_102), list(DRESSES)
+    rng, names = random.Random(20_260_102), list(DRESSES)  # noqa: S311  # replies, not secrets
     wrong = []
     for n in range(COUNT):
         verdict, score = a_verdict(rng)
@@ -165,7 +165,7 @@ def test_of_a_thousand_verdicts_only_dressed_up_each_is_its_own_score() -> None:
 
 
 def test_of_a_thousand_with_one_letter_changed_a_score_is_what_the_reply_still_says() -> None:
-    rng, kept = random.Random(20_260_103), 0
+    rng, kept = random.Random(20_260_103), 0  # noqa: S311  # replies, not secrets
     for _ in range(COUNT):
         text = _one_letter_changed(written(a_verdict(rng)[0], rng), rng)
         found = score_of(text).value
