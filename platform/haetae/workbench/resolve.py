@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from haetae.catalog.explain import nearest
 from haetae.catalog.files import locate
 from haetae.catalog.prompt_file import load_prompt
 from haetae.catalog.recorded import open_outputs
@@ -27,9 +28,9 @@ from haetae.engine.budget import Meter
 from haetae.engine.functions import load_function
 from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
-from haetae.errors import ConfigError, HaetaeError, JudgeError, boundary
+from haetae.errors import ConfigError, HaetaeError, JudgeError, RegistryError, boundary
 from haetae.targets.wire import Price
-from haetae.workbench.shipped import shipped_rubric
+from haetae.workbench.shipped import shipped_rubric, shipped_rubrics
 
 _PROMPT_SUFFIXES = frozenset({".md", ".txt", ".j2", ".yaml", ".yml"})
 MIRROR = "mlflow:"
@@ -83,7 +84,10 @@ class Resolver:
         rubric = shipped_rubric(text)
         if rubric is not None and not self._registry.versions("prompt", text):
             return replace(load_prompt(rubric, rubric.parent), name=text)
-        content = self._content("prompt", text)
+        try:
+            content = self._content("prompt", text)
+        except RegistryError as exc:
+            raise RegistryError(f"{exc}{nearest(text, shipped_rubrics())}") from exc
         with boundary(ConfigError, f"prompt {text} is not a chat template"):
             return Prompt.of(text.removeprefix(MIRROR).partition("@")[0], content)
 

@@ -230,3 +230,26 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
 
 def test_no_header_is_no_wait() -> None:
     assert retry_after({}, NOW) is None
+
+
+def _told(*tokens: dict[str, float]) -> Any:
+    """A choice's log probabilities: of each token of the answer, the alternatives."""
+    return {
+        "content": [
+            {"token": "4", "logprob": -0.1, "top_logprobs": [{"token": t, "logprob": p} for t, p in token.items()]}
+            for token in tokens
+        ]
+    }
+
+
+def test_one_token_with_its_alternatives_is_whole_although_the_limit_ended_it() -> None:
+    """`max_tokens=1` asks for no more; every other answer at its limit is cut off."""
+
+    def reply(logprobs: Any) -> bytes:
+        choice = {"message": {"content": "4"}, "finish_reason": "length", "logprobs": logprobs}
+        return json.dumps({"choices": [choice]}).encode()
+
+    found = _answer(reply(_told({"4": -0.1, " 4": -3.0})))
+    assert [(a.token, a.logprob) for a in found.alternatives[0]] == [("4", -0.1), (" 4", -3.0)]
+    for cut_off in (None, _told({}), _told({"4": -0.1}, {"2": -0.1})):
+        assert _failed(reply(cut_off)).reason == "truncated"

@@ -185,3 +185,36 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     assert "env" not in repr(load_settings({"KEY": "canary"}))
     with pytest.raises(ConfigError, match="HAETAE_WANDB_MODE: 'loud' is neither offline nor online"):
         load_settings({"HAETAE_WANDB_MODE": "loud"})
+
+
+def test_a_rubric_that_ships_is_named_by_itself_and_language(resolver: Callable[..., Resolver]) -> None:
+    made = resolver()
+    english, korean = made.prompt("helpfulness.en"), made.prompt("helpfulness.ko")
+    assert (english.name, korean.name) == ("helpfulness.en", "helpfulness.ko")
+    assert english.digest != korean.digest
+    assert "답변" in korean.messages[0].content
+
+
+def test_a_registered_prompt_comes_before_the_rubric_of_the_same_name(
+    resolver: Callable[..., Resolver], ledger: SqlLedger
+) -> None:
+    ledger.register("prompt", "helpfulness.ko", [{"role": "user", "content": "내 기준 {{ output }}"}], AT)
+    made = resolver()
+    assert made.prompt("helpfulness.ko").messages[0].content == "내 기준 {{ output }}"
+    assert made.pins == {"helpfulness.ko": "helpfulness.ko@1"}
+
+
+def test_a_name_that_is_nearly_that_of_a_rubric_is_told_which(resolver: Callable[..., Resolver]) -> None:
+    with pytest.raises(RegistryError, match=r"did you mean helpfulness\.ko\?"):
+        resolver().prompt("helpfullness.ko")
+
+
+def test_recorded_outputs_of_another_system_are_read_whole(resolver: Callable[..., Resolver], tmp_path: Path) -> None:
+    file = tmp_path / "other.jsonl"
+    file.write_text('{"id": "a", "output": "답"}\n{"id": "b", "output": " "}\n{"id": "c", "win": 0.5}\n', "utf-8")
+    found = resolver().outputs("other.jsonl")
+    assert (found.name, dict(found.answers)) == ("other.jsonl", {"a": "답"})  # a blank answer is none
+    file.write_text('{"id": "a", "output": "다른 답"}\n', "utf-8")
+    assert resolver().outputs("other.jsonl").digest != found.digest
+    with pytest.raises(ConfigError, match="outside the project"):
+        resolver().outputs("../other.jsonl")
