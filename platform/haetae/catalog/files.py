@@ -33,6 +33,24 @@ def locate(path: str | Path, *, folder: Path, root: Path) -> Path:
     Symbolic links are followed before the check. Raises ConfigError with the path given and the path
     it leads to: outside the project, missing, a directory, a device, unreadable.
     """
+    real, mode = _inside(path, folder, root)
+    if stat.S_ISDIR(mode):
+        raise ConfigError(f"{path} is a directory (at {real}), expected a file")
+    if not stat.S_ISREG(mode):
+        raise ConfigError(f"{path} is not a regular file (at {real})")
+    return real
+
+
+def locate_folder(path: str | Path, *, folder: Path, root: Path) -> Path:
+    """The real path of a folder inside `root`, by the rules of `locate`."""
+    real, mode = _inside(path, folder, root)
+    if not stat.S_ISDIR(mode):
+        raise ConfigError(f"{path} is not a folder (at {real})")
+    return real
+
+
+def _inside(path: str | Path, folder: Path, root: Path) -> tuple[Path, int]:
+    """The real path and its mode. Raises ConfigError for what lies outside the project or is not there."""
     given = str(path)
     if not given or not given.isprintable():
         raise ConfigError(f"not a path: {given[:80]!r}")
@@ -40,16 +58,11 @@ def locate(path: str | Path, *, folder: Path, root: Path) -> Path:
         real, root = (folder / given).resolve(), root.resolve()
         if not real.is_relative_to(root):
             raise ConfigError(f"{given} leads to {real}, which is outside the project {root}")
-        mode = real.stat().st_mode
+        return real, real.stat().st_mode
     except FileNotFoundError:
         raise ConfigError(f"{given} does not exist (looked for {real})") from None
     except (OSError, RuntimeError, ValueError) as exc:
         raise ConfigError(f"{given} cannot be opened: {exc}") from exc
-    if stat.S_ISDIR(mode):
-        raise ConfigError(f"{given} is a directory (at {real}), expected a file")
-    if not stat.S_ISREG(mode):
-        raise ConfigError(f"{given} is not a regular file (at {real})")
-    return real
 
 
 def shown(path: Path, root: Path | None = None) -> str:

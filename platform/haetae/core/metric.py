@@ -25,7 +25,10 @@ class MetricFacts:
     bound. `needs` names what it cannot do without: `reference`, `contexts`, `usage`, `price`.
     `corpus` says that its value over many samples comes from summed statistics.
     `signature` is what else fixes its numbers: tokenizer, smoothing, library version, judge model,
-    judge prompt. `judge` is the fingerprint of the model that it asks, None when it asks none.
+    judge prompt. `judge` is the fingerprint of the model that it asks, None when it asks none. `model`
+    is that of a model whose probabilities it reads: no judge, as it has no opinion that people could
+    share or correct. `answer` is False for a metric that looks at the sample alone, whatever the target
+    answered.
     """
 
     text: str
@@ -37,8 +40,18 @@ class MetricFacts:
     corpus: bool = False
     signature: Mapping[str, Json] = field(default_factory=dict)
     judge: Mapping[str, Json] | None = None
+    model: Mapping[str, Json] | None = None
+    answer: bool = True
+
+    @property
+    def asked(self) -> Mapping[str, Json] | None:
+        """The fingerprint of the model that scoring calls, of either kind; None when it calls none."""
+        return self.judge if self.model is None else self.model
 
     def as_json(self) -> Json:
+        rarely: dict[str, Json] = {} if self.model is None else {"model": dict(self.model)}
+        if not self.answer:
+            rarely["answer"] = False
         return {
             "text": self.text,
             "version": self.version,
@@ -49,6 +62,7 @@ class MetricFacts:
             "corpus": self.corpus,
             "signature": dict(self.signature),
             "judge": None if self.judge is None else dict(self.judge),
+            **rarely,
         }
 
 

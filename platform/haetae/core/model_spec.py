@@ -37,7 +37,12 @@ class ModelSpec(Spec):
 
     base_url: str = Field(description="where the endpoint lives, up to /v1")
     model: str = Field(min_length=1, description="the name that the endpoint knows it by")
-    api: Literal["chat", "completions"] = Field("chat", description="which of the endpoint's calls to make")
+    likelihood: Literal["echo", "prompt_logprobs"] = Field(
+        "echo", description="how /completions tells how probable a text is: OpenAI's way or vLLM's"
+    )
+    bos: str | None = Field(
+        None, min_length=1, description="the token put before such a text, as its tokenizer writes it"
+    )
     api_key: str | None = Field(None, description="a placeholder such as ${OPENAI_API_KEY}")
     api_version: str | None = Field(None, description="the api-version of an Azure endpoint")
     organization: str | None = Field(None, description="the organization that is billed")
@@ -88,6 +93,14 @@ class ModelSpec(Spec):
     def as_json(self) -> Json:
         """What is registered: only what was said, placeholders kept."""
         return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+
+    @property
+    def fingerprint(self) -> Json:
+        """What fixes its answers, placeholders kept; how likelihoods are asked for only where that was said."""
+        said = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
+        if self.likelihood != "echo":
+            said["likelihood"] = self.likelihood
+        return said if self.bos is None else {**said, "bos": self.bos}
 
     @property
     def variables(self) -> tuple[str, ...]:

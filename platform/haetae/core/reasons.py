@@ -38,6 +38,8 @@ NOT_MEASURED = "not_measured"
 NO_PRICE = "unknown_price"
 UNSUPPORTED_LANGUAGE = "unsupported_language"
 AMBIGUOUS = "ambiguous_answer"
+TOO_SHORT = "too_short"
+"""One token, and nothing before it that could make it more or less probable."""
 TEXT_TOO_LONG = "text_too_long"
 """The metric's work grows faster than the text, and on this one it would not end in seconds."""
 # the judge

@@ -164,7 +164,7 @@ class Evaluation:
         if row is None:
             result = await self._target.generate(job.sample, job.request, job.repeat)
             row = GenerationRow(job.sample.id, job.repeat, job.key, job.sample.digest, result)
-        judged = [name for name, metric in self._metrics.items() if metric.facts.judge is not None]
+        judged = [name for name, metric in self._metrics.items() if metric.facts.asked is not None]
         computed = [name for name in self._metrics if name not in judged]
         scores = [await self._score(name, job, row) for name in computed if name not in job.scored]
         await committer.put(job.sample, row, scores, finished=not judged)
@@ -174,9 +174,11 @@ class Evaluation:
             await committer.put(job.sample, None, late, finished=True)
 
     async def _known_scores(self, job: _Job, row: GenerationRow, judged: list[str]) -> dict[str, ScoreRow]:
-        if not self._reuse or isinstance(row.result, Failure):
-            return {}
+        if isinstance(row.result, Failure):  # judged is what looks at the sample alone
+            judged = [name for name in judged if not self._metrics[name].facts.answer]
         keys = {name: self._score_key(name, job, row) for name in judged if name not in job.scored}
+        if not self._reuse or not keys:
+            return {}
         found = await asyncio.to_thread(self._ledger.find_scores, list(keys.values()))
         return {
             name: ScoreRow(job.sample.id, job.repeat, name, key, found[key].score, reused=True)

@@ -24,7 +24,9 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
     is one sample's (a rubric that names metadata which it lacks): everything else was checked before.
     """
     if isinstance(result, Failure):
-        return Score.unscored(reasons.NOT_GENERATED, result.reason)
+        if metric.facts.answer:
+            return Score.unscored(reasons.NOT_GENERATED, result.reason)
+        result = Generation("")
     lacking = _lacking(metric.facts, sample, result)
     if lacking:
         return Score.unscored(lacking)
@@ -88,17 +90,19 @@ def _checked(found: Score, facts: MetricFacts) -> Score:
 
 
 def score_key(facts: MetricFacts, sample: Sample, generation_key: str, result: Generation | Failure, epoch: str) -> str:
-    """The content address of a score: metric, version, judge, references and what was scored.
+    """The content address of a score: metric, version, judge or model, references and what was scored.
 
     What was scored is the answer's content, not the call that produced it, so equal answers share
     judgements; for measured metrics (latency, cost, tokens) it is the call itself.
     """
+    asked = epoch if facts.asked is not None else ""
+    if not facts.answer:
+        return digest(facts.text, facts.version, facts.signature, facts.asked, sample.digest, asked)
     if isinstance(result, Failure):
         return digest("unscored", generation_key, facts.text)
     measured = facts.needs & {"usage", "latency", "cost"}
     scored = generation_key if measured else _content(result)
-    judged = epoch if facts.judge is not None else ""
-    return digest(facts.text, facts.version, facts.signature, facts.judge, sample.digest, scored, judged)
+    return digest(facts.text, facts.version, facts.signature, facts.asked, sample.digest, scored, asked)
 
 
 def _content(answer: Generation) -> Json:

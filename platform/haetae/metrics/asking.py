@@ -11,7 +11,7 @@ from typing import TypeVar
 from haetae.core import reasons
 from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure, Generation, Usage
-from haetae.core.model import Embeddings, LanguageModel
+from haetae.core.model import Embeddings, LanguageModel, Likelihood
 from haetae.core.sample import Message, Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
@@ -142,6 +142,18 @@ class Interview:
         unknown = self.cost_usd is None or other.cost_usd is None
         self.cost_usd = None if unknown else (self.cost_usd or 0.0) + (other.cost_usd or 0.0)
 
+    async def likelihood(self, model: LanguageModel, text: str, prompt: str) -> Likelihood:
+        """How probable the model finds a text. It judges nothing: what fails keeps the endpoint's own reason.
+
+        Raises UnansweredError and JudgeError.
+        """
+        found = await model.likelihood(text, prompt=prompt)
+        self._pay(found)
+        if isinstance(found, Failure):
+            raise JudgeError(found.message) if found.fatal else UnansweredError(found.reason, found.message)
+        self.model = found.model or self.model
+        return found
+
     def bill(self, score: Score) -> Score:
         """The score with what was spent on it."""
         cost = self.cost_usd if self.calls else None
@@ -164,7 +176,7 @@ class Interview:
         reason = _REASONS.get(failure.reason, reasons.JUDGE_FAILED)
         return UnansweredError(reason, f"{failure.reason}: {failure.message}")
 
-    def _pay(self, call: Generation | Embeddings | Failure) -> None:
+    def _pay(self, call: Generation | Embeddings | Likelihood | Failure) -> None:
         """Add one call up. A cost that is unknown makes the sum unknown: it is not 0."""
         self.calls += 1
         if call.usage is not None:

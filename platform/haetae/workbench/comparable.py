@@ -43,6 +43,7 @@ def changes(baseline: Manifest, candidate: Manifest, gated: frozenset[str]) -> l
             continue
         old, new = before.as_json(), after.as_json()
         found += _leaves("judge", f"metrics.{name}.judge", old.pop("judge"), new.pop("judge"))
+        found += _leaves("model", f"metrics.{name}.model", old.pop("model", None), new.pop("model", None))
         found += [
             Change("judge" if after.judge is not None else "metric", change.field, change.before, change.after)
             for change in _leaves("metric", f"metrics.{name}", old, new)

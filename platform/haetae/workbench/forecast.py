@@ -64,9 +64,10 @@ def _asked_everything(ledger: Ledger, run: Run) -> bool:
 
 def _from_texts(assembly: Assembly) -> Forecast:
     judges = [facts.judge for facts in assembly.manifest.metrics.values() if facts.judge is not None]
+    readers = [facts.model for facts in assembly.manifest.metrics.values() if facts.model is not None]
     target_calls = 0 if assembly.target.free else assembly.total
     judge_calls = assembly.total * CALLS_A_JUDGEMENT
-    calls = target_calls + judge_calls * len(judges)
+    calls = target_calls + judge_calls * len(judges) + assembly.total * len(readers)
     if calls == 0:
         return Forecast(0, 0, 0.0, None)
     model = assembly.manifest.target.get("model")
@@ -75,6 +76,7 @@ def _from_texts(assembly: Assembly) -> Forecast:
     asked, answer = _lengths(assembly)
     rubric, verdict = JUDGE_TOKENS
     spending = [(judge_calls, judge, Usage(input=asked + answer + rubric, output=verdict)) for judge in judges]
+    spending += [(assembly.total, reader, Usage(input=asked + answer)) for reader in readers]
     if model is not None:
         spending.append((target_calls, model, Usage(input=asked, output=answer)))
     cost: float | None = 0.0

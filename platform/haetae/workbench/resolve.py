@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -16,6 +17,7 @@ from haetae.catalog.recorded import open_outputs
 from haetae.core.canonical import Json, digest
 from haetae.core.clock import Clock
 from haetae.core.ledger import Registry
+from haetae.core.local_spec import LocalSpec
 from haetae.core.metric import Metric
 from haetae.core.model import LanguageModel
 from haetae.core.model_spec import ModelSpec
@@ -29,8 +31,13 @@ from haetae.engine.functions import load_function
 from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
 from haetae.errors import ConfigError, HaetaeError, JudgeError, RegistryError, boundary
+from haetae.targets.local import Local
 from haetae.targets.wire import Price
+from haetae.workbench.local_models import local_model
 from haetae.workbench.shipped import shipped_rubric, shipped_rubrics
+
+if TYPE_CHECKING:
+    from haetae.targets.endpoint import Endpoint
 
 _PROMPT_SUFFIXES = frozenset({".md", ".txt", ".j2", ".yaml", ".yml"})
 MIRROR = "mlflow:"
@@ -67,6 +74,7 @@ class Resolver:
         self._rng = random.Random(seed)  # noqa: S311  # jitter of retries, not a secret
         self._limiters: dict[str, Limiter] = {}
         self._models: dict[tuple[str, type[HaetaeError]], LanguageModel] = {}
+        self._locals: dict[str, Local] = {}
         self._prices: dict[str, Price | None] = {}
         self.pins: dict[str, str] = {}
 
@@ -131,11 +139,27 @@ class Resolver:
         return version.content
 
     def _connect(self, text: str, content: Json, error: type[HaetaeError]) -> LanguageModel:
-        try:
-            spec = ModelSpec.model_validate(content)
-        except ValidationError as exc:  # its own text repeats what was given, which may be a secret
-            faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors()]
-            raise ConfigError(f"model {text} cannot be used: {'; '.join(faults)}") from None
+        spec = _spec(text, content)
+        model: Endpoint | Local
+        if isinstance(spec, LocalSpec):
+            model, place = self._local(text, spec), spec.path
+        else:
+            model = self._endpoint(text, spec)
+            place = model.base_url
+        limits = self._suite.limits
+        limiter = self._limiters.setdefault(place, Limiter(limits.in_flight, self._clock))
+        return Patient(model, limiter, self.meter, error=error, tries=limits.tries, rng=self._rng)
+
+    def _local(self, text: str, spec: LocalSpec) -> Local:
+        """A model in this process: free, and loaded once whatever it serves as."""
+        key = digest(spec.as_json())
+        known = self._locals.get(key)
+        if known is None:
+            known = self._locals[key] = local_model(text, spec, self._root, self._clock)
+            self._prices[digest(dict(known.fingerprint))] = Price(0.0, 0.0)
+        return known
+
+    def _endpoint(self, text: str, spec: ModelSpec) -> Endpoint:
         filled = spec.resolved(self._env)
         _check_sendable(spec, self._env)
         limits, budget = self._suite.limits, self._suite.budget
@@ -148,12 +172,12 @@ class Resolver:
             )
         if filled.organization:
             headers["OpenAI-Organization"] = filled.organization
-        fingerprint = {"base_url": spec.base_url, "model": spec.model, "parameters": dict(spec.parameters)}
+        fingerprint = spec.fingerprint
         price = Price(spec.price.input, spec.price.output, spec.price.cached_input) if spec.price else None
         self._prices[digest(fingerprint)] = price
         from haetae.targets.endpoint import Endpoint  # with aiohttp, which only a call needs
 
-        endpoint = Endpoint(
+        return Endpoint(
             base_url=filled.base_url,
             model=spec.model,
             clock=self._clock,
@@ -166,13 +190,21 @@ class Resolver:
             timeout_s=limits.timeout_s,
             connections=limits.in_flight,
         )
-        limiter = self._limiters.setdefault(endpoint.base_url, Limiter(limits.in_flight, self._clock))
-        return Patient(endpoint, limiter, self.meter, error=error, tries=limits.tries, rng=self._rng)
 
     async def aclose(self) -> None:
         """Close every connection that was opened."""
         for model in self._models.values():
             await model.aclose()
+
+
+def _spec(text: str, content: Json) -> ModelSpec | LocalSpec:
+    """What was registered. Raises ConfigError."""
+    kind: type[ModelSpec | LocalSpec] = LocalSpec if isinstance(content, dict) and "path" in content else ModelSpec
+    try:
+        return kind.model_validate(content)
+    except ValidationError as exc:  # its own text repeats what was given, which may be a secret
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors()]
+        raise ConfigError(f"model {text} cannot be used: {'; '.join(faults)}") from None
 
 
 def _check_sendable(spec: ModelSpec, env: Mapping[str, str]) -> None:
