@@ -214,8 +214,9 @@ class _Builder:
         field, value = given
         if value is None and not required:
             return _OMIT
+        inline = isinstance(value, dict) and _takes_mapping(parameter.annotation)
         for word, what, resolve in self._references:
-            if _mentions(parameter.annotation, word):
+            if _mentions(parameter.annotation, word) and not inline:
                 return self._named(field, value, what, resolve, several=_is_several(parameter.annotation))
         return self._checked(field, parameter, value)
 
@@ -294,6 +295,11 @@ def _mentions(annotation: Any, word: type) -> bool:
 def _is_several(annotation: Any) -> bool:
     """Whether an annotation is a tuple of any length, or a union that has one."""
     return typing.get_origin(annotation) is tuple or any(map(_is_several, typing.get_args(annotation)))
+
+
+def _takes_mapping(annotation: Any) -> bool:
+    """Whether an annotation is a mapping, or a union that has one (`Path | dict[str, Any]`): it may stand inline."""
+    return typing.get_origin(annotation) is dict or any(map(_takes_mapping, typing.get_args(annotation)))
 
 
 def _not_finite(value: Json) -> float | None:

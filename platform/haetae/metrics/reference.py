@@ -11,13 +11,15 @@ from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.metrics.choices import canonical, one_of
+from haetae.metrics.normalise import squad_normalise, unicode_normalise
 from haetae.metrics.text import EMPTY_OUTPUT, nfc, no_reference, references
-from haetae.metrics.tokenize import squad_normalise, tokenizer
+from haetae.metrics.tokenize import tokenizer
 
 _NORMALISE: dict[str, Callable[[str], str]] = {
     "none": lambda text: text,
     "nfc": lambda text: nfc(text).strip(),
     "squad": squad_normalise,
+    "unicode": unicode_normalise,
 }
 
 
@@ -25,7 +27,8 @@ class ExactMatch:
     """1 where the output is one of the references, else 0.
 
     `normalise` is what both sides go through first: `nfc` (NFC, no blanks at the ends), `squad` (the
-    normalisation of SQuAD 1.1: lower case, no punctuation, no English articles) or `none`.
+    normalisation of SQuAD 1.1: lower case, no ASCII punctuation, no English articles), `unicode` (NFKC, case
+    folded, no punctuation of any script but inside numbers: for Korean as for English) or `none`.
     """
 
     def __init__(self, normalise: str = "nfc") -> None:

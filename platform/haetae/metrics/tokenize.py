@@ -5,6 +5,8 @@
                 where Hangul meets another script. On English it cuts exactly as `ascii`.
     ascii       runs of a-z and 0-9, as the rouge-score package cuts; it drops every other script
     korean      morphemes by kiwipiepy without punctuation (extra: korean)
+    korean_content  those that carry meaning: without particles, endings, suffixes and the copula too, so
+                that two sentences about different things share little
     squad       words after SQuAD's normalisation: no punctuation, no a, an, the
     characters  every character but spaces, as KorQuAD counts
     auto        korean where Hangul writes the reference and kiwipiepy is installed, else unicode
@@ -18,15 +20,14 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import string
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import regex  # type: ignore[import-untyped]  # ships no types
 
 from haetae.errors import MissingExtra
 from haetae.metrics.choices import one_of
+from haetae.metrics.normalise import squad_normalise
 from haetae.metrics.text import UNSPACED, nfc, script_of
 
 Cut = Callable[[str], tuple[str, ...]]
@@ -40,8 +41,6 @@ _UNICODE = regex.compile(
     r"|(?=[\p{Extended_Pictographic}\p{Regional_Indicator}])\X",
     regex.V1,
 )
-_ARTICLE = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +59,13 @@ def tokenizer(name: str, metric: str) -> Tokenizer:
 
     Raises ConfigError for an unknown name and MissingExtra where kiwipiepy is needed and absent.
     """
-    one_of(metric, "tokenizer", name, (*_CUTS, "korean", "auto"))
+    one_of(metric, "tokenizer", name, (*_CUTS, *_KOREAN, "auto"))
     if name == "auto":
         return _auto()
-    if name == "korean":
-        return Tokenizer(*_korean())
+    if name in _KOREAN:
+        return _korean(name)
     cut = _CUTS[name]
     return Tokenizer(f"{name}/1", lambda _: cut)
-
-
-def squad_normalise(text: str) -> str:
-    """Lower case, without ASCII punctuation and English articles, blanks made single.
-
-    Source: `normalize_answer` of the SQuAD 1.1 evaluation script (Rajpurkar et al. 2016), after NFC.
-    """
-    return " ".join(_ARTICLE.sub(" ", nfc(text).lower().translate(_PUNCTUATION)).split())
 
 
 def _characters(text: str) -> tuple[str, ...]:
@@ -102,31 +93,34 @@ def _korean_installed() -> bool:
     return importlib.util.find_spec("kiwipiepy") is not None
 
 
-@lru_cache(maxsize=1)
-def _kiwi() -> Callable[[str], tuple[str, ...]]:
-    from haetae.metrics.korean import Morphemes  # its dictionary takes a second to load
-
-    return Morphemes()
-
-
 def _cut_korean(text: str) -> tuple[str, ...]:
-    lowered = nfc(text).lower()
-    return _kiwi()(lowered) or _characters(text)
+    from haetae.metrics.korean import morphemes  # its dictionary takes a second to load
+
+    return morphemes(nfc(text).lower()) or _characters(text)
 
 
-def _korean() -> tuple[str, Callable[[str], Cut]]:
+def _cut_korean_content(text: str) -> tuple[str, ...]:
+    from haetae.metrics.korean import content_morphemes
+
+    return content_morphemes(nfc(text).lower()) or _characters(text)
+
+
+_KOREAN: dict[str, Cut] = {"korean": _cut_korean, "korean_content": _cut_korean_content}
+
+
+def _korean(name: str) -> Tokenizer:
     if not _korean_installed():
         raise MissingExtra("kiwipiepy", "korean")
     from importlib.metadata import version
 
-    return f"korean/1 kiwipiepy {version('kiwipiepy')}", lambda _: _cut_korean
+    cut = _KOREAN[name]
+    return Tokenizer(f"{name}/1 kiwipiepy {version('kiwipiepy')}", lambda _: cut)
 
 
 def _auto() -> Tokenizer:
     if not _korean_installed():
         return Tokenizer("auto(all=unicode/1)", lambda _: _unicode)
-    signature, _ = _korean()
     return Tokenizer(
-        f"auto(hangul={signature}, other=unicode/1)",
+        f"auto(hangul={_korean('korean').signature}, other=unicode/1)",
         lambda reference: _cut_korean if script_of(nfc(reference)) == "hangul" else _unicode,
     )

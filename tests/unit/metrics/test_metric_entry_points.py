@@ -26,6 +26,8 @@ FIRST: dict[str, Any] = {
     "best_of": Prompt.of("p", "{{ answers }}"),
     "g_eval": "It is polite.",
     "retrieval": "nDCG@10",
+    "regex": "a+",
+    "json_schema": {"type": "object"},
 }
 NAMED: dict[str, Any] = {"scale": [0, 1], "stage": "ivf", "exact": "flat", "against": (Outputs("other.jsonl", {}),)}
 

@@ -25,6 +25,39 @@ def test_exact_match_looks_past_blanks_at_the_ends_and_the_unicode_form(score_of
     assert score_of(ExactMatch("squad"), "The Eiffel Tower.", "eiffel tower").value == 1.0
 
 
+@pytest.mark.parametrize(
+    ("output", "reference"),
+    [
+        ("서울 입니다.", "서울 입니다"),
+        ("｢서울｣", "서울"),
+        ("１２３", "123"),
+        ("The U.S. 'Capitol'", "the us capitol"),
+        ("서울,부산", "서울, 부산"),
+        ("don’t", "DON'T!"),
+        ("Straße", "STRASSE"),
+        ("こんにちは。", "こんにちは"),
+        ("你好！", "你好"),
+        ("ＧＰＴ-4o", "gpt 4o"),
+        ("서\u200b울", "서울"),
+        ("﷽", unicodedata.normalize("NFD", "﷽")),
+    ],
+)
+def test_what_only_marks_case_and_width_tell_apart_is_one_answer(
+    output: str, reference: str, score_of: Callable[..., Score]
+) -> None:
+    assert score_of(ExactMatch("unicode"), output, reference).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("output", "reference"),
+    [("3.5", "35"), ("-5", "5"), ("50%", "50"), ("10:30", "1030"), ("?!", "..."), ("서울", "부산"), ("1,000", "1.000")],
+)
+def test_what_makes_another_number_or_another_word_stays(
+    output: str, reference: str, score_of: Callable[..., Score]
+) -> None:
+    assert score_of(ExactMatch("unicode"), output, reference).value == 0.0
+
+
 def test_token_f1_is_squads_formula(score_of: Callable[..., Score]) -> None:
     # answer of 3 tokens, 2 of them in the reference of 4: P 2/3, R 2/4, F1 4/7
     found = score_of(TokenF1("squad"), "the red big car", "a red old fast car!").value
@@ -37,7 +70,7 @@ def test_characters_count_as_korquad_counts(score_of: Callable[..., Score]) -> N
 
 
 @pytest.mark.parametrize("text", ["안녕하세요", "สวัสดี", "你好", "🎉", "the", "?!"])
-@pytest.mark.parametrize("tokenizer", ["unicode", "squad", "korean", "auto", "characters"])
+@pytest.mark.parametrize("tokenizer", ["unicode", "squad", "korean", "korean_content", "auto", "characters"])
 def test_identical_text_of_any_script_is_one(text: str, tokenizer: str, score_of: Callable[..., Score]) -> None:
     assert score_of(TokenF1(tokenizer), text, text).value == 1.0
 
@@ -51,7 +84,7 @@ def test_empty_sides_never_divide_by_zero(metric: ExactMatch | TokenF1, score_of
 
 
 def test_wrong_arguments_name_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="none of none, nfc, squad; did you mean 'squad'"):
+    with pytest.raises(ConfigError, match="none of none, nfc, squad, unicode; did you mean 'squad'"):
         ExactMatch("squat")
     with pytest.raises(ConfigError, match="token_f1: tokenizer 3 is none of"):
         TokenF1(3)  # type: ignore[arg-type]  # what a suite file may say

@@ -74,7 +74,7 @@ def test_the_default_tokenizer_scores_ascii_english_as_rouge_score_does(variant:
         assert value(ours, output, reference) == theirs.score(reference, output)[f"rouge{variant}"].fmeasure
 
 
-@pytest.mark.parametrize("tokenizer", ["unicode", "auto", "korean", "characters"])
+@pytest.mark.parametrize("tokenizer", ["unicode", "auto", "korean", "korean_content", "characters"])
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(
     "text",
@@ -109,6 +109,20 @@ def test_morphemes_see_what_words_of_korean_hide() -> None:
     assert words == 0.75
     assert morphemes is not None
     assert morphemes > words
+
+
+def test_content_morphemes_share_little_where_two_sentences_only_share_their_grammar() -> None:
+    reference, output = "나는 오늘 학교에 갔습니다.", "너는 내일 회사에 왔습니다."
+    all_of_them, content = (
+        value(Rouge("1", tokenizer=name), output, reference) for name in ("korean", "korean_content")
+    )
+    assert all_of_them is not None
+    assert all_of_them >= 0.5
+    assert content == 0.0
+    assert value(Rouge("1", tokenizer="korean_content"), "오늘 나도 학교로 갔어요", reference) == 1.0
+    assert value(
+        Rouge("1", tokenizer="korean_content"), "GPT-4 요금은 30달러", "GPT-4의 요금이 20달러"
+    ) == pytest.approx(0.8)
 
 
 def test_the_tokenizer_travels_with_the_number() -> None:  # MET-01

@@ -1,0 +1,59 @@
+"""An output read as JSON: as it is, or out of one Markdown fence where that is allowed."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from haetae.core.canonical import Json, loads
+from haetae.core.generation import Generation
+from haetae.core.metric import MetricFacts
+from haetae.core.sample import Sample
+from haetae.core.score import Score
+from haetae.metrics.choices import canonical, flag
+from haetae.metrics.text import EMPTY_OUTPUT
+
+_FENCE = re.compile(r"\s*```[ \t]*(?:json)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The value that a text holds, or the `fault` for which it is not JSON."""
+
+    value: Json = None
+    fault: str | None = None
+
+
+def read_json(text: str, *, fenced: bool) -> Read:
+    """Read the whole text as one JSON value; `fenced` takes off a Markdown fence that stands around it.
+
+    NaN and infinity are not JSON, nor is what is nested deeper than the parser can follow (about 1,000).
+    """
+    if not text.strip():
+        return Read(fault=EMPTY_OUTPUT)
+    if fenced and (inner := _FENCE.fullmatch(text)):
+        text = inner[1]
+    try:
+        return Read(loads(text))
+    except json.JSONDecodeError as exc:
+        return Read(fault=f"line {exc.lineno}, column {exc.colno}: {exc.msg}")
+    except ValueError as exc:  # an integer of thousands of digits
+        return Read(fault=str(exc))
+
+
+class JsonValid:
+    """1 where the whole output is one JSON value (RFC 8259), else 0 with the line and column of the fault.
+
+    `fenced: true` also takes JSON inside one Markdown fence (```` ```json ````). NaN, comments, single
+    quotes, trailing commas and prose around the value are faults. Range 0 to 1, higher is better. Never
+    unscored.
+    """
+
+    def __init__(self, *, fenced: bool = False) -> None:
+        self._fenced = flag("json_valid", "fenced", fenced)
+        self.facts = MetricFacts(text=canonical("json_valid", fenced=(fenced, False)), version="1")
+
+    def score(self, sample: Sample, generation: Generation) -> Score:
+        fault = read_json(generation.output, fenced=self._fenced).fault
+        return Score(float(fault is None), explanation=fault)
