@@ -25,6 +25,8 @@ class Settings:
     `ledger` is the URL of the ledger (`HAETAE_LEDGER`, default SQLite in `home`). `mlflow` is MLflow's
     tracking URI (`HAETAE_MLFLOW`, else `MLFLOW_TRACKING_URI`, default SQLite in `home`). `wandb_mode` is
     `offline` or `online` (`HAETAE_WANDB_MODE`), `wandb_project` the project there (`HAETAE_WANDB_PROJECT`).
+    `evaluate_folders` are where modules of Hugging Face evaluate may be run from (`HAETAE_EVALUATE_FOLDERS`,
+    absolute paths with `:` between them, default none).
     `false_alarms_per_month` is how many the watch over scheduled runs may raise (`HAETAE_FALSE_ALARMS_PER_MONTH`).
     `env` is the environment that `${NAME}` in suites and models is resolved from.
     """
@@ -35,6 +37,7 @@ class Settings:
     wandb_mode: Literal["offline", "online"] = "offline"
     wandb_project: str = "haetae"
     false_alarms_per_month: float = 1.0
+    evaluate_folders: tuple[Path, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -52,6 +55,15 @@ def _home(folder: Path) -> Path:
         if any((up / mark).exists() for mark in _PROJECT):
             break
     return folder / _HOME
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    folders = tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
+    for folder in folders:
+        if not folder.is_absolute():
+            said = f"{folder} is not an absolute path: which folder it is would depend on where haetae is started"
+            raise ConfigError(Problem(said, field="HAETAE_EVALUATE_FOLDERS"))
+    return folders
 
 
 def load_settings(env: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
@@ -75,5 +87,6 @@ def load_settings(env: Mapping[str, str] | None = None, folder: Path | None = No
         wandb_mode=cast(Literal["offline", "online"], mode),
         wandb_project=env.get("HAETAE_WANDB_PROJECT", "haetae"),
         false_alarms_per_month=accepted,
+        evaluate_folders=_folders(env.get("HAETAE_EVALUATE_FOLDERS", "")),
         env=env,
     )

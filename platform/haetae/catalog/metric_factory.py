@@ -27,6 +27,7 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 from haetae.catalog.explain import explain, found, nearest
 from haetae.catalog.places import Places
 from haetae.core.canonical import Json, dumps
+from haetae.core.code_folder import CodeFolder
 from haetae.core.metric import Metric
 from haetae.core.model import LanguageModel
 from haetae.core.outputs import Outputs
@@ -68,6 +69,10 @@ class Resolver(Protocol):
         """What another system answered, from a file of recorded outputs. Raises ConfigError."""
         ...
 
+    def code(self, text: str) -> CodeFolder:
+        """A folder whose code may be run, named from the suite's folder. Raises ConfigError for any other."""
+        ...
+
     def function(self, text: str) -> Callable[..., Metric]:
         """What `module:function` names: a function of the project, decorated as a metric. Raises ConfigError."""
         ...
@@ -106,6 +111,7 @@ class _Builder:
             (LanguageModel, "model", resolve.model),
             (Prompt, "prompt", resolve.prompt),
             (Path, "file", resolve.file),
+            (CodeFolder, "folder", resolve.code),
             (Outputs, "file of recorded outputs", resolve.outputs),
         )
 
@@ -185,6 +191,7 @@ class _Builder:
             "LanguageModel": LanguageModel,
             "Prompt": Prompt,
             "Path": Path,
+            "CodeFolder": CodeFolder,
             "Outputs": Outputs,
         }  # often imported for type checkers only
         try:

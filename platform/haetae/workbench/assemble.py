@@ -79,6 +79,7 @@ def assemble(
         clock=clock,
         meter=meter,
         mirror=mirror,
+        code=settings.evaluate_folders,
     )
     metrics = _metrics(loaded, resolver)
     check_tolerances(loaded, metrics)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from haetae.catalog.metric_factory import build_metric
 from haetae.core import reasons
 from haetae.core.canonical import Json
+from haetae.core.code_folder import CodeFolder
 from haetae.core.generation import Failure
 from haetae.core.metric import CorpusMetric, Metric
 from haetae.core.model import LanguageModel
@@ -55,6 +56,9 @@ class _Refusing:
 
     def file(self, text: str) -> Path:
         raise ConfigError(f"{text}: a corpus metric has no file")
+
+    def code(self, text: str) -> CodeFolder:
+        raise ConfigError(f"{text}: a corpus metric runs no code of a folder")
 
     def function(self, text: str) -> Callable[..., Metric]:
         raise ConfigError(f"{text}: a corpus metric is no function")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from haetae.catalog.code_folder import locate_code
 from haetae.catalog.explain import nearest
 from haetae.catalog.files import locate
 from haetae.catalog.prompt_file import load_prompt
 from haetae.catalog.recorded import open_outputs
 from haetae.core.canonical import Json, digest
 from haetae.core.clock import Clock
+from haetae.core.code_folder import CodeFolder
 from haetae.core.ledger import Registry
 from haetae.core.local_spec import LocalSpec
 from haetae.core.metric import Metric
@@ -61,6 +63,7 @@ class Resolver:
         clock: Clock,
         meter: Meter,
         mirror: Callable[[], Mirror],
+        code: Iterable[Path] = (),
         seed: int = 0,
     ) -> None:
         self._suite = suite
@@ -68,6 +71,7 @@ class Resolver:
         self._root = root
         self._registry = registry
         self._env = env
+        self._code = tuple(code)
         self._clock = clock
         self.meter = meter
         self._mirror = mirror
@@ -102,6 +106,10 @@ class Resolver:
     def file(self, text: str) -> Path:
         """A file or folder of the project, named from the suite's folder."""
         return locate(text, folder=self._folder, root=self._root)
+
+    def code(self, text: str) -> CodeFolder:
+        """A folder whose code may be run, because the settings allow it."""
+        return locate_code(text, folder=self._folder, allowed=self._code)
 
     def function(self, text: str) -> Callable[..., Metric]:
         """A function of the project that is decorated as a metric."""

@@ -94,6 +94,14 @@ class _Resolver:
     def outputs(self, text: str) -> Any:
         return ("outputs", text)
 
+    def code(self, text: str) -> Any:
+        return ("code", text)
+
+    def function(self, text: str) -> Any:
+        if text == "checks:gone":
+            raise ConfigError("checks has no gone")
+        return chrf
+
     def default(self, role: str) -> str | None:
         return self._defaults.get(role)
 
@@ -139,6 +147,16 @@ def test_a_mapping_gives_the_kinds_own_value_and_parameters() -> None:
 
 def test_a_slash_names_the_metric_of_an_adapter() -> None:
     assert _build("ragas/faithfulness", judge="judge@1")["inner"] == "faithfulness"
+
+
+def test_a_function_of_the_project_is_checked_like_any_other_factory() -> None:
+    assert _build({"function": "checks:mine", "order": 4}) == {"order": 4, "beta": 2.0, "strict": True}
+    assert _build("function/checks:mine")["order"] == 6
+    assert _refusal({"function": "checks:mine", "oder": 4}) == [
+        "metrics.m.oder: unknown parameter of checks:mine; did you mean order?"
+    ]
+    assert _refusal({"function": "checks:gone"}) == ["metrics.m.function: checks has no gone"]
+    assert _refusal("function") == ["metrics.m: expected module:function, got nothing"]
 
 
 def test_models_come_from_the_line_or_from_the_suite() -> None:

@@ -1,0 +1,14 @@
+"""CodeFolder: a folder whose code may be run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFolder:
+    """A folder that lies in one which the settings allow. `name` is how it was named, `path` where it really is."""
+
+    name: str
+    path: Path
