@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from haetae.catalog.data_file import find_data, problems, reader_of, stem
 from haetae.catalog.files import shown
 from haetae.catalog.jsonl import read_jsonl
-from haetae.catalog.pictures import Pictures
+from haetae.catalog.pictures import Pictures, has_pictures
 from haetae.catalog.rows import BadRow, sample_json
 from haetae.core.canonical import Json, digest
 from haetae.core.sample import Image, Sample, sample_from_json
@@ -143,7 +143,8 @@ class DatasetFile:
         if isinstance(row, BadRow):
             raise row
         sample = sample_json(row, self._require)
-        self._pictures.attach(sample)
+        if type(sample["input"]) is list and has_pictures(sample["input"]):
+            self._pictures.attach(sample["input"])
         return sample
 
     def _reject(self, found: list[Problem], line: int) -> None:

@@ -39,13 +39,11 @@ class Pictures:
         """Those that were read, each once."""
         return tuple(Image(**record, folder=self._folder) for _, _, record in self._known.values())
 
-    def attach(self, sample: dict[str, Json]) -> None:
+    def attach(self, turns: list[dict[str, Json]]) -> None:
         """Put the records of its pictures into a sample's turns, in place. Raises BadRow with every fault."""
-        if not has_pictures(sample):
-            return
         faults: list[Fault] = []
         count, together = 0, 0
-        for number, turn in enumerate(sample["input"]):
+        for number, turn in enumerate(turns):
             records = []
             for place, path in enumerate(turn.get("images", ())):
                 where = f"input.{number}.images.{place}"
@@ -90,9 +88,9 @@ class Pictures:
         return len(content), record
 
 
-def has_pictures(sample: dict[str, Json]) -> bool:
-    """Whether a turn of the sample names one."""
-    return type(sample["input"]) is list and any("images" in turn for turn in sample["input"])
+def has_pictures(turns: list[dict[str, Json]]) -> bool:
+    """Whether a turn names one."""
+    return any("images" in turn for turn in turns)
 
 
 def path_fault(path: str) -> str | None:

@@ -8,10 +8,14 @@ from haetae.core.canonical import dumps
 from haetae.core.generation import Generation
 from haetae.core.sample import Message, Sample
 from haetae.metrics.asking import Fence
+from haetae.metrics.choices import whole
 from haetae.metrics.text import nfc
 
-MAX_SHOWN = 24_000
+MAX_SHOWN = 40_000
 """Characters of a dialogue that a judge is shown, unless a metric says otherwise."""
+
+_NOTE = 60
+"""Characters that are kept for the note on what is left out."""
 
 
 def dialogue(sample: Sample, generation: Generation) -> tuple[Message, ...]:
@@ -40,17 +44,33 @@ def written(sample: Sample, generation: Generation) -> tuple[Message, ...]:
     return tuple(turn for turn in turns[given(sample, turns) :] if turn.role == "assistant")
 
 
-def fenced(turns: Sequence[Message], fence: Fence, most: int = MAX_SHOWN) -> str:
-    """The turns for a judge, each between fences of its own with its number and role.
+def shown_most(metric: str, most: object) -> int:
+    """How many characters of a dialogue a metric shows. Raises ConfigError."""
+    return whole(metric, "max_chars", most, 1_000, 1_000_000)
 
-    At most about `most` characters: a turn over a quarter of that is shown without its middle, and of turns
-    that are still too many the first stay, up to a quarter, and the last; a note says what is left out.
+
+def fence_of(sample: Sample, turns: Sequence[Message]) -> Fence:
+    """A fence whose mark no turn can hold: it is a hash of all of them."""
+    return Fence.of(sample, dumps([turn.as_json() for turn in turns]))
+
+
+def fenced(turns: Sequence[Message], fence: Fence, most: int, before: int, *, first: int = 1) -> str:
+    """The turns for a judge, each between fences of its own with its number and role, counted up from `first`.
+
+    The first `before` turns are marked as given. Turns of over `most` characters together are cut: a turn over a
+    quarter of that is shown without its middle, and of turns that are still too many the first stay, up to a
+    quarter, and the last; a note says what is left out.
     """
-    texts = [_shortened(_text(turn), most // 4) for turn in turns]
+    texts = [_text(turn) for turn in turns]
+    if sum(map(len, texts)) > most:
+        texts = [_shortened(text, most // 4) for text in texts]
     head, tail = _kept([len(text) for text in texts], most)
-    shown = [fence(f"turn-{place + 1}-{turn.role}", texts[place]) for place, turn in enumerate(turns)]
+    shown = []
+    for place, (turn, text) in enumerate(zip(turns, texts, strict=True)):
+        label = f"turn-{first + place}-{turn.role}"
+        shown.append(fence(f"{label}-given" if place < before and turn.role == "assistant" else label, text))
     if head < tail:
-        note = f"[turns {head + 1} to {tail} of {len(turns)} are left out here]"
+        note = f"[turns {first + head} to {first + tail - 1} are left out here]"
         shown = [*shown[:head], note, *shown[tail:]]
     return "\n".join(shown)
 
@@ -73,7 +93,7 @@ def _kept(sizes: Sequence[int], most: int) -> tuple[int, int]:
 def _shortened(text: str, most: int) -> str:
     if len(text) <= most:
         return text
-    half = most // 2
+    half = (most - _NOTE) // 2
     return f"{text[:half]}\n[{len(text) - 2 * half} characters are left out here]\n{text[-half:]}"
 
 

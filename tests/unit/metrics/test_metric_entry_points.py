@@ -28,6 +28,8 @@ FIRST: dict[str, Any] = {
     "retrieval": "nDCG@10",
     "regex": "a+",
     "json_schema": {"type": "object"},
+    "trajectory": "exact",
+    "dialogue": Prompt.of("p", "{{ output }}"),
 }
 NAMED: dict[str, Any] = {"scale": [0, 1], "stage": "ivf", "exact": "flat", "against": (Outputs("other.jsonl", {}),)}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from haetae.core.canonical import Json
 from haetae.core.generation import Generation
 from haetae.core.model import LanguageModel
-from haetae.core.sample import Sample
+from haetae.core.sample import Sample, showing
 from haetae.core.template import Prompt, check_variables
 from haetae.metrics.asking import Fence, Interview, shipped_prompt, under_rules
 from haetae.metrics.judges.rubric import material, with_form
@@ -58,7 +58,8 @@ class Contest:
             **material(sample, generation, fence),
             "answers": "\n\n".join(fence(f"answer-{label}", answer) for label, answer in labelled),
         }
-        messages = under_rules(fence, with_form(self._prompt.render(values, sample.id), self._form))
+        turns = with_form(self._prompt.render(values, sample.id), self._form)
+        messages = under_rules(fence, showing(sample.images, turns))
         return await interview.ask(model, messages, self._schema, self._read, **decoding)
 
     @property

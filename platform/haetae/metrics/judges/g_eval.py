@@ -8,7 +8,7 @@ from typing import Literal
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.model import LanguageModel
-from haetae.core.sample import Message, Sample
+from haetae.core.sample import Message, Sample, showing
 from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
@@ -104,7 +104,7 @@ class GEval:
         texts = {**material(sample, generation, fence), "output": fence("output", generation.output)}
         parts = [str(texts[part]) for part in (*self._parts, "output")]
         values = {"criteria": self._criteria, "steps": steps, "parts": parts}
-        return shipped_prompt("g-eval.md").render(values, sample.id)
+        return showing(sample.images, shipped_prompt("g-eval.md").render(values, sample.id))
 
     async def _weighted(self, interview: Interview, fence: Fence, turns: tuple[Message, ...]) -> Weighted | None:
         """The score by its token's probabilities; None where the endpoint tells none that can be read."""

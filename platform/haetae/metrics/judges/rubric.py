@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.generation import Generation
 from haetae.core.model import LanguageModel
-from haetae.core.sample import Message, Sample
+from haetae.core.sample import Message, Sample, showing
 from haetae.core.template import Prompt, check_variables
 from haetae.metrics.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
 from haetae.metrics.judges.scale import Scale
@@ -22,7 +23,8 @@ class Rubric:
     """A prompt that uses `output` and may use `input`, `reference`, `contexts` and `metadata`, and its scale.
 
     A rubric that names `reference` or `contexts` needs them. Everything but `metadata` reaches the judge
-    between fences. `signature` is what of it fixes the numbers of a metric.
+    between fences; the sample's pictures go with its last turn. `signature` is what of it fixes the numbers of
+    a metric.
     """
 
     def __init__(self, prompt: Prompt, scale: Scale) -> None:
@@ -42,7 +44,8 @@ class Rubric:
         """The judge's score and its reasoning. Raises UnansweredError, also for a score off the scale."""
         fence = Fence.of(sample, generation.output)
         values = {**material(sample, generation, fence), "output": fence("output", generation.output)}
-        messages = under_rules(fence, with_form(self._prompt.render(values, sample.id), self.scale.form))
+        turns = with_form(self._prompt.render(values, sample.id), self.scale.form)
+        messages = under_rules(fence, showing(sample.images, turns))
         return await grade(interview, model, messages, self.scale, **decoding)
 
 
@@ -87,4 +90,4 @@ def with_form(turns: tuple[Message, ...], form: Message) -> tuple[Message, ...]:
     """The rubric's turns, the last of them ending with the form of the answer."""
     if turns[-1].role != "user":
         return (*turns, form)
-    return (*turns[:-1], Message("user", f"{turns[-1].content}\n\n{form.content}"))
+    return (*turns[:-1], replace(turns[-1], content=f"{turns[-1].content}\n\n{form.content}"))
