@@ -182,7 +182,7 @@ def detail(run: Run, sample_id: str) -> None:
         asked, answered = st.columns(2)
         with asked:
             for number, message in enumerate(sample.messages):
-                text.show(f"Input ({message.role})", message.content, f"input-{number}.txt")
+                text.show(f"Input ({message.role})", text.said(message), f"input-{number}.txt")
             for number, reference in enumerate(sample.references):
                 text.show("Reference", reference, f"reference-{number}.txt")
             text.show_passages("Contexts given", sample.contexts)
@@ -197,6 +197,7 @@ def detail(run: Run, sample_id: str) -> None:
                     text.show(f"No answer{nth}: {look.plain(answer.reason)}", answer.message, "failure.txt")
                 else:
                     text.show(f"Output{nth}", answer.output, f"output-{result.repeat}.txt")
+                    text.show_turns(f"Transcript{nth}", answer.transcript or ())
                     text.show_passages("Contexts retrieved", answer.contexts)
                 rows = [(name, row.score) for name, row in result.scores.items()]
                 text.show_scores(rows, "Scores of this answer")
