@@ -115,7 +115,8 @@ class Nearness:
         """The cosine of the text with each other one, those below 0 as 0; NaN for a vector of zeros."""
         vectors = await interview.embed(self._model, [nfc(text), *map(nfc, others)])
         asked, *rest = _units(np.asarray(vectors, dtype=np.float64))
-        found: NDArray[np.float64] = np.maximum(np.asarray(rest) @ asked, 0.0)
+        with np.errstate(invalid="ignore"):
+            found: NDArray[np.float64] = np.maximum(np.asarray(rest) @ asked, 0.0)
         return found
 
     @property
@@ -126,16 +127,18 @@ class Nearness:
 
 def extremes(left: NDArray[np.float64], right: NDArray[np.float64], *, same_script: bool) -> tuple[float, float]:
     """The least cosine of two wordings of one question, and the greatest of two different questions."""
-    cosines = left @ right.T
+    with np.errstate(invalid="ignore"):
+        cosines = left @ right.T
     same = _MEANING[:, None] == _MEANING[None, :]
     alike = same & ~np.eye(len(_MEANING), dtype=bool) if same_script else same
     return float(cosines[alike].min()), float(cosines[~same].max())
 
 
 def _units(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The vectors at length 1; one of zeros has no direction and becomes NaN."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        units: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    """The vectors at length 1; one of zeros, or with an infinite number, has no direction and becomes NaN."""
+    with np.errstate(all="ignore"):
+        scaled = vectors / np.abs(vectors).max(axis=1, keepdims=True)  # so that no square overflows
+        units: NDArray[np.float64] = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
     return units
 
 

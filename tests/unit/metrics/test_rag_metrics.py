@@ -70,6 +70,11 @@ def test_verdicts_are_matched_by_number_not_by_place() -> None:
     assert read_verdicts({"verdicts": rows}, 2) == [1, 0]
 
 
+def test_a_statement_listed_twice_counts_once(scripted: Any, score_of: Callable[..., Score]) -> None:
+    model = scripted(by_title={"statements": [{"statements": ["가", "나", " 가 "]}], "verdicts": [verdicts(1, 0)]})
+    assert score_of(Faithfulness(model=model), "답", contexts=CONTEXTS).value == 0.5
+
+
 def test_an_answer_without_claims_is_unscored(scripted: Any, score_of: Callable[..., Score]) -> None:  # JDG-14
     model = scripted(by_title={"statements": [{"statements": ["  "]}]})
     assert score_of(Faithfulness(model=model), "안녕하세요!", contexts=CONTEXTS).reason == reasons.NO_CLAIMS
@@ -98,7 +103,9 @@ def test_answer_relevancy_is_the_mean_cosine_with_the_question(scripted: Any, sc
 def test_the_questions_asked_again_are_a_perfect_answer(scripted: Any, score_of: Callable[..., Score]) -> None:
     model = scripted([{"noncommittal": 0, "questions": ["question"] * 3}])
     embedder = scripted(vectors=lambda _: (0.1, 0.7, 0.3))
-    assert score_of(AnswerRelevancy(model=model, embeddings=embedder), "an answer").value == pytest.approx(1.0, abs=1e-12)
+    assert score_of(AnswerRelevancy(model=model, embeddings=embedder), "an answer").value == pytest.approx(
+        1.0, abs=1e-12
+    )
 
 
 def test_a_noncommittal_answer_scores_zero(scripted: Any, score_of: Callable[..., Score]) -> None:
