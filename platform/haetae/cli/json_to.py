@@ -14,7 +14,7 @@ from haetae.core.canonical import Json, loads
 STDOUT = "-"
 _UNFINISHED = "the command did not come to its end: it was killed, or the machine stopped"
 _REPORTS = frozenset({"verdict", "alarms", "agreement", "estimate"})
-_PARTS = frozenset({"results", "run", "labels"})
+_PARTS = frozenset({"results", "run", "labels", "repeats"})
 """Top fields by which our documents are known: any of the first, or none but the second."""
 
 json_option = click.option(

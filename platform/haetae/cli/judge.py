@@ -124,6 +124,25 @@ def correct_command(sources: _Sources, json_to: str | None) -> None:
     raise SystemExit(exit_code(found))
 
 
+@judge_command.command("report", cls=JsonCommand)
+@click.argument("run")
+@click.option("--metric", help="Only this metric of RUN; default every judged one.")
+@json_option
+def report_command(run: str, metric: str | None, json_to: str | None) -> None:
+    """Say how the judges of RUN did: failures by reason, calls and cost, and how far their scores can be trusted.
+
+    Where an answer was judged, or a sample answered, several times: how much the scores vary. Of a jury: what
+    each juror says and how far they agree. Of pairwise and best-of judging: how often another order gave
+    another verdict, and what the first place is worth. Reads the ledger; nothing is asked.
+    """
+    from haetae import Workbench
+
+    check_json_to(json_to)
+    with errors_as_json(json_to), Workbench() as bench:
+        found = bench.judges(run, metric)
+    tell(found.text, found.as_json(), json_to)
+
+
 @judge_command.command("agreement", cls=JsonCommand)
 @_sources
 def agreement_command(sources: _Sources, json_to: str | None) -> None:

@@ -41,12 +41,13 @@ class ScoreTables:
             slices: Sequence[str] = manifest.suite.get("slices") or ()
             cluster: str | None = manifest.suite.get("cluster")
             facets = _facets(connection, run_id) if slices or cluster else {}
+            facts = manifest.metrics[metric]
             return ScoreTable(
-                facts=manifest.metrics[metric],
+                facts=facts,
                 sample_ids=tuple(row["sample_id"] for row in rows),
                 values=_values(rows),
                 clusters=tuple(_text(facets, row, cluster) or row["sample_id"] for row in rows),
-                stats=_stats(rows),
+                stats=_stats(rows) if facts.corpus else None,  # a judge's are for its report, and of any length
                 slices={key: tuple(_text(facets, row, key) for row in rows) for key in slices},
                 reasons=tuple(row["reason"] for row in rows),
                 digests=tuple(row["sample_digest"] for row in rows),

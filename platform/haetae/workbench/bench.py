@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from haetae.workbench.gating import Gate
     from haetae.workbench.judges.agreeing import Agreeing
     from haetae.workbench.judges.correcting import CorrectedMetric
+    from haetae.workbench.judges.judge_report import RunJudges
     from haetae.workbench.looking import InLooks
     from haetae.workbench.watch import Watch
 
@@ -178,6 +179,12 @@ class Workbench:
         from haetae.workbench.judges import labelling
 
         return labelling.correct_run(self.ledger, run_id, metric)
+
+    def judges(self, run_id: str, metric: str | None = None) -> RunJudges:
+        """How the judges of a run did: failures, spending, spread, agreement of juries, position bias."""
+        from haetae.workbench.judges.reporting import report_judges
+
+        return report_judges(self.ledger, run_id, metric)
 
     def agreement(self, run_id: str, metric: str | None = None) -> list[Agreeing]:
         """How far a run's judge and the people who labelled it agree, and people among themselves."""

@@ -9,6 +9,8 @@ from haetae.core.canonical import Json, digest
 from haetae.core.model import LanguageModel
 from haetae.metrics.asking import Fence, Interview, shipped_prompt, under_rules
 
+WRITTEN = "steps written for the criteria (keep them with steps:):"
+"""What stands before steps that the judge wrote, in the explanation of the score that paid for them."""
 _MOST = 20
 _DECODING: dict[str, Json] = {"temperature": 0.0, "max_tokens": 2048}
 _SCHEMA: Json = {
@@ -37,7 +39,7 @@ class EvaluationSteps:
         async with self._writing:
             if self._known is None:
                 self._known = await self._written(interview, model)
-                return self._known, f"steps written for the criteria (keep them with steps:):\n{self._known}"
+                return self._known, f"{WRITTEN}\n{self._known}"
         return self._known, f"steps {digest(self._known)[:12]}"
 
     async def _written(self, interview: Interview, model: LanguageModel) -> str:

@@ -43,7 +43,7 @@ class Agreeing:
     def text(self) -> str:
         """The agreement as one line."""
         who = " and ".join(self.between)
-        found = f"kappa {_shown(self.kappa)}; alpha {_shown(self.alpha)}"
+        found = f"kappa {agreement_text(self.kappa)}; alpha {agreement_text(self.alpha)}"
         return f"{self.metric}: {who} ({self.scale}, n = {self.alpha.n}): {found}"
 
 
@@ -53,7 +53,7 @@ def agreements(metric: str, facts: MetricFacts, judged: Ratings, people: Mapping
     Every answer that both sides scored counts once, a repeat of a sample like a sample.
     """
     seen = {value for ratings in (judged, *people.values()) for value in ratings.values()}
-    steps, scale = _steps(seen, facts)
+    steps, scale = steps_of(seen, facts)
     sides = {JUDGE: judged, **{(name if name != JUDGE else f"{name} (human)"): own for name, own in people.items()}}
     humans = list(sides)[1:]
     pairs = [*((JUDGE, name) for name in humans), *combinations(humans, 2)]
@@ -63,8 +63,8 @@ def agreements(metric: str, facts: MetricFacts, judged: Ratings, people: Mapping
     return found
 
 
-def _steps(seen: set[float], facts: MetricFacts) -> tuple[list[float], Scale]:
-    """The steps of the scale, also those that nobody chose; none where scores are amounts."""
+def steps_of(seen: set[float], facts: MetricFacts) -> tuple[list[float], Scale]:
+    """The steps of the scale, also those that nobody chose, none where scores are amounts; and what scale that is."""
     low, high = facts.low, facts.high
     whole = all(float(value).is_integer() for value in seen)
     if whole and low is not None and high is not None and float(low).is_integer() and high - low < MOST_STEPS:
@@ -92,7 +92,8 @@ def _between(
     return Agreeing(metric, names, scale, counted, alpha(grid, scale=scale))
 
 
-def _shown(found: Agreement) -> str:
+def agreement_text(found: Agreement) -> str:
+    """An agreement for people: its value and interval, or why there is none."""
     if found.value is None:
         return found.reason if found.reason.startswith("undefined") else f"none ({found.reason})"
     if found.low is None or found.high is None:
