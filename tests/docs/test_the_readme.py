@@ -76,7 +76,7 @@ def newcomer(tmp_path: Path) -> dict[str, str]:
     return {**env, "PATH": path, "HAETAE_HOME": str(tmp_path / "home")}
 
 
-@pytest.mark.parametrize("document", ["README.md", "datasets/starter/README.md"])
+@pytest.mark.parametrize("document", ["README.md", "datasets/starter/README.md", "datasets/agent/README.md"])
 def test_the_marked_examples_run_in_order_and_exit_as_they_say(document, newcomer, tmp_path):
     folder, about = tmp_path / "work", (ROOT / document).parent
     folder.mkdir() if about == ROOT else shutil.copytree(about, folder)  # a suite's README speaks of its own folder
