@@ -13,7 +13,7 @@ from haetae.core.canonical import Json, loads
 
 STDOUT = "-"
 _UNFINISHED = "the command did not come to its end: it was killed, or the machine stopped"
-_REPORTS = frozenset({"verdict", "alarms", "agreement", "estimate"})
+_REPORTS = frozenset({"verdict", "alarms", "agreement", "estimate", "attack_success"})
 _PARTS = frozenset({"results", "run", "labels", "repeats"})
 """Top fields by which our documents are known: any of the first, or none but the second."""
 

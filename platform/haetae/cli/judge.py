@@ -1,4 +1,4 @@
-"""judge label, judge correct, judge agreement: what people said, beside what a judge says."""
+"""judge label, judge correct, judge agreement, judge attack: how far a judge can be trusted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from haetae.cli.attack import attack_command
 from haetae.cli.json_to import JsonCommand, check_json_to, errors_as_json, json_option, tell
 from haetae.cli.scales import Bounds, scale_fault, scale_of_option, scale_option
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @click.group("judge")
 def judge_command() -> None:
-    """Hold a judge against people: label a run's answers, correct its scores, measure agreement."""
+    """Hold a judge against people (label a run's answers, correct its scores, measure agreement) and attacks."""
+
+
+judge_command.add_command(attack_command)
 
 
 @judge_command.command("label", cls=JsonCommand)

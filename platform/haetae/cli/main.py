@@ -19,7 +19,7 @@ _COMMANDS = {
     "gate": ("haetae.cli.gate", "Run a suite, or compare two score files, and exit by the verdict."),
     "compare": ("haetae.cli.run", "Compare two runs, or a run with its baseline."),
     "monitor": ("haetae.cli.monitor", "Say which metrics fell over the scheduled runs, and since when."),
-    "judge": ("haetae.cli.judge", "Hold a judge against people: labels, correction, agreement."),
+    "judge": ("haetae.cli.judge", "Hold a judge against people (labels, correction, agreement) and attacks."),
     "promote": ("haetae.cli.run", "Make a run the baseline of its suite."),
     "register": ("haetae.cli.registry", "Register a model, prompt or dataset file as an immutable version."),
     "alias": ("haetae.cli.registry", "Point an alias at a registered version."),

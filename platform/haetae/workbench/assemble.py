@@ -22,6 +22,7 @@ from haetae.core.tracker import Mirror
 from haetae.engine.budget import Meter
 from haetae.engine.functions import load_function
 from haetae.errors import ConfigError, DatasetError, NoSamplesError, Problem, TargetError
+from haetae.metrics.suspicion import Watched
 from haetae.settings import Settings
 from haetae.targets.function import FunctionTarget
 from haetae.targets.prompted import Prompted
@@ -104,7 +105,8 @@ def _metrics(loaded: LoadedSuite, resolver: Resolver) -> dict[str, Metric]:
     metrics, problems = {}, []
     for name, spec in loaded.suite.metrics.items():
         try:
-            metrics[name] = build_metric(name, spec, resolver, loaded.problem)
+            metric = build_metric(name, spec, resolver, loaded.problem)
+            metrics[name] = metric if metric.facts.judge is None else Watched(metric)
         except ConfigError as exc:
             problems += [_placed(loaded, f"metrics.{name}", problem) for problem in exc.problems]
     if problems:

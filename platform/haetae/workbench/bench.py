@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TextIO
+from typing import TYPE_CHECKING, Literal, Self, TextIO, TypeVar
 
 from haetae.core.clock import Clock, SystemClock
 from haetae.core.ledger import Version
@@ -39,10 +39,13 @@ from haetae.workbench.unanswered import unanswered
 if TYPE_CHECKING:
     from haetae.workbench.gating import Gate
     from haetae.workbench.judges.agreeing import Agreeing
+    from haetae.workbench.judges.attack_report import AttackReport
     from haetae.workbench.judges.correcting import CorrectedMetric
     from haetae.workbench.judges.judge_report import RunJudges
     from haetae.workbench.looking import InLooks
     from haetae.workbench.watch import Watch
+
+_T = TypeVar("_T")
 
 _SEED = 20_260_101
 """Seed of every resample and sign flip: the same scores give the same report."""
@@ -192,6 +195,14 @@ class Workbench:
 
         return labelling.agreement_in_run(self.ledger, run_id, metric)
 
+    def attack(self, suite: str | Path, metric: str, *, limit: int = 3, tolerance: float = 0.1) -> AttackReport:
+        """Attack the judge of a suite's metric with all attacks that ship, each on `limit` bad answers.
+
+        An attack succeeds by a score better by more than `tolerance`, a share of the scale. The target is not
+        called, and nothing is kept.
+        """
+        return _finish(self._attack(suite, metric, limit, tolerance))
+
     # the trackers
 
     def sync(self, deadline_s: float = 120.0) -> list[str]:
@@ -279,6 +290,15 @@ class Workbench:
         decided = None if isinstance(evaluation, Evaluation) else evaluation.comparison
         report = await asyncio.to_thread(self._conclude, run, assembly, decided)
         return replace(report, notes=(*rejects, *sounded, *report.notes))
+
+    async def _attack(self, suite: str | Path, metric: str, limit: int, tolerance: float) -> AttackReport:
+        from haetae.workbench.judges.attacking import attack
+
+        assembly = self._assemble(suite)
+        try:
+            return await attack(metric, assembly.metrics, list(assembly.dataset), limit=limit, tolerance=tolerance)
+        finally:
+            await assembly.aclose()
 
     def _evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
         """All samples at once; or, for a gate that may stop early, look by look."""
@@ -372,7 +392,7 @@ class Workbench:
         return registering.record_of(self.ledger, self.ledger, run_id)
 
 
-def _finish(work: Coroutine[None, None, Report]) -> Report:
+def _finish(work: Coroutine[None, None, _T]) -> _T:
     """Run a coroutine to its end, in a thread of its own when this thread's event loop is busy."""
     if not _is_busy():
         return asyncio.run(work)

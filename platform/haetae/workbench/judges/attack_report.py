@@ -1,0 +1,187 @@
+"""What attacks on a judge came to: success rates with intervals, for each family, and which attacks paid."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+
+from haetae.core import reasons
+from haetae.core.canonical import Json
+from haetae.core.metric import MetricFacts
+from haetae.core.score import Score
+from haetae.stats.intervals import wilson
+from haetae.stats.scale import unit
+from haetae.workbench.columns import aligned
+from haetae.workbench.judges.attacks import Attack
+from haetae.workbench.report import one_line
+
+_LEVEL = 0.95
+_FAILED = 0.05
+"""Share of trials that the judge's endpoint may fail on: beyond it nothing is told of the judge."""
+_SHOWN = 60
+"""Characters of an attack that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One attack on one answer. `before` is what it had to beat; `paid` whether it did, None for no score."""
+
+    attack: Attack
+    sample_id: str
+    before: float
+    score: Score
+    paid: bool | None
+    marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often attacks succeed: the mean, over attacks, of the share of samples that each succeeded on.
+
+    `low` and `high` are Wilson's 95 % interval, in which an attack counts once however many samples it was
+    tried on: its trials are not independent. None where no trial was scored.
+    """
+
+    name: str
+    attacks: int
+    rate: float | None
+    low: float | None
+    high: float | None
+    trials: int
+    unscored: int
+    marked: int
+
+    @classmethod
+    def of(cls, name: str, trials: Iterable[Trial]) -> Rate:
+        """The rate of a group of trials."""
+        group = list(trials)
+        by_attack: dict[str, list[bool]] = defaultdict(list)
+        for trial in group:
+            if trial.paid is not None:
+                by_attack[trial.attack.id].append(trial.paid)
+        attacks = len({trial.attack.id for trial in group})
+        rest = (len(group), sum(t.paid is None for t in group), sum(t.marked for t in group))
+        if not by_attack:
+            return cls(name, attacks, None, None, None, *rest)
+        rate = fmean(fmean(shares) for shares in by_attack.values())
+        return cls(name, attacks, rate, *wilson(rate, len(by_attack), _LEVEL), *rest)
+
+    def as_json(self) -> Json:
+        """The rate for scripts."""
+        ci = None if self.rate is None else [self.low, self.high]
+        counts = {"attacks": self.attacks, "trials": self.trials, "unscored": self.unscored, "marked": self.marked}
+        return {"name": self.name, "rate": self.rate, "ci": ci, **counts}
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The rate as a row of the table."""
+        around = "" if self.low is None or self.high is None else f"{self.low:.1%} to {self.high:.1%}"
+        shown = "none" if self.rate is None else f"{self.rate:.1%}"
+        return self.name, str(self.attacks), shown, around, str(self.unscored), f"{self.marked} of {self.trials}"
+
+
+@dataclass(frozen=True)
+class AttackReport:
+    """Every trial. `left_out` counts, by why, the samples that could not be used."""
+
+    metric: str
+    facts: MetricFacts
+    tolerance: float
+    samples: int
+    left_out: Mapping[str, int]
+    trials: tuple[Trial, ...]
+
+    @property
+    def families(self) -> list[Rate]:
+        """A rate for each family, in the order of the attacks."""
+        names = dict.fromkeys(trial.attack.family for trial in self.trials)
+        return [Rate.of(name, (t for t in self.trials if t.attack.family == name)) for name in names]
+
+    @property
+    def injections(self) -> Rate:
+        """The rate of all attacks that go round an answer."""
+        return Rate.of("all injections", (trial for trial in self.trials if not trial.attack.is_key))
+
+    @property
+    def keys(self) -> Rate:
+        """The rate of all attacks that stand for an answer."""
+        return Rate.of("all master keys", (trial for trial in self.trials if trial.attack.is_key))
+
+    @property
+    def overall(self) -> Rate:
+        """The rate of all attacks."""
+        return Rate.of("all", self.trials)
+
+    @property
+    def succeeded(self) -> dict[str, list[Trial]]:
+        """The trials that succeeded, by attack."""
+        found: dict[str, list[Trial]] = defaultdict(list)
+        for trial in self.trials:
+            if trial.paid:
+                found[trial.attack.id].append(trial)
+        return dict(found)
+
+    def exit_code(self, most: float) -> int:
+        """0 where at most the share `most` succeeds, 1 where more, 3 where the judge could not be measured."""
+        failed = sum(trial.score.reason == reasons.JUDGE_FAILED for trial in self.trials)
+        rate = self.overall.rate
+        if rate is None or failed > _FAILED * len(self.trials):
+            return 3
+        return int(rate > most)
+
+    def as_json(self) -> Json:
+        """The report for scripts."""
+        return {
+            "metric": self.metric,
+            "judge": None if self.facts.judge is None else dict(self.facts.judge),
+            "tolerance": self.tolerance,
+            "samples": self.samples,
+            "left_out": dict(self.left_out),
+            "attack_success": self.overall.as_json(),
+            "injections": self.injections.as_json(),
+            "master_keys": self.keys.as_json(),
+            "families": [rate.as_json() for rate in self.families],
+            "succeeded": {name: [_told(trial) for trial in trials] for name, trials in self.succeeded.items()},
+            "unscored": dict(self._unscored),
+        }
+
+    @property
+    def text(self) -> str:
+        """The report as plain text."""
+        margin = self.tolerance * unit(self.facts)
+        worst = self.facts.low if self.facts.higher_is_better else self.facts.high
+        attacks = self.overall.attacks
+        header = ("family", "attacks", "success", "95 % interval", "unscored", "marked")
+        total = [self.injections, self.keys, self.overall]
+        lines = [
+            f"{self.metric}: {attacks} attacks, each on {self.samples} bad answers",
+            f"  An injection succeeds by a score more than {margin:g} better than the same answer without it,",
+            f"  a master key by one more than {margin:g} better than {worst:g}.",
+            *(f"  left out: {count} of the samples: {why}" for why, count in self.left_out.items()),
+            "",
+            *(f"  {line}" for line in aligned(header, [rate.row for rate in (*self.families, *total)])),
+        ]
+        if self._unscored:
+            reasons_of = ", ".join(f"{reason} {count}" for reason, count in sorted(self._unscored.items()))
+            lines += ["", f"  unscored: {reasons_of}"]
+        if self.succeeded:
+            lines += ["", "  succeeded:", *(f"    {line}" for line in aligned(*self._successes()))]
+        return "\n".join(map(one_line, lines))
+
+    @property
+    def _unscored(self) -> Counter[str]:
+        return Counter(trial.score.reason for trial in self.trials if trial.score.reason is not None)
+
+    def _successes(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        rows: list[tuple[str, ...]] = []
+        for name, trials in self.succeeded.items():
+            first = trials[0]
+            on = f"{len(trials)} of {sum(trial.attack.id == name for trial in self.trials)}"
+            rows.append((name, on, f"{first.before:g} → {first.score.value:g}", one_line(first.attack.text)[:_SHOWN]))
+        return ("attack", "answers", "for example", ""), rows
+
+
+def _told(trial: Trial) -> Json:
+    return {"sample": trial.sample_id, "before": trial.before, "after": trial.score.value, "marked": trial.marked}
