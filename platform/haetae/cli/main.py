@@ -20,6 +20,7 @@ _COMMANDS = {
     "compare": ("haetae.cli.run", "Compare two runs, or a run with its baseline."),
     "monitor": ("haetae.cli.monitor", "Say which metrics fell over the scheduled runs, and since when."),
     "judge": ("haetae.cli.judge", "Hold a judge against people (labels, correction, agreement) and attacks."),
+    "guard": ("haetae.cli.guard", "Say which stage of a guard earns its price."),
     "promote": ("haetae.cli.run", "Make a run the baseline of its suite."),
     "register": ("haetae.cli.registry", "Register a model, prompt or dataset file as an immutable version."),
     "alias": ("haetae.cli.registry", "Point an alias at a registered version."),

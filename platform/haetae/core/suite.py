@@ -24,20 +24,21 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class TargetSpec(Spec):
-    """What is evaluated: a model with a prompt, or a Python function, or recorded outputs."""
+    """What is evaluated: a model with a prompt, or a Python function, or recorded outputs, or a guard."""
 
     model: str | None = Field(None, description="a registered model: name@alias, name@3 or mlflow:name@alias")
     prompt: str | None = Field(None, description="a registered prompt, or the path of a prompt file")
     function: str | None = Field(None, description="a Python callable, sync or async: module:function")
     outputs: str | None = Field(None, description="recorded outputs: the path of a JSONL file joined by id")
+    guard: str | None = Field(None, description="a cascade of validators: the path of a guard file")
     repeats: int = Field(1, ge=1, le=100, description="how often each sample is asked")
 
     @model_validator(mode="after")
     def _one_kind(self) -> TargetSpec:
-        chosen = [name for name in ("model", "function", "outputs") if getattr(self, name) is not None]
+        chosen = [name for name in ("model", "function", "outputs", "guard") if getattr(self, name) is not None]
         if len(chosen) != 1:
             found = " and ".join(chosen) or "none"
-            raise ValueError(f"name exactly one of model, function or outputs; found {found}")
+            raise ValueError(f"name exactly one of model, function, outputs or guard; found {found}")
         if self.prompt is not None and self.model is None:
             raise ValueError("a prompt goes with a model")
         if self.function is not None and ":" not in self.function:

@@ -12,13 +12,18 @@ import importlib
 import inspect
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from haetae.core import reasons
+from haetae.core.generation import Failure
 from haetae.core.secrets import redact
 from haetae.errors import ConfigError
+
+T = TypeVar("T")
 
 
 def load_function(path: str, folder: Path, root: Path) -> Callable[..., Any]:
@@ -52,6 +57,28 @@ def _is_pythons_own(found: Callable[..., Any], named: str, root: Path) -> bool:
     file = getattr(sys.modules.get(module), "__file__", None)
     in_project = file is not None and Path(file).resolve().is_relative_to(root.resolve())
     return module.partition(".")[0] in sys.stdlib_module_names and not in_project
+
+
+async def answered(
+    function: Callable[..., Any], arguments: Mapping[str, Any], name: str, timeout_s: float, read: Callable[[Any], T]
+) -> T | Failure:
+    """What `read` makes of the answer of a function, sync (in a thread of its own) or async, within the deadline.
+
+    What either of the two raises is a Failure.
+    """
+    try:
+        async with asyncio.timeout(timeout_s) as deadline:
+            if inspect.iscoroutinefunction(function):
+                answer = await function(**arguments)
+            else:
+                answer = await in_thread(function, arguments)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+        return read(answer)
+    except (Exception, SystemExit) as exc:
+        if isinstance(exc, TimeoutError) and deadline.expired():
+            return Failure(reasons.TIMEOUT, f"{name} did not answer in {timeout_s:g} s")
+        return Failure(reasons.TARGET_RAISED, redact("".join(traceback.format_exception(exc, limit=-4))))
 
 
 async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

@@ -19,7 +19,7 @@ class Latency:
     A stage that did not run for a sample (a guard had decided before) is unscored, not 0.
     """
 
-    def __init__(self, *, stage: str | None = None) -> None:
+    def __init__(self, stage: str | None = None) -> None:
         self._stage = None if stage is None else stage_name("latency_s", "stage", stage)
         self.facts = _facts(canonical("latency_s", stage=(stage, None)), "latency")
 
@@ -51,7 +51,7 @@ class Cost:
     Unscored where the price is unknown, never 0; also where the stage did not run.
     """
 
-    def __init__(self, *, stage: str | None = None) -> None:
+    def __init__(self, stage: str | None = None) -> None:
         self._stage = None if stage is None else stage_name("cost_usd", "stage", stage)
         self.facts = _facts(canonical("cost_usd", stage=(stage, None)), "cost")
 

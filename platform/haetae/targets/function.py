@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.clock import Clock
 from haetae.core.generation import Failure, Generation
 from haetae.core.sample import Sample
-from haetae.core.secrets import redact
 from haetae.engine.budget import Meter
-from haetae.engine.functions import code_digest, in_thread
+from haetae.engine.functions import answered, code_digest
 from haetae.errors import ConfigError
 from haetae.targets.returned import generation_of
 
@@ -68,19 +64,11 @@ class FunctionTarget:
     async def _answer(self, sample: Sample) -> Generation | Failure:
         arguments = {parameter: _value(_open(sample), what) for parameter, what in self._takes.items()}
         started = self._clock.monotonic()
-        try:
-            async with asyncio.timeout(self._timeout_s) as deadline:
-                if inspect.iscoroutinefunction(self._function):
-                    answer = await self._function(**arguments)
-                else:
-                    answer = await in_thread(self._function, arguments)
-                    if inspect.isawaitable(answer):
-                        answer = await answer
+
+        def read(answer: Any) -> Generation | Failure:
             return generation_of(answer, self._clock.monotonic() - started)
-        except (Exception, SystemExit) as exc:
-            if isinstance(exc, TimeoutError) and deadline.expired():
-                return Failure(reasons.TIMEOUT, f"{self._name} did not answer in {self._timeout_s:g} s")
-            return Failure(reasons.TARGET_RAISED, redact("".join(traceback.format_exception(exc, limit=-4))))
+
+        return await answered(self._function, arguments, self._name, self._timeout_s, read)
 
     async def aclose(self) -> None:
         """Nothing to give back."""
@@ -108,7 +96,7 @@ def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
 
 def _open(sample: Sample) -> Sample:
     """The sample without what its answer is scored against."""
-    return replace(sample, references=(), reference_contexts=None, tool_calls=None)
+    return replace(sample, references=(), reference_contexts=None, relevant=None, tool_calls=None)
 
 
 def _value(sample: Sample, what: str) -> Any:

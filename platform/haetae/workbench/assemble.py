@@ -27,6 +27,7 @@ from haetae.settings import Settings
 from haetae.targets.function import FunctionTarget
 from haetae.targets.prompted import Prompted
 from haetae.targets.recorded import Recorded
+from haetae.workbench.guarding import cascade
 from haetae.workbench.resolve import Resolver
 from haetae.workbench.tolerances import check_tolerances
 
@@ -123,7 +124,9 @@ def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
         if spec.function is not None:
             function = load_function(spec.function, loaded.path.parent, loaded.root)
             return FunctionTarget(function, spec.function, clock, suite.limits.timeout_s, resolver.meter)
-        assert spec.outputs is not None  # noqa: S101  # the specification has exactly one of the three
+        if spec.guard is not None:
+            return cascade(spec.guard, loaded, resolver, clock)
+        assert spec.outputs is not None  # noqa: S101  # the specification has exactly one of the four
         if spec.repeats != 1:
             raise ConfigError("recorded outputs hold one answer per sample: repeats must be 1")
         return _recorded(loaded.locate("target.outputs", spec.outputs), loaded.root)

@@ -18,14 +18,14 @@ def export(ledger: Ledger, run_id: str, form: Literal["jsonl", "csv"], out: Text
     """Write every (sample, repeat) of a run. Texts that a spreadsheet would run are quoted in CSV."""
     metrics = list(ledger.run(run_id).manifest.metrics)
     if form == "jsonl":
-        for result in _pages(ledger, run_id):
+        for result in pages(ledger, run_id):
             out.write(dumps(_row(result, metrics)) + "\n")
         return
     names = ["sample_id", "repeat", "input", "reference", "output", "failure", "latency_s", "cost_usd"]
     names += [column for metric in metrics for column in (metric, f"{metric}.reason", f"{metric}.explanation")]
     writer = csv.DictWriter(out, names, extrasaction="ignore")
     writer.writerow({name: _inert(name) for name in names})
-    for result in _pages(ledger, run_id):
+    for result in pages(ledger, run_id):
         row = _row(result, metrics)
         for metric, said in row.pop("scores").items():
             row |= {
@@ -36,7 +36,8 @@ def export(ledger: Ledger, run_id: str, form: Literal["jsonl", "csv"], out: Text
         writer.writerow({name: _inert(value) for name, value in row.items()})
 
 
-def _pages(ledger: Ledger, run_id: str) -> Iterator[SampleResult]:
+def pages(ledger: Ledger, run_id: str) -> Iterator[SampleResult]:
+    """Every (sample, repeat) of a run, read page by page."""
     offset = 0
     while page := ledger.results(run_id, limit=_PAGE, offset=offset):
         yield from page

@@ -86,7 +86,7 @@ class Plan:
     def _spending_line(self) -> str:
         spending = self.spending
         if spending.calls == 0:
-            return "no calls: the answers are recorded, and nothing is judged"
+            return "no calls: no model is asked, and nothing is judged"
         tokens = "tokens unknown" if spending.tokens is None else f"{spending.tokens:,} tokens"
         cost = "cost unknown" if spending.cost_usd is None else f"${spending.cost_usd:.4f}"
         basis = f"as {spending.basis}" if spending.basis else "estimated from the length of the texts"

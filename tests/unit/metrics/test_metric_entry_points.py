@@ -25,6 +25,7 @@ FIRST: dict[str, Any] = {
     "pairwise": Prompt.of("p", "{{ answers }}"),
     "best_of": Prompt.of("p", "{{ answers }}"),
     "g_eval": "It is polite.",
+    "guard": "recall",
     "retrieval": "nDCG@10",
     "regex": "a+",
     "json_schema": {"type": "object"},

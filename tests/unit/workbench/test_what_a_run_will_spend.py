@@ -53,7 +53,7 @@ def _write(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
 def test_recorded_answers_that_nothing_judges_cost_nothing(bench: Workbench, suite: Callable[..., Path]) -> None:
     plan = bench.check(suite("{ outputs: outputs.jsonl }"))
     assert (plan.spending.calls, plan.spending.tokens, plan.spending.cost_usd) == (0, 0, 0.0)
-    assert "no calls: the answers are recorded, and nothing is judged" in plan.text
+    assert "no calls: no model is asked, and nothing is judged" in plan.text
 
 
 def test_a_check_warns_of_answers_that_are_missing(

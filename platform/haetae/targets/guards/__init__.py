@@ -1,0 +1,1 @@
+"""Guards: a cascade of validators, and what its stages are made of."""

@@ -1,0 +1,69 @@
+"""NeMo Guardrails as a stage of a guard: its input rails on the text, without its models and its telemetry."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+os.environ["NEMO_GUARDRAILS_NO_USAGE_STATS"] = "1"  # read when rails are made
+
+from nemoguardrails import LLMRails, RailsConfig
+from nemoguardrails.rails.llm.options import RailStatus, RailType
+
+from haetae.core import reasons
+from haetae.core.canonical import Json, digest
+from haetae.core.generation import Failure
+from haetae.core.guard import Check
+from haetae.core.secrets import redact
+from haetae.errors import ConfigError, boundary
+
+
+class NemoStage:
+    """The input rails of a configuration folder. What they block is stopped, all else left to the next stage.
+
+    The folder's `config.py` and `actions.py` are code of the project and run, as a `function` does. A folder that
+    configures models is refused: their calls would pass neither the budget nor the limits of the suite.
+    """
+
+    reusable = False
+
+    def __init__(self, folder: Path, *, cost_usd: float | None, timeout_s: float) -> None:
+        with boundary(ConfigError, f"{folder.name} is not a configuration of NeMo Guardrails"):
+            config = RailsConfig.from_path(str(folder))
+            if config.models:
+                engines = ", ".join(sorted(model.type for model in config.models))
+                raise ConfigError(f"{folder.name} configures models ({engines}); ask a model in a judge stage instead")
+            if not config.rails.input.flows:
+                raise ConfigError(f"{folder.name} has no input rails, so it would block nothing")
+            self._rails = LLMRails(config)
+        self._digest = _digest(folder)
+        self._cost_usd = cost_usd
+        self._timeout_s = timeout_s
+        self.free = cost_usd == 0
+
+    @property
+    def fingerprint(self) -> Mapping[str, Json]:
+        """Every file of the folder by content, and the library's version."""
+        return {"kind": "nemo", "config": self._digest, "nemoguardrails": version("nemoguardrails")}
+
+    async def check(self, text: str) -> Check | Failure:
+        """The input rails on one text, within the deadline."""
+        try:
+            async with asyncio.timeout(self._timeout_s) as deadline:
+                found = await self._rails.check_async([{"role": "user", "content": text}], [RailType.INPUT])
+        except Exception as exc:
+            if isinstance(exc, TimeoutError) and deadline.expired():
+                return Failure(reasons.TIMEOUT, f"the rails did not answer in {self._timeout_s:g} s")
+            return Failure(reasons.TARGET_RAISED, redact(f"{type(exc).__name__}: {exc}"))
+        return Check(True if found.status is RailStatus.BLOCKED else None, cost_usd=self._cost_usd)
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files of the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    named = [(str(path.relative_to(folder)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+    return digest(named)

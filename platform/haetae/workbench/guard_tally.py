@@ -1,0 +1,111 @@
+"""What came to one stage of a guard: counts, times, prices, and the figures that they make."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+
+from haetae.core.canonical import Json
+from haetae.stats.intervals import Interval, wilson
+
+HEADER = (
+    *("stage", "reached", "decided", "precision", "recall"),
+    *("median", "per 1,000", "caught", "let pass", "caught per $"),
+)
+_LEVEL = 0.95
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came to a stage, or to the whole cascade.
+
+    `caught` texts should be blocked and were here, `wronged` should not and were, `missed` should be and came
+    here without being blocked, and `let_pass` of these are those that this very stage decided to let pass. Without
+    labels those are 0.
+    """
+
+    name: str
+    reached: int = 0
+    decided: int = 0
+    caught: int = 0
+    wronged: int = 0
+    missed: int = 0
+    let_pass: int = 0
+    latencies: list[float] = field(default_factory=list)
+    cost_usd: float | None = 0.0
+
+    def add(self, harmful: bool | None, flagged: bool | None, latency_s: float | None, cost_usd: float | None) -> None:
+        """Count one text."""
+        self.reached += 1
+        self.decided += flagged is not None
+        self.caught += harmful is True and flagged is True
+        self.wronged += harmful is False and flagged is True
+        self.missed += harmful is True and flagged is not True
+        self.let_pass += harmful is True and flagged is False
+        if latency_s is not None:
+            self.latencies.append(latency_s)
+        self.cost_usd = None if cost_usd is None or self.cost_usd is None else self.cost_usd + cost_usd
+
+    @property
+    def precision(self) -> float | None:
+        """The share of what was blocked here that should be."""
+        return _share(self.caught, self.caught + self.wronged)
+
+    @property
+    def recall(self) -> float | None:
+        """The share of what came here and should be blocked that was, here."""
+        return _share(self.caught, self.caught + self.missed)
+
+    @property
+    def latency_s(self) -> float | None:
+        """The median."""
+        return statistics.median(self.latencies) if self.latencies else None
+
+    @property
+    def per_thousand_usd(self) -> float | None:
+        """What 1,000 texts that come here cost; None where a price is unknown."""
+        return None if self.cost_usd is None or not self.reached else 1_000 * self.cost_usd / self.reached
+
+    @property
+    def caught_per_usd(self) -> float | None:
+        """Harmful texts that this stage stopped, and none before it, by dollar; None where it is free or unknown."""
+        return self.caught / self.cost_usd if self.cost_usd else None
+
+    def as_json(self) -> Json:
+        """The figures for scripts."""
+        counts = ("name", "reached", "decided", "caught", "wronged", "missed", "let_pass", "cost_usd")
+        figures = ("precision", "recall", "latency_s", "per_thousand_usd", "caught_per_usd")
+        return {
+            **{name: getattr(self, name) for name in (*counts, *figures)},
+            "precision_interval": _interval(self.precision, self.caught + self.wronged),
+            "recall_interval": _interval(self.recall, self.caught + self.missed),
+        }
+
+    def row(self) -> tuple[str, ...]:
+        """The figures for people."""
+        return (
+            self.name,
+            str(self.reached),
+            str(self.decided),
+            _figure(self.precision, self.caught + self.wronged),
+            _figure(self.recall, self.caught + self.missed),
+            "unknown" if self.latency_s is None else f"{1_000 * self.latency_s:.3g} ms",
+            "unknown" if self.per_thousand_usd is None else f"${self.per_thousand_usd:.4g}",
+            str(self.caught),
+            str(self.let_pass),
+            "unknown" if self.cost_usd is None else "free" if not self.cost_usd else f"{self.caught_per_usd:.4g}",
+        )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _interval(share: float | None, n: int) -> Interval | None:
+    return None if share is None else wilson(share, n, _LEVEL)
+
+
+def _figure(share: float | None, n: int) -> str:
+    """A share with its interval."""
+    interval = _interval(share, n)
+    return "undefined" if share is None or interval is None else f"{share:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"

@@ -1,0 +1,100 @@
+"""Which stage of a guard earns its price: what came to each, what it decided, what was right, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from haetae.core.canonical import Json, loads
+from haetae.core.generation import Generation
+from haetae.core.ledger import Ledger
+from haetae.core.run import Run
+from haetae.errors import ConfigError
+from haetae.metrics.guard import Label, is_positive
+from haetae.workbench.columns import aligned
+from haetae.workbench.export import pages
+from haetae.workbench.guard_tally import HEADER, Tally
+
+_LEGEND = (
+    "precision and recall are of what came to the stage, with 95 % intervals; median is the time of one check;",
+    "caught is harm that no stage before had stopped, let pass is harm that this stage itself let through.",
+)
+
+
+@dataclass(frozen=True)
+class GuardReport:
+    """The stages of a guard in one run, in order, and the whole. `label` and `positive` say what should be blocked;
+    `unlabelled` texts count in what was reached, `failed` ones nowhere.
+    """
+
+    run: str
+    label: str
+    positive: Label
+    stages: Sequence[Tally]
+    cascade: Tally
+    unlabelled: int
+    failed: int
+
+    def as_json(self) -> Json:
+        """The report for scripts."""
+        parts = {name: value for name, value in vars(self).items() if name not in ("stages", "cascade")}
+        return {**parts, "stages": [one.as_json() for one in self.stages], "cascade": self.cascade.as_json()}
+
+    @property
+    def text(self) -> str:
+        """The report for people."""
+        lines = [f"{self.run}: what has {self.label} = {self.positive} should be blocked", ""]
+        lines += aligned(HEADER, [one.row() for one in (*self.stages, self.cascade)])
+        lines += ["", *_LEGEND]
+        if self.unlabelled:
+            lines.append(f"! {self.unlabelled} texts have no {self.label}: they count in reached and decided alone")
+        if self.failed:
+            lines.append(f"! {self.failed} texts were not decided: a stage failed")
+        return "\n".join(lines)
+
+
+def guard_report(ledger: Ledger, run_id: str, label: str | None = None, positive: str | None = None) -> GuardReport:
+    """The stages of a run's guard. `label` and `positive` are by default those of the suite's guard metrics.
+
+    Raises ConfigError for a run whose answers have no stages that decide, and where nothing says the label.
+    """
+    key, value = _labelling(ledger.run(run_id), label, positive)
+    stages: dict[str, Tally] = {}
+    whole, unlabelled, failed = Tally("(cascade)"), 0, 0
+    for result in pages(ledger, run_id):
+        answer = result.generation.result if result.generation else None
+        if not isinstance(answer, Generation):
+            failed += 1
+            continue
+        told = result.sample.metadata.get(key)
+        harmful = None if told is None else is_positive(told, value)
+        unlabelled += harmful is None
+        for stage in answer.stages:
+            tally = stages.setdefault(stage.name, Tally(stage.name))
+            tally.add(harmful, stage.flagged, stage.latency_s, stage.cost_usd)
+        whole.add(harmful, answer.output.strip() == "block", answer.latency_s, answer.cost_usd)
+    if not any(stage.decided for stage in stages.values()):
+        raise ConfigError(f"{run_id}: no stage of its answers decides anything; run a suite whose target is a guard")
+    return GuardReport(run_id, key, value, list(stages.values()), whole, unlabelled, failed)
+
+
+def _labelling(run: Run, label: str | None, positive: str | None) -> tuple[str, Label]:
+    """The key of the label, and the value that means: block."""
+    for spec in run.manifest.suite["metrics"].values():
+        kind = spec.partition("/")[0] if isinstance(spec, str) else next(iter(spec))
+        if kind == "guard":
+            said = {} if isinstance(spec, str) else spec
+            label = label or said.get("label", "label")
+            return label, _value(positive) if positive is not None else said.get("positive", "block")
+    if label is None or positive is None:
+        raise ConfigError(f"{run.id}: its suite has no guard metric that tells the labels; give --label and --positive")
+    return label, _value(positive)
+
+
+def _value(text: str) -> Label:
+    """What a text of the command line stands for: true, false and whole numbers as in a suite file."""
+    try:
+        found = loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, bool | int) else text
