@@ -53,6 +53,49 @@ def png() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
+def tiny_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a causal model: GPT-2 of two layers and 64 positions whose weights are sines, so that every
+    machine has the same, and a byte-level BPE that has read a little English and Korean."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    read = [
+        "The server answers every request that it accepts. A job waits in its queue until a worker takes it.",
+        "주문하신 상품은 결제가 끝난 다음 날 출고됩니다. 배송이 늦어지면 문자로 알려 드립니다.",
+    ]
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder, bpe.post_processor = decoders.ByteLevel(), processors.ByteLevel(trim_offsets=True)
+    bpe.train_from_iterator(
+        read,
+        trainers.BpeTrainer(
+            vocab_size=400,
+            special_tokens=["<|endoftext|>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    end = "<|endoftext|>"
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token=end, eos_token=end, pad_token=end)
+    tokenizer.save_pretrained(folder)
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
+        )
+    )
+    with torch.no_grad():
+        for place, weights in enumerate(model.parameters()):
+            waves = torch.sin(torch.arange(weights.numel(), dtype=torch.float64) * (0.7 + place / 9) + place)
+            weights.copy_((0.4 * waves).reshape(weights.shape))
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a Postgres server without a database name: HAETAE_TEST_POSTGRES, or one started here.
 
