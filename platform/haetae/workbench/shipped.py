@@ -8,7 +8,7 @@ from haetae.errors import ConfigError
 
 
 def shipped(name: str) -> Path:
-    """The folder of a shipped suite (`support-ko`, `docs-en`, `translate-ko-en`, `agent`, `starter`), or that of the rubrics."""
+    """The folder of what ships: a suite (`support-ko`, `docs-en`, `translate-ko-en`, `agent`, `starter`), `rubrics`."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "datasets", package.parents[1] / "datasets"):
         if (folder / name).is_dir():
