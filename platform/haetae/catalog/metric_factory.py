@@ -112,7 +112,7 @@ class _Builder:
             (Prompt, "prompt", resolve.prompt),
             (Path, "file", resolve.file),
             (CodeFolder, "folder", resolve.code),
-            (Outputs, "file of recorded outputs", resolve.outputs),
+            (Outputs, "recorded output file", resolve.outputs),
         )
 
     def build(self, spec: str | Mapping[str, Json]) -> Metric:
