@@ -25,6 +25,7 @@ _COMMANDS = {
     "register": ("haetae.cli.registry", "Register a model, prompt or dataset file as an immutable version."),
     "alias": ("haetae.cli.registry", "Point an alias at a registered version."),
     "diff": ("haetae.cli.registry", "Show what differs between two registered versions."),
+    "metrics": ("haetae.cli.metrics", "List the metrics that a suite can name, or describe one."),
     "list": ("haetae.cli.look", "List suites, runs, models, prompts or datasets."),
     "show": ("haetae.cli.look", "Show a run, or a registered version."),
     "export": ("haetae.cli.look", "Write a run's samples and scores to a file."),

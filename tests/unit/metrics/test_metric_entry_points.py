@@ -6,11 +6,14 @@ import inspect
 import warnings
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from haetae.core.canonical import dumps
+from haetae.core.code_folder import CodeFolder
 from haetae.core.metric import CorpusMetric, Metric, facts_from_json
 from haetae.core.model import LanguageModel
 from haetae.core.outputs import Outputs
@@ -43,9 +46,11 @@ def test_the_first_release_has_its_metrics() -> None:
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
-def test_a_metric_is_made_from_its_annotated_signature(point: EntryPoint, scripted: Callable[..., Any]) -> None:
-    if point.name == "ragas":
-        pytest.importorskip("ragas")
+def test_a_metric_is_made_from_its_annotated_signature(
+    point: EntryPoint, scripted: Callable[..., Any], tmp_path: Path
+) -> None:
+    if point.name in ("ragas", "evaluate") and find_spec(point.name) is None:
+        pytest.skip(f"{point.name} is not installed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ragas' dependencies warn at import
         factory = point.load()
@@ -56,6 +61,8 @@ def test_a_metric_is_made_from_its_annotated_signature(point: EntryPoint, script
             arguments[name] = scripted()
         elif parameter.annotation == tuple[LanguageModel, ...]:
             arguments[name] = (scripted(), scripted())
+        elif parameter.annotation is CodeFolder:
+            arguments[name] = _evaluate_module(tmp_path)
         elif parameter.default is parameter.empty:
             arguments[name] = NAMED[name] if name in NAMED else FIRST[point.name]
     metric = factory(**arguments)
@@ -64,3 +71,22 @@ def test_a_metric_is_made_from_its_annotated_signature(point: EntryPoint, script
     assert metric.facts.corpus == isinstance(metric, CorpusMetric)
     assert facts_from_json(metric.facts.as_json()) == metric.facts
     assert dumps(metric.facts.as_json())
+
+
+def _evaluate_module(folder: Path) -> CodeFolder:
+    """The smallest module of Hugging Face evaluate: it counts its rows."""
+    code = """\
+import datasets
+import evaluate
+
+class Counted(evaluate.Metric):
+    def _info(self):
+        features = datasets.Features({"predictions": datasets.Value("string")})
+        return evaluate.MetricInfo(description="", citation="", features=features)
+
+    def _compute(self, predictions):
+        return {"counted": len(predictions)}
+"""
+    (folder / "counted").mkdir()
+    (folder / "counted" / "counted.py").write_text(code, "utf-8")
+    return CodeFolder("counted", folder / "counted")

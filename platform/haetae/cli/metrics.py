@@ -1,0 +1,50 @@
+"""metrics: what there is to score with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from haetae.cli.printing import plain, print_json, print_table
+
+if TYPE_CHECKING:
+    from haetae.workbench.metric_pages import MetricPage
+
+
+@click.command("metrics")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--markdown", is_flag=True, help="Print the reference of all metrics; loads every one.")
+def metrics_command(name: str | None, as_json: bool, markdown: bool) -> None:
+    """List the metrics that a suite can name, or describe the one called NAME."""
+    from haetae.workbench.metric_pages import listed, page_of, pages
+
+    if markdown:
+        if name is not None or as_json:
+            raise click.UsageError("--markdown prints all metrics: it goes with no NAME and no --json")
+        from haetae.workbench.metric_reference import reference
+
+        click.echo(reference(pages()), nl=False)
+    elif name is None:
+        found = listed()
+        if as_json:
+            print_json([{"name": kind, "summary": summary} for kind, summary in found.items()])
+        else:
+            print_table(("metric", "what it says"), found.items())
+    elif as_json:
+        print_json(page_of(name).as_json())
+    else:
+        _print(page_of(name))
+
+
+def _print(page: MetricPage) -> None:
+    click.echo(
+        f"{page.name}  {page.korean or ''}".rstrip() + f"\n\n{plain(page.doc)}\n\nIn a suite\n  {page.written}\n"
+    )
+    if page.facts is not None:
+        click.echo(plain(f"Known as\n  {page.facts.text}: {', '.join(page.said)}\n"))
+    if page.parameters:
+        click.echo("Parameters")
+        rows = ((f"  {name}", takes, default and f"default {default}") for name, takes, default in page.parameters)
+        print_table(("  name", "takes", ""), rows)
