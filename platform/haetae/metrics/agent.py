@@ -17,6 +17,8 @@ from haetae.metrics.transcript import written
 Part = Literal["precision", "recall", "f1"]
 Kind = Literal["exact", "in_order", "any_order", "unordered", "subset", "strict", "superset"]
 
+MAX_PAIRS = 250_000
+"""Pairs of a call made and one expected that are compared: some tenths of a second."""
 _SAME_KIND = {"strict": "exact", "superset": "any_order"}
 """Names of agentevals for what ADK and Vertex AI call otherwise."""
 _ONE_SIDE_EMPTY = "no tool should be called and some were, or some should be and none was"
@@ -31,7 +33,8 @@ class ToolCalls:
     `order: kept` pairs only calls that come in the expected order, `any` a maximum matching. Calls are counted,
     not their kinds: a call made twice must be expected twice. Nothing called where nothing was expected is 1;
     where only one side is empty all three are 0. Statistics: [matched, made, expected]. Unscored with
-    `missing_expected` where the sample names no `tool_calls` at all (an empty list says that none is right).
+    `missing_expected` where the sample names no `tool_calls` at all (an empty list says that none is right), with
+    `text_too_long` where there are over 250,000 pairs to compare.
     Source: precision and recall of a trajectory as in Vertex AI's agent evaluation, on multisets.
     """
 
@@ -55,20 +58,15 @@ class ToolCalls:
         )
 
     def score(self, sample: Sample, generation: Generation) -> Score:
-        if sample.tool_calls is None:
-            return _nothing_expected()
-        made, expected = calls_made(sample, generation), sample.tool_calls
-        found = matched(made, expected, self._agreement, in_order=self._in_order)
-        stats = (float(found), float(len(made)), float(len(expected)))
+        counts = _counts(sample, generation, self._agreement, in_order=self._in_order)
+        if isinstance(counts, Score):
+            return counts
+        found, made, expected = counts
         if not made or not expected:
             both = not made and not expected
-            return Score(float(both), stats, explanation=None if both else _ONE_SIDE_EMPTY)
-        value = {
-            "precision": found / len(made),
-            "recall": found / len(expected),
-            "f1": 2 * found / (len(made) + len(expected)),
-        }[self._part]
-        return Score(value, stats)
+            return Score(float(both), counts, explanation=None if both else _ONE_SIDE_EMPTY)
+        parts = {"precision": found / made, "recall": found / expected, "f1": 2 * found / (made + expected)}
+        return Score(parts[self._part], counts)
 
 
 class Trajectory:
@@ -83,8 +81,8 @@ class Trajectory:
     `strict` and `superset` are taken as names of `exact` and `any_order`; agentevals' strict compares the roles
     of all turns too, which a list of expected calls does not tell. `arguments` and `rules` as in `tool_calls`.
     Calls are paired one to one by a maximum matching; agentevals and ADK pair greedily, and miss a pairing
-    that exists where a call answers several expected ones. Statistics: [matched, made, expected]. Unscored
-    with `missing_expected` where the sample names no `tool_calls`. Partial credit: `tool_calls`.
+    that exists where a call answers several expected ones. Statistics: [matched, made, expected]. Unscored as
+    `tool_calls`, which also gives partial credit.
     """
 
     def __init__(self, kind: Kind, *, arguments: Mode = "exact", rules: dict[str, str] | None = None) -> None:
@@ -98,13 +96,13 @@ class Trajectory:
         )
 
     def score(self, sample: Sample, generation: Generation) -> Score:
-        if sample.tool_calls is None:
-            return _nothing_expected()
-        made, expected = calls_made(sample, generation), sample.tool_calls
         in_order, all_expected, no_other = _KINDS[self._kind]
-        found = matched(made, expected, self._agreement, in_order=in_order)
-        good = (found == len(expected) or not all_expected) and (found == len(made) or not no_other)
-        return Score(float(good), (float(found), float(len(made)), float(len(expected))))
+        counts = _counts(sample, generation, self._agreement, in_order=in_order)
+        if isinstance(counts, Score):
+            return counts
+        found, made, expected = counts
+        good = (found == expected or not all_expected) and (found == made or not no_other)
+        return Score(float(good), counts)
 
 
 _KINDS: Mapping[str, tuple[bool, bool, bool]] = {
@@ -138,5 +136,14 @@ class Steps:
         return Score(float(len(calls_made(sample, generation))))
 
 
-def _nothing_expected() -> Score:
-    return Score.unscored(reasons.MISSING_EXPECTED, "the sample does not say which tools should be called")
+def _counts(
+    sample: Sample, generation: Generation, agreement: Agreement, *, in_order: bool
+) -> tuple[float, float, float] | Score:
+    """(matched, made, expected), or why there are none."""
+    if sample.tool_calls is None:
+        return Score.unscored(reasons.MISSING_EXPECTED, "the sample does not say which tools should be called")
+    made, expected = calls_made(sample, generation), sample.tool_calls
+    if len(made) * len(expected) > MAX_PAIRS:
+        many = f"{len(made)} calls against {len(expected)} are over {MAX_PAIRS:,} pairs to compare"
+        return Score.unscored(reasons.TEXT_TOO_LONG, many)
+    return float(matched(made, expected, agreement, in_order=in_order)), float(len(made)), float(len(expected))

@@ -64,14 +64,13 @@ class Agreement:
         return cls(mode, dict(rules))  # type: ignore[arg-type]  # narrowed above
 
     def holds(self, made: ToolCall, expected: ToolCall) -> bool:
-        """Whether one call answers the other."""
-        if nfc(made.name) != nfc(expected.name):
+        """Whether one call, its names in NFC, answers the other."""
+        if made.name != expected.name:
             return False
         if self.mode == "names":
             return True
-        got = {nfc(name): value for name, value in made.arguments.items()}
-        wanted = {nfc(name): value for name, value in expected.arguments.items()}
-        names = wanted if self.mode == "subset" else wanted | got
+        got, wanted = made.arguments, expected.arguments
+        names = wanted if self.mode == "subset" else {**wanted, **got}
         return all(self._agrees(expected.name, name, got, wanted) for name in names)
 
     def _agrees(self, tool: str, name: str, got: Mapping[str, Json], wanted: Mapping[str, Json]) -> bool:
@@ -79,6 +78,11 @@ class Agreement:
         if rule == "ignore":
             return True
         return name in got and name in wanted and RULES[rule](got[name], wanted[name])
+
+
+def _composed(calls: Sequence[ToolCall]) -> list[ToolCall]:
+    """The calls with the names of tools and arguments in NFC."""
+    return [ToolCall(nfc(call.name), {nfc(name): value for name, value in call.arguments.items()}) for call in calls]
 
 
 def same_json(one: Json, other: Json) -> bool:
@@ -128,6 +132,7 @@ RULES: Mapping[str, Callable[[Json, Json], bool]] = {
 
 def matched(made: Sequence[ToolCall], expected: Sequence[ToolCall], agreement: Agreement, *, in_order: bool) -> int:
     """How many expected calls are answered at most; `in_order` only by calls that come in their order."""
+    made, expected = _composed(made), _composed(expected)
     fits = [[place for place, call in enumerate(made) if agreement.holds(call, wanted)] for wanted in expected]
     return _longest_in_order(fits, len(made)) if in_order else _maximum_matching(fits)
 

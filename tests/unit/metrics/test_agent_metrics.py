@@ -184,6 +184,14 @@ def test_kept_order_pairs_only_calls_that_do_not_cross() -> None:
     assert scored(ToolCalls("recall", order="kept"), made, expected).value == pytest.approx(2 / 3)
 
 
+def test_more_pairs_than_can_be_compared_in_time_are_unscored() -> None:
+    for metric in (ToolCalls(), Trajectory("subset")):
+        score = scored(metric, [SEARCH] * 501, [SEARCH] * 500)
+        assert (score.value, score.reason) == (None, reasons.TEXT_TOO_LONG)
+        assert "501 calls against 500" in (score.explanation or "")
+    assert scored(ToolCalls(), [SEARCH] * 500, [SEARCH] * 500).value == 1.0
+
+
 WAYS = {
     "as expected": [SEARCH, BOOK, PAY],
     "turned": [BOOK, SEARCH, PAY],
