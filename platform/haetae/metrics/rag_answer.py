@@ -19,7 +19,7 @@ from haetae.metrics.text import EMPTY_OUTPUT, contexts, settle
 
 
 class Faithfulness(Judged):
-    """The share of the answer's statements that its contexts support, in [0, 1]. Two calls.
+    """The share of the answer's statements that its contexts support, in [0, 1], higher is better. Two calls.
 
     The judge breaks the answer into statements, then gives each a verdict by number. Unscored with
     `no_claims` where the answer states nothing, with `judge_parse_failure` where a verdict is missing.
@@ -45,7 +45,7 @@ class Faithfulness(Judged):
 
 
 class AnswerRelevancy(Judged):
-    """How near the questions that the answer would reply to are to the question asked, in [0, 1].
+    """How near the questions that the answer would reply to are to the one asked, in [0, 1], higher is better.
 
     One call writes `strictness` questions from the answer alone, one embeds them with the question;
     the score is the mean cosine, one below 0 counting as 0. A noncommittal answer scores 0. As good as

@@ -26,7 +26,7 @@ _CONTEXTS = frozenset({"contexts"})
 
 
 class ContextRelevancy(Judged):
-    """How much of what the question needs its contexts hold, in [0, 1]. Two calls.
+    """How much of what the question needs its contexts hold, in [0, 1], higher is better. Two calls.
 
     Two differently worded judges rate 0, 1 or 2; the score is half their mean. Source: the context
     relevance of ragas 0.4 and of Nvidia's RAG metrics before it; here the scale does not contradict
@@ -52,11 +52,11 @@ class ContextRelevancy(Judged):
 
 
 class ContextPrecision(Judged):
-    """Whether the contexts that helped stand before those that did not, in [0, 1]. One call per context.
+    """Whether the contexts that helped stand before those that did not, in [0, 1], higher is better.
 
-    The judge says of each context, in its rank, whether it is useful for arriving at the answer. The
-    score is average precision: the mean, over the ranks k of useful contexts, of the share of useful ones
-    among the first k; 0 where none is useful. A blank context keeps its rank and is of no use.
+    The judge says of each context, in its rank, whether it is useful for arriving at the answer: one call
+    each. The score is average precision: the mean, over the ranks k of useful contexts, of the share of
+    useful ones among the first k; 0 where none is useful. A blank context keeps its rank, of no use.
 
     `against` says which answer: `reference` (any of the references), `output` (the answer itself, which
     ragas calls context utilization), or `auto`: the references of a sample that has some, else its output.
@@ -106,7 +106,7 @@ class ContextPrecision(Judged):
 
 
 class ContextRecall(Judged):
-    """The share of the reference's statements that can be attributed to the contexts, in [0, 1]. One call.
+    """The share of the reference's statements that the contexts bear out, in [0, 1], higher is better. One call.
 
     The judge lists the statements of the reference and gives each a verdict by number. Of several
     references the one that the contexts cover best counts, at a call each. Unscored with `no_claims`

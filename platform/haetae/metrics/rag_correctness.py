@@ -20,7 +20,7 @@ _CLAIMS_ONLY = (1.0, 0.0)
 
 
 class AnswerCorrectness(Judged):
-    """F-beta over the claims of answer and reference, averaged with their similarity, in [0, 1].
+    """F-beta over the claims of answer and reference, averaged with their similarity, in [0, 1], higher is better.
 
     The judge breaks both into claims, then says of each of the answer's claims whether the reference
     bears it out (a true or a false positive) and of each of the reference's whether the answer tells it

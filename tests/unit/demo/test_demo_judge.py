@@ -19,7 +19,8 @@ from haetae.demo.wire import ApiError
 from haetae.errors import ConfigError
 from haetae.metrics.judges.pointwise import Judge
 from haetae.metrics.rag_answer import AnswerRelevancy, Faithfulness
-from haetae.metrics.rag_context import ContextRelevancy
+from haetae.metrics.rag_context import ContextPrecision, ContextRecall, ContextRelevancy
+from haetae.metrics.rag_correctness import AnswerCorrectness
 
 PASSAGE = "A token expires after 90 days. Revoke it with one command."
 SAMPLE = Sample("s", "When does a token expire?", ("A token expires after 90 days.",), (PASSAGE,))
@@ -56,6 +57,32 @@ def test_contexts_that_hold_the_question_are_rated_relevant(judge: Any) -> None:
     elsewhere = Sample("e", SAMPLE.input, (), ("Elephants migrate south every winter.",))
     assert value(ContextRelevancy(model=judge), "-") == 1.0
     assert value(ContextRelevancy(model=judge), "-", elsewhere) == 0.0
+
+
+def test_a_context_that_helped_is_worth_more_in_the_first_rank(judge: Any) -> None:
+    metric = ContextPrecision(model=judge)
+    other = "Elephants migrate south every winter."
+    ranked = [
+        Sample("r", SAMPLE.input, SAMPLE.references, contexts) for contexts in ((PASSAGE, other), (other, PASSAGE))
+    ]
+    assert [value(metric, "-", sample) for sample in ranked] == [1.0, 0.5]
+    assert value(metric, "환불은 7일 안에 됩니다.", KOREAN) == 1.0
+
+
+def test_a_sentence_of_the_reference_that_no_context_holds_is_not_recalled(judge: Any) -> None:
+    more = Sample("m", SAMPLE.input, (f"{SAMPLE.references[0]} Elephants migrate south every winter.",), (PASSAGE,))
+    assert value(ContextRecall(model=judge), "-") == 1.0
+    assert value(ContextRecall(model=judge), "-", more) == 0.5
+    assert value(ContextRecall(model=judge), "-", KOREAN) == 1.0
+
+
+def test_an_answer_is_as_correct_as_the_claims_it_shares_with_the_reference(judge: Any, embedder: Any) -> None:
+    metric = AnswerCorrectness(model=judge)
+    assert value(metric, "A token expires after 90 days.") == 1.0
+    assert value(metric, "A token expires after 90 days. Elephants migrate south every winter.") == pytest.approx(2 / 3)
+    assert value(metric, "코끼리는 남쪽으로 떠나갑니다.", KOREAN) == 0.0
+    weighed = AnswerCorrectness(model=judge, embeddings=embedder)
+    assert value(weighed, "환불은 7일 안에 됩니다.", KOREAN) == pytest.approx(1.0)
 
 
 def test_a_grade_rises_with_the_words_shared_with_the_reference(judge: Any) -> None:
