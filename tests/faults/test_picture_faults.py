@@ -58,11 +58,16 @@ def test_model_and_judge_are_shown_the_picture_and_only_its_hash_is_kept(
     with project.bench() as bench:
         report = bench.run(project.suite)
         first = min(bench.ledger.results(report.run.id), key=lambda result: result.sample.id)
+        out = io.StringIO()
+        export(bench.ledger, report.run.id, "jsonl", out)
     assert {(body["model"], *pictures(body)) for body in server.bodies} == {
         (model, f"data:image/png;base64,{encoded(png(number))}") for model in ("m", "judge") for number in (0, 1)
     }
     digest = hashlib.sha256(png(0)).hexdigest()
     assert first.sample.images[0].as_json() == {"path": "pics/a.png", "sha256": digest, "media_type": "image/png"}
+    assert sorted(json.loads(line)["images"][0]["path"] for line in out.getvalue().splitlines()) == [
+        *("pics/a.png", "pics/b.png")
+    ]
     left = left_behind(project, report.run.id)
     assert digest in left
     assert encoded(png(0))[40:] not in left

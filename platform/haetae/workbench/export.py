@@ -47,10 +47,12 @@ def pages(ledger: Ledger, run_id: str) -> Iterator[SampleResult]:
 def _row(result: SampleResult, metrics: list[str]) -> dict[str, Json]:
     given = result.generation.result if result.generation else None
     answer = given if isinstance(given, Generation) else None
+    images = [image.as_json() for image in result.sample.images]
     return {
         "sample_id": result.sample.id,
         "repeat": result.repeat,
         "input": result.sample.text,
+        **({"images": images} if images else {}),
         "reference": "\n".join(result.sample.references),
         "output": answer.output if answer else None,
         "failure": given.reason if isinstance(given, Failure) else None,
