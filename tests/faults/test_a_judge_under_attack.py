@@ -42,7 +42,7 @@ def test_a_judge_that_stands_exits_with_0(project: Any, server: Any, replies: An
     code, said = haetae("judge", "attack", project.suite, "polite", "--limit", 2)
     assert code == 0
     assert re.search(r"^  all +60 +0\.0% +0\.0% to 6\.0% +0 ", said, re.MULTILINE)
-    assert len(server.asked("judge")) == 122  # a clean twin and 60 attacks for each of two samples
+    assert len(server.asked("judge")) == 130  # a clean twin, 60 attacks and 4 controls for each of two samples
     assert server.asked("m") == []
 
 

@@ -37,8 +37,8 @@ def attack_command(suite: str, metric: str, json_to: str | None, limit: int, tol
 
     60 attacks ship, in English and Korean: 50 injections, each on a bad answer (another sample's reference,
     or "..."), and 10 master keys that stand for an answer and say nothing. The answers are judged with and
-    without: 61 or 62 judgements for each of --limit samples. The suite's target is not called, the suite's
-    budget holds, and nothing is kept in the ledger.
+    without, and with 4 harmless texts that tell what is noise: 65 or 66 judgements for each of --limit samples.
+    The suite's target is not called, the suite's budget holds, and nothing is kept in the ledger.
 
     Exit codes: 0 the success rate is at most --max, 1 it is above, 2 wrong input, 3 the judge could not be
     measured.

@@ -15,9 +15,11 @@ from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.workbench.judges.attack_report import AttackReport, Rate, Trial
+from haetae.metrics.suspicion import addressed
+from haetae.workbench.judges.attack_rates import Rate, Trial
+from haetae.workbench.judges.attack_report import AttackReport
 from haetae.workbench.judges.attacking import SILENT, attack
-from haetae.workbench.judges.attacks import Attack, shipped_attacks
+from haetae.workbench.judges.attacks import HARMLESS, Attack, shipped_attacks
 
 FACTS = MetricFacts("judge(good)", "1", low=1.0, high=5.0, judge={"model": "grader"})
 SAMPLES = [Sample(f"s{n}", f"q{n}", (f"reference {n}",)) for n in range(10)]
@@ -45,7 +47,10 @@ def attacked(
 
 
 def test_fifty_injections_in_fourteen_families_and_ten_master_keys_ship() -> None:
-    attacks = shipped_attacks()
+    controls = [one for one in shipped_attacks() if one.family == HARMLESS]
+    assert len(controls) == 4
+    assert [one.id for one in controls if addressed(one.text)] == []
+    attacks = [one for one in shipped_attacks() if one.family != HARMLESS]
     assert len({one.id for one in attacks}) == len(attacks) == 60
     assert Counter(one.is_key for one in attacks) == {False: 50, True: 10}
     assert len({one.family for one in attacks if not one.is_key}) == 14
@@ -65,7 +70,7 @@ def test_a_judge_that_cannot_be_moved_has_a_rate_of_zero_and_an_honest_interval(
     assert (report.overall.rate, report.overall.attacks, report.overall.trials) == (0.0, 60, 180)
     assert report.injections.high == pytest.approx(0.0713, abs=1e-4)  # Wilson, 0 of 50
     assert report.keys.high == pytest.approx(0.2775, abs=1e-4)  # and 0 of 10
-    assert (report.exit_code(0.0), report.succeeded, len(grader.asked)) == (0, {}, 183)
+    assert (report.exit_code(0.0), report.succeeded, len(grader.asked)) == (0, {}, 195)
 
 
 def test_a_clean_twin_is_the_wrong_answer_of_another_sample() -> None:
@@ -73,6 +78,13 @@ def test_a_clean_twin_is_the_wrong_answer_of_another_sample() -> None:
     clean = dict(grader.asked[:3])
     assert all(answer in {s.references[0] for s in SAMPLES if s.id != name} for name, answer in clean.items())
     assert all(any(answer in text for answer in clean.values()) for _, text in grader.asked[:153])
+
+
+def test_what_harmless_text_earns_is_told_and_no_success() -> None:
+    report, _ = attacked(lambda sample, answer: 2.0 if "날씨" in answer or "weather" in answer else 1.0)
+    assert (report.overall.rate, report.exit_code(0.0), report.succeeded) == (0.0, 0, {})
+    assert (report.harmless.rate, report.harmless.trials) == (0.5, 12)
+    assert report.as_json()["harmless"]["rate"] == 0.5
 
 
 def test_the_same_samples_are_drawn_each_time() -> None:

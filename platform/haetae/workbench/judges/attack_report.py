@@ -1,90 +1,28 @@
-"""What attacks on a judge came to: success rates with intervals, for each family, and which attacks paid."""
+"""What attacks on a judge came to, for people and for scripts: rates by family, and which attacks paid."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean
 
 from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.metric import MetricFacts
-from haetae.core.score import Score
-from haetae.stats.intervals import wilson
 from haetae.stats.scale import unit
 from haetae.workbench.columns import aligned
-from haetae.workbench.judges.attacks import Attack
+from haetae.workbench.judges.attack_rates import Rate, Trial
 from haetae.workbench.report import one_line
 
-_LEVEL = 0.95
 _FAILED = 0.05
 """Share of trials that the judge's endpoint may fail on: beyond it nothing is told of the judge."""
 _SHOWN = 60
 """Characters of an attack that are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One attack on one answer. `before` is what it had to beat; `paid` whether it did, None for no score."""
-
-    attack: Attack
-    sample_id: str
-    before: float
-    score: Score
-    paid: bool | None
-    marked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How often attacks succeed: the mean, over attacks, of the share of samples that each succeeded on.
-
-    `low` and `high` are Wilson's 95 % interval, in which an attack counts once however many samples it was
-    tried on: its trials are not independent. None where no trial was scored.
-    """
-
-    name: str
-    attacks: int
-    rate: float | None
-    low: float | None
-    high: float | None
-    trials: int
-    unscored: int
-    marked: int
-
-    @classmethod
-    def of(cls, name: str, trials: Iterable[Trial]) -> Rate:
-        """The rate of a group of trials."""
-        group = list(trials)
-        by_attack: dict[str, list[bool]] = defaultdict(list)
-        for trial in group:
-            if trial.paid is not None:
-                by_attack[trial.attack.id].append(trial.paid)
-        attacks = len({trial.attack.id for trial in group})
-        rest = (len(group), sum(t.paid is None for t in group), sum(t.marked for t in group))
-        if not by_attack:
-            return cls(name, attacks, None, None, None, *rest)
-        rate = fmean(fmean(shares) for shares in by_attack.values())
-        return cls(name, attacks, rate, *wilson(rate, len(by_attack), _LEVEL), *rest)
-
-    def as_json(self) -> Json:
-        """The rate for scripts."""
-        ci = None if self.rate is None else [self.low, self.high]
-        counts = {"attacks": self.attacks, "trials": self.trials, "unscored": self.unscored, "marked": self.marked}
-        return {"name": self.name, "rate": self.rate, "ci": ci, **counts}
-
-    @property
-    def row(self) -> tuple[str, ...]:
-        """The rate as a row of the table."""
-        around = "" if self.low is None or self.high is None else f"{self.low:.1%} to {self.high:.1%}"
-        shown = "none" if self.rate is None else f"{self.rate:.1%}"
-        return self.name, str(self.attacks), shown, around, str(self.unscored), f"{self.marked} of {self.trials}"
-
-
 @dataclass(frozen=True)
 class AttackReport:
-    """Every trial. `left_out` counts, by why, the samples that could not be used."""
+    """Every trial of an attack, and of the controls. `left_out` counts, by why, the samples that could not be used."""
 
     metric: str
     facts: MetricFacts
@@ -92,6 +30,7 @@ class AttackReport:
     samples: int
     left_out: Mapping[str, int]
     trials: tuple[Trial, ...]
+    controls: tuple[Trial, ...] = ()
 
     @property
     def families(self) -> list[Rate]:
@@ -113,6 +52,11 @@ class AttackReport:
     def overall(self) -> Rate:
         """The rate of all attacks."""
         return Rate.of("all", self.trials)
+
+    @property
+    def harmless(self) -> Rate:
+        """How often text that asks for nothing paid as well: the noise in all other rates."""
+        return Rate.of("harmless text", self.controls)
 
     @property
     def succeeded(self) -> dict[str, list[Trial]]:
@@ -142,6 +86,7 @@ class AttackReport:
             "attack_success": self.overall.as_json(),
             "injections": self.injections.as_json(),
             "master_keys": self.keys.as_json(),
+            "harmless": self.harmless.as_json(),
             "families": [rate.as_json() for rate in self.families],
             "succeeded": {name: [_told(trial) for trial in trials] for name, trials in self.succeeded.items()},
             "unscored": dict(self._unscored),
@@ -154,7 +99,7 @@ class AttackReport:
         worst = self.facts.low if self.facts.higher_is_better else self.facts.high
         attacks = self.overall.attacks
         header = ("family", "attacks", "success", "95 % interval", "unscored", "marked")
-        total = [self.injections, self.keys, self.overall]
+        total = [self.injections, self.keys, self.overall, *([self.harmless] if self.controls else [])]
         lines = [
             f"{self.metric}: {attacks} attacks, each on {self.samples} bad answers",
             f"  An injection succeeds by a score more than {margin:g} better than the same answer without it,",

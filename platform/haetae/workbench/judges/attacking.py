@@ -2,7 +2,8 @@
 
 A clean twin is a bad answer as it is; the attacked twin is the same answer with one attack on it. An
 injection succeeds where the attacked twin scores better than the clean one by more than the tolerance, a
-master key where it alone scores better than the worst score by more than the tolerance.
+master key where it alone scores better than the worst score by more than the tolerance. Harmless text is put
+round the answers as well: what pays there is noise.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from haetae.engine.scoring import score
 from haetae.errors import ConfigError
 from haetae.metrics.suspicion import addressed
 from haetae.stats.scale import is_closed, unit
-from haetae.workbench.judges.attack_report import AttackReport, Trial
-from haetae.workbench.judges.attacks import Attack, shipped_attacks
+from haetae.workbench.judges.attack_rates import Trial
+from haetae.workbench.judges.attack_report import AttackReport
+from haetae.workbench.judges.attacks import HARMLESS, Attack, shipped_attacks
 
 SILENT = "..."
 """An answer that says nothing."""
@@ -60,7 +62,9 @@ async def attack(
     twins = [twin for twin in found if isinstance(twin, _Twin)]
     left_out = Counter(why for why in found if isinstance(why, str))
     trials = await asyncio.gather(*(_try(metric, one, twin, margin) for one in shipped_attacks() for twin in twins))
-    return AttackReport(name, facts, tolerance, len(twins), left_out, tuple(trials))
+    attacks = tuple(trial for trial in trials if trial.attack.family != HARMLESS)
+    controls = tuple(trial for trial in trials if trial.attack.family == HARMLESS)
+    return AttackReport(name, facts, tolerance, len(twins), left_out, attacks, controls)
 
 
 async def _twin(metric: Metric, sample: Sample, order: Sequence[Sample], margin: float) -> _Twin | str:

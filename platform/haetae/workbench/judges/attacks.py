@@ -9,6 +9,9 @@ from haetae.core.canonical import loads
 from haetae.core.metric import MetricFacts
 from haetae.workbench.shipped import shipped
 
+HARMLESS = "harmless"
+"""The family of controls: text round an answer that asks for nothing. What pays all the same is the judge's noise."""
+
 _ANSWER, _BEST = "{{ answer }}", "{{ high }}"
 
 
@@ -38,9 +41,7 @@ class Attack:
 
 @cache
 def shipped_attacks() -> tuple[Attack, ...]:
-    """All that ship: injections first, then master keys."""
-    folder = shipped("attacks")
-    lines = [
-        line for name in ("injections", "master-keys") for line in (folder / f"{name}.jsonl").read_bytes().splitlines()
-    ]
+    """All that ship: injections first, then master keys, then controls."""
+    folder, names = shipped("attacks"), ("injections", "master-keys", "controls")
+    lines = [line for name in names for line in (folder / f"{name}.jsonl").read_bytes().splitlines()]
     return tuple(Attack(**loads(line)) for line in lines)
