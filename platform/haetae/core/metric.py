@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -28,7 +28,8 @@ class MetricFacts:
     judge prompt. `judge` is the fingerprint of the model that it asks, None when it asks none. `model`
     is that of a model whose probabilities it reads: no judge, as it has no opinion that people could
     share or correct. `answer` is False for a metric that looks at the sample alone, whatever the target
-    answered.
+    answered. `calls` is how many calls one score takes at most, None where nobody counted: a forecast asks for
+    it, and it is not kept.
     """
 
     text: str
@@ -42,6 +43,12 @@ class MetricFacts:
     judge: Mapping[str, Json] | None = None
     model: Mapping[str, Json] | None = None
     answer: bool = True
+    calls: int | None = field(default=None, compare=False)
+
+    @property
+    def judges(self) -> Sequence[Mapping[str, Json]]:
+        """The fingerprints of its judges: one, those of a jury, or none."""
+        return () if self.judge is None else self.judge.get("jury", [self.judge])
 
     @property
     def asked(self) -> Mapping[str, Json] | None:

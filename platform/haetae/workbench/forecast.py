@@ -17,7 +17,7 @@ BYTES_A_TOKEN = 4
 ANSWER_TOKENS = 200
 """Length of an answer where no reference says how long one is."""
 CALLS_A_JUDGEMENT = 2
-"""Calls of one judged score: most take a step to list claims or questions, and one to judge them."""
+"""Calls of one judged score where its metric tells none: one to list claims or questions, and one to judge them."""
 JUDGE_TOKENS = 300, 150
 """What a judge reads beside the sample (its rubric), and what it writes."""
 _SAMPLES = 500
@@ -63,11 +63,14 @@ def _asked_everything(ledger: Ledger, run: Run) -> bool:
 
 
 def _from_texts(assembly: Assembly) -> Forecast:
-    judges = [facts.judge for facts in assembly.manifest.metrics.values() if facts.judge is not None]
+    judgements = [
+        (assembly.total * (facts.calls or CALLS_A_JUDGEMENT) // len(facts.judges), judge)
+        for facts in assembly.manifest.metrics.values()
+        for judge in facts.judges
+    ]
     readers = [facts.model for facts in assembly.manifest.metrics.values() if facts.model is not None]
     target_calls = 0 if assembly.target.free else assembly.total
-    judge_calls = assembly.total * CALLS_A_JUDGEMENT
-    calls = target_calls + judge_calls * len(judges) + assembly.total * len(readers)
+    calls = target_calls + sum(times for times, _ in judgements) + assembly.total * len(readers)
     if calls == 0:
         return Forecast(0, 0, 0.0, None)
     model = assembly.manifest.target.get("model")
@@ -75,7 +78,7 @@ def _from_texts(assembly: Assembly) -> Forecast:
         return Forecast(calls, None, None, None)
     asked, answer = _lengths(assembly)
     rubric, verdict = JUDGE_TOKENS
-    spending = [(judge_calls, judge, Usage(input=asked + answer + rubric, output=verdict)) for judge in judges]
+    spending = [(times, judge, Usage(input=asked + answer + rubric, output=verdict)) for times, judge in judgements]
     spending += [(assembly.total, reader, Usage(input=asked + answer)) for reader in readers]
     if model is not None:
         spending.append((target_calls, model, Usage(input=asked, output=answer)))

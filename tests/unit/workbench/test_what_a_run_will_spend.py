@@ -99,6 +99,24 @@ def test_judged_metrics_add_their_calls(bench: Workbench, suite: Callable[..., P
     assert judged.tokens > plain.tokens + 200 * 450
 
 
+@pytest.mark.parametrize(
+    ("metric", "calls"),
+    [
+        ("{ judge: helpfulness.en }", 1),
+        ("{ judge: helpfulness.en, samples: 5 }", 5),
+        ("{ pairwise: preference.en }", 2),
+        ("{ best_of: preference.en, against: [outputs.jsonl, outputs.jsonl] }", 3),
+        ("{ jury: helpfulness.en, models: [llm, llm, llm] }", 3),
+        ("{ g_eval: It is right., samples: 7 }", 8),
+    ],
+)
+def test_judges_tell_how_often_they_ask(bench: Workbench, suite: Callable[..., Path], metric: str, calls: int) -> None:
+    plain = bench.check(suite("{ model: llm }")).spending
+    judged = bench.check(suite("{ model: llm }", f"exact: exact_match, judged: {metric}")).spending
+    assert judged.calls == plain.calls + 100 * calls
+    assert judged.cost_usd is not None  # that of a jury too
+
+
 def test_a_model_without_a_price_costs_an_unknown_amount_never_nothing(
     bench: Workbench, suite: Callable[..., Path]
 ) -> None:

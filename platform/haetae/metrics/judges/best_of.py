@@ -58,6 +58,7 @@ class BestOf:
                 "against": [outputs.digest for outputs in against],
             },
             judge=dict(model.fingerprint),
+            calls=1 + len(against),
         )
 
     async def score(self, sample: Sample, generation: Generation) -> Score:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from haetae.core.canonical import dumps
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.model import LanguageModel
@@ -67,7 +68,7 @@ class GEval:
         self.facts = MetricFacts(
             text=canonical(
                 "g_eval",
-                self._criteria,
+                dumps(self._criteria),
                 steps=(steps, None),
                 shown=([*self._parts], ["input"]),
                 scale=([*scale], [1, 5]),
@@ -84,6 +85,7 @@ class GEval:
                 "mass": MASS,
             },
             judge=dict(model.fingerprint),
+            calls=1 + samples,
         )
 
     async def score(self, sample: Sample, generation: Generation) -> Score:

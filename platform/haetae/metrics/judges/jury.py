@@ -73,6 +73,7 @@ class Jury:
             needs=self._rubric.needs,
             signature={**self._rubric.signature, **self._decoding.signature, "ties": "lowest"},
             judge={"jury": [dict(model.fingerprint) for model in models]},
+            calls=len(models),
         )
 
     async def score(self, sample: Sample, generation: Generation) -> Score:

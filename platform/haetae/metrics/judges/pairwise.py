@@ -58,6 +58,7 @@ class Pairwise:
                 "against": "reference" if against is None else against.digest,
             },
             judge=dict(model.fingerprint),
+            calls=2,
         )
 
     async def score(self, sample: Sample, generation: Generation) -> Score:

@@ -63,6 +63,7 @@ class Judge:
             needs=self._rubric.needs,
             signature={**self._rubric.signature, **self._decoding.signature},
             judge=dict(model.fingerprint),
+            calls=samples,
         )
 
     async def score(self, sample: Sample, generation: Generation) -> Score:
