@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
+import threading
 import traceback
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from haetae.core import reasons
@@ -14,7 +16,18 @@ from haetae.core.metric import Metric, MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.secrets import redact
+from haetae.engine.functions import in_thread
 from haetae.errors import ConfigError, HaetaeError
+
+_LONG = 500
+"""Characters of output and references from which a metric computes in a thread.
+
+A thread costs a tenth of a millisecond, and the fastest of the metrics takes as long on so many. Nor is there a
+shorter text to fear: half of it are the forty words on which the slowest one, TER, takes some milliseconds.
+"""
+
+_ALONE = threading.Lock()
+"""One computes at a time: Python gives threads that only compute no second core, and each needs memory."""
 
 
 async def score(metric: Metric, sample: Sample, result: Generation | Failure) -> Score:
@@ -31,7 +44,7 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
     if lacking:
         return Score.unscored(lacking)
     try:
-        given = metric.score(sample, result)
+        given = await _begun(metric, sample, result)
         found = await given if inspect.isawaitable(given) else given
         if not isinstance(found, Score):
             raise TypeError(f"a metric returns a Score, not {type(found).__name__}")
@@ -43,6 +56,18 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
     except Exception as exc:
         return Score.unscored(reasons.METRIC_RAISED, redact("".join(traceback.format_exception(exc, limit=-4))))
     return _checked(found, metric.facts)
+
+
+async def _begun(metric: Metric, sample: Sample, answer: Generation) -> Score | Awaitable[Score]:
+    """What `metric.score` returns; where the texts are long it computes in a thread, and the loop turns on."""
+    if len(answer.output) + sum(map(len, sample.references)) < _LONG or inspect.iscoroutinefunction(metric.score):
+        return metric.score(sample, answer)
+    return await in_thread(_computed_alone, {"metric": metric, "sample": sample, "answer": answer})  # type: ignore[no-any-return]  # what it returns
+
+
+def _computed_alone(metric: Metric, sample: Sample, answer: Generation) -> Score | Awaitable[Score]:
+    with _ALONE:
+        return metric.score(sample, answer)
 
 
 def _plain(found: Score) -> Score:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from kiwipiepy import Kiwi  # type: ignore[import-untyped]  # ships no types
+
+from haetae.metrics.text import pieces
 
 _PUNCTUATION = frozenset({"SF", "SP", "SS", "SSO", "SSC", "SE", "SO", "SW", "SB"})
 """Tags of the Sejong set that mark punctuation and symbols; Latin, Hanja, numbers and emoji stay."""
@@ -15,16 +18,19 @@ _GRAMMAR = ("J", "E", "XS", "VCP")
 
 def morphemes(text: str) -> tuple[str, ...]:
     """The surface forms of a text's morphemes, punctuation left out."""
-    return tuple(token.form for token in _kiwi().tokenize(text) if token.tag not in _PUNCTUATION)
+    return tuple(form for form, _ in _analysed(text))
 
 
 def content_morphemes(text: str) -> tuple[str, ...]:
     """The surface forms of the morphemes that carry meaning."""
-    return tuple(
-        token.form
-        for token in _kiwi().tokenize(text)
-        if token.tag not in _PUNCTUATION and not token.tag.startswith(_GRAMMAR)
-    )
+    return tuple(form for form, tag in _analysed(text) if not tag.startswith(_GRAMMAR))
+
+
+def _analysed(text: str) -> Iterator[tuple[str, str]]:
+    for piece in pieces(text):
+        for token in _kiwi().tokenize(piece):
+            if token.tag not in _PUNCTUATION:
+                yield token.form, token.tag
 
 
 @lru_cache(maxsize=1)

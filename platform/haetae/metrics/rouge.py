@@ -18,14 +18,26 @@ from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.metrics.choices import canonical, one_of
+from haetae.metrics.counting import ngrams
 from haetae.metrics.text import EMPTY_OUTPUT, no_reference, references
 from haetae.metrics.tokenize import Cut, tokenizer
 
 Tokens = Sequence[str]
 
 
+_BLOCK = 4_096
+"""Tokens whose bits stand in one integer of the longest common subsequence."""
+
+_PAIRS, _CELLS = 10**6, 2 * 10**8
+"""Pairs of sentences, and cells of a table, that Lsum goes through: some seconds, and 25 MB."""
+
+
 class Rouge:
-    """The F-measure of ROUGE-1, ROUGE-2, ROUGE-L or ROUGE-Lsum, in [0, 1]; the best reference counts."""
+    """The F-measure of ROUGE-1, ROUGE-2, ROUGE-L or ROUGE-Lsum, in [0, 1]; the best reference counts.
+
+    Unscored where the tokenizer drops all text of every reference, and, for Lsum alone, where output and
+    reference together are beyond a million pairs of lines or 200 million pairs of tokens.
+    """
 
     def __init__(self, variant: str | int = "L", *, tokenizer: str = "unicode") -> None:
         self._variant = one_of("rouge", "variant", str(variant), ("1", "2", "L", "Lsum"))
@@ -44,15 +56,21 @@ class Rouge:
         best = None
         for reference in given:
             cut = self._tokenizer.pick(reference)
-            if _cached(cut, reference):
-                best = max(best or 0.0, self._against(reference, generation.output, cut))
+            if not _cached(cut, reference):
+                continue
+            found = self._against(reference, generation.output, cut)
+            if found is None:
+                return Score.unscored(reasons.TEXT_TOO_LONG, "the lines of output and reference make too many pairs")
+            best = max(best or 0.0, found)
         if best is None:
             return Score.unscored(reasons.UNSUPPORTED_LANGUAGE, "the tokenizer drops all text of every reference")
         return Score(best, explanation=None if generation.output.strip() else EMPTY_OUTPUT)
 
-    def _against(self, reference: str, output: str, cut: Cut) -> float:
+    def _against(self, reference: str, output: str, cut: Cut) -> float | None:
         if self._variant == "Lsum":
-            return _lsum(_sentences(reference, cut), _sentences(output, cut))
+            lines, others = _sentences(reference, cut), _sentences(output, cut)
+            cells = sum(map(len, lines)) * sum(map(len, others))
+            return _lsum(lines, others) if len(lines) * len(others) <= _PAIRS and cells <= _CELLS else None
         tokens = cut(output)
         wanted = _cached(cut, reference)
         if tokens == wanted:
@@ -60,7 +78,7 @@ class Rouge:
         if self._variant == "L":
             return _f1(lcs_length(tokens, wanted), len(tokens), len(wanted))
         n = int(self._variant)
-        found, counted = _ngrams(tokens, n), _ngrams(wanted, n)
+        found, counted = ngrams(tokens, n), ngrams(wanted, n)
         return _f1((found & counted).total(), found.total(), counted.total())
 
 
@@ -71,10 +89,6 @@ _tokenizer = tokenizer  # the constructor's parameter has the same name
 def _cached(cut: Cut, reference: str) -> tuple[str, ...]:
     """A reference is met again by each repeat and by each ROUGE of the suite."""
     return cut(reference)
-
-
-def _ngrams(tokens: Tokens, n: int) -> Counter[tuple[str, ...]]:
-    return Counter(zip(*(tokens[start:] for start in range(n)), strict=False))
 
 
 def _f1(hits: int, found: int, wanted: int) -> float:
@@ -95,15 +109,37 @@ def _positions(tokens: Tokens) -> dict[str, int]:
 def lcs_length(a: Tokens, b: Tokens) -> int:
     """The length of the longest common subsequence.
 
-    Bit-parallel: one row of the table is one integer, a step of its staircase one cleared bit.
+    Bit-parallel: one row of the table is one integer, a step of its staircase one cleared bit. The shorter
+    side is worked on in blocks, each handing its carry bits to the next, so that memory stays small.
     Source: Hyyrö, "Bit-parallel LCS-length computation revisited" (2004).
     """
-    places = _positions(a)
-    full = row = (1 << len(a)) - 1
-    for token in b:
+    if len(a) > len(b):
+        a, b = b, a
+    if len(a) <= _BLOCK:
+        return _in_block(a, b)
+    carries = bytearray(len(b))
+    return sum(_in_next_block(a[start : start + _BLOCK], b, carries) for start in range(0, len(a), _BLOCK))
+
+
+def _in_block(block: Tokens, other: Tokens) -> int:
+    places = _positions(block)
+    full = row = (1 << len(block)) - 1
+    for token in other:
         if match := row & places.get(token, 0):
             row = ((row + match) | (row - match)) & full
-    return len(a) - row.bit_count()
+    return len(block) - row.bit_count()
+
+
+def _in_next_block(block: Tokens, other: Tokens, carries: bytearray) -> int:
+    places, width = _positions(block), len(block)
+    full = row = (1 << width) - 1
+    for place, token in enumerate(other):
+        match = row & places.get(token, 0)
+        if match or carries[place]:
+            added = row + match + carries[place]
+            carries[place] = added >> width
+            row = (added | (row - match)) & full
+    return width - row.bit_count()
 
 
 def _common(reference: Tokens, other: Tokens) -> set[int]:
@@ -112,8 +148,9 @@ def _common(reference: Tokens, other: Tokens) -> set[int]:
     full = (1 << len(reference)) - 1
     rows = [full]
     for token in other:
-        match = rows[-1] & places.get(token, 0)
-        rows.append(((rows[-1] + match) | (rows[-1] - match)) & full)
+        row = rows[-1]
+        match = row & places.get(token, 0)
+        rows.append(((row + match) | (row - match)) & full if match else row)
     found: set[int] = set()
     i, j = len(reference), len(other)
     while i and j:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sacrebleu.metrics.base import Metric as SacreMetric
+from sacrebleu.tokenizers.tokenizer_base import BaseTokenizer
 
+from haetae.core import reasons
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.choices import one_of
-from haetae.metrics.text import EMPTY_OUTPUT, Script, nfc, no_reference, references, settle
+from haetae.metrics.text import EMPTY_OUTPUT, Script, nfc, no_reference, pieces, references, settle
 
 TOKENIZERS = ("auto", "13a", "intl", "zh", "char", "none", "ja-mecab", "ko-mecab")
 """sacrebleu's names, without those that download a model at first use (flores, spm)."""
@@ -53,6 +55,20 @@ def signature(metric: SacreMetric) -> str:
     return str(metric.get_signature())
 
 
+def plain_tokenizer(tokenizer: BaseTokenizer) -> Callable[[str], str]:
+    """sacrebleu's tokenizer without its memory, which keeps 65,536 texts however long they are.
+
+    MeCab reads a text of more than 20,000 characters in pieces.
+    """
+    inner = getattr(tokenizer, "_post_tokenizer", None)
+    if inner is not None:
+        tokenizer._post_tokenizer = plain_tokenizer(inner)  # type: ignore[attr-defined]  # 13a and zh have one
+    plain = getattr(type(tokenizer).__call__, "__wrapped__", type(tokenizer).__call__)
+    if "mecab" in type(tokenizer).__module__:
+        return lambda line: " ".join(plain(tokenizer, piece) for piece in pieces(line))
+    return lambda line: plain(tokenizer, line)
+
+
 class SacreScore:
     """Scores a sample from its sufficient statistics; the metrics add these and a value."""
 
@@ -66,10 +82,16 @@ class SacreScore:
         """The value of one sample, 0 to 100."""
         raise NotImplementedError
 
+    def too_long(self, output: str, given: tuple[str, ...]) -> str | None:
+        """Why these texts are not compared, None where they are."""
+        return None
+
     def score(self, sample: Sample, generation: Generation) -> Score:
         given = references(sample)
         if not given:
             return no_reference()
+        if why := self.too_long(generation.output, given):
+            return Score.unscored(reasons.TEXT_TOO_LONG, why)
         statistics = self.statistics(nfc(generation.output), given)
         return Score(
             settle(self.sentence(statistics), 0.0, 100.0),

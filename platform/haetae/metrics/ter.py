@@ -15,13 +15,17 @@ from sacrebleu.metrics.ter import TER
 
 from haetae.core.metric import MetricFacts
 from haetae.metrics.choices import canonical, flag
-from haetae.metrics.sacre import CACHED_REFERENCES, SacreScore, signature
+from haetae.metrics.sacre import CACHED_REFERENCES, SacreScore, plain_tokenizer, signature
+
+_MOST = 1_000
+"""Words compared: the search for shifts takes half a minute on a thousand that share little, and grows faster."""
 
 
 class Ter(SacreScore):
     """TER, from 0 up, lower is better. Statistics per sample: [edits, mean reference length].
 
-    For Chinese and Japanese, which write no spaces, use `normalized` with `asian_support`.
+    For Chinese and Japanese, which write no spaces, use `normalized` with `asian_support`. Unscored where the
+    output or a reference has more than 1,000 words.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Ter(SacreScore):
             no_punct=flag("ter", "no_punct", no_punct),
             case_sensitive=flag("ter", "case_sensitive", case_sensitive),
         )
+        self._tokenize = self._ter.tokenizer = plain_tokenizer(self._ter.tokenizer)  # type: ignore[assignment]  # it is only called
         self._info = lru_cache(maxsize=CACHED_REFERENCES)(self._reference_info)
         self.facts = MetricFacts(
             text=canonical(
@@ -54,6 +59,10 @@ class Ter(SacreScore):
             corpus=True,
             signature={"sacrebleu": signature(self._ter), "unicode": "NFC"},
         )
+
+    def too_long(self, output: str, given: tuple[str, ...]) -> str | None:
+        longest = max(len(self._tokenize(text.rstrip()).split()) for text in (output, *given))
+        return f"TER compares up to {_MOST:,} words, and there are {longest:,}" if longest > _MOST else None
 
     def statistics(self, output: str, given: tuple[str, ...]) -> list[float]:
         return self._ter._compute_segment_statistics(self._ter._preprocess_segment(output), self._info(given))

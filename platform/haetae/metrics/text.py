@@ -7,6 +7,7 @@ nothing with its composed twin, so both sides are brought to NFC before anything
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Literal
 
 import regex  # type: ignore[import-untyped]  # ships no types
@@ -20,6 +21,7 @@ Script = Literal["hangul", "kana", "han", "unspaced", "other"]
 
 EMPTY_OUTPUT = "the output is empty"
 _ROUND_OFF = 1e-9
+_PIECE = 20_000
 
 UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
 """Scripts other than Han and kana that are written without spaces between words."""
@@ -67,6 +69,20 @@ def script_of(text: str) -> Script:
         if letters and len(pattern.findall(text)) * 4 >= letters:
             return script
     return "other"
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The text in pieces of at most 20,000 characters, cut after a blank or an ideographic full stop.
+
+    For analysers that hold the interpreter, and much memory, until they have read all that they were given.
+    """
+    start = 0
+    while len(text) - start > _PIECE:
+        last = max(text.rfind(mark, start, start + _PIECE) for mark in "\n 。")
+        end = last + 1 if last > start else start + _PIECE
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def settle(value: float, low: float, high: float) -> float:

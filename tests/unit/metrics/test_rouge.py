@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import tracemalloc
 import unicodedata
+from bisect import bisect_left
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from haetae.core import reasons
 from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.errors import ConfigError
+from haetae.metrics import rouge
 from haetae.metrics.rouge import Rouge, lcs_length
 
 VARIANTS = ("1", "2", "L", "Lsum")
@@ -52,7 +55,7 @@ def test_ten_thousand_random_english_pairs_score_as_rouge_score_does(variant: st
 
     rng = random.Random(variant)  # noqa: S311  # texts, not secrets
     theirs, ours = RougeScorer([f"rouge{variant}"]), Rouge(variant, tokenizer="ascii")
-    for _ in range(2_500):  # four variants: 10,000 pairs
+    for _ in range(10_000):
         reference, output = (" ".join(rng.choices(WORDS, k=rng.randint(2, 30))) for _ in range(2))
         expected = theirs.score(reference, output)[f"rouge{variant}"].fmeasure
         got = value(ours, output, reference)
@@ -179,6 +182,41 @@ tokens = st.lists(st.integers(0, 5).map(str), max_size=90)
 @given(tokens, tokens)
 def test_the_bit_parallel_length_is_the_tables(a: list[str], b: list[str]) -> None:
     assert lcs_length(a, b) == slow_lcs([int(x) for x in a], [int(x) for x in b]) == lcs_length(b, a)
+
+
+@given(tokens, tokens, st.integers(1, 9))
+def test_work_in_blocks_changes_nothing(a: list[str], b: list[str], width: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rouge, "_BLOCK", width)
+        assert lcs_length(a, b) == slow_lcs([int(x) for x in a], [int(x) for x in b])
+
+
+def test_texts_of_a_megabyte_are_compared_in_bounded_memory() -> None:
+    rng = random.Random(3)  # noqa: S311  # texts, not secrets
+    reference = [f"w{n}" for n in range(20_000)]
+    output = reference[:]
+    rng.shuffle(output)
+    tracemalloc.start()
+    try:
+        # of two permutations the longest common subsequence is the longest rising one, found by patience sorting
+        places = {word: place for place, word in enumerate(reference)}
+        piles: list[int] = []
+        for word in output:
+            at = bisect_left(piles, places[word])
+            piles[at : at + 1] = [places[word]]
+        assert lcs_length(output, reference) == len(piles)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_lines_that_make_too_many_pairs_are_unscored_for_lsum_alone() -> None:
+    sample, answer = Sample("s", "", ("a b\n" * 1_001,)), Generation("a\n" * 1_000)
+    found = Rouge("Lsum").score(sample, answer)
+    assert (found.value, found.reason) == (None, reasons.TEXT_TOO_LONG)
+    assert Rouge("Lsum").score(Sample("s", "", ("a " * 20_000,)), Generation("a " * 10_001)).value is None
+    assert Rouge("L").score(sample, answer).value == pytest.approx(2 * 1000 / 3002)
+    assert Rouge("Lsum").score(Sample("s", "", ("a b\n" * 1_000,)), answer).value == pytest.approx(2 * 1000 / 3000)
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(VARIANTS))

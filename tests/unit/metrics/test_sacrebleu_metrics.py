@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import random
 import unicodedata
 from collections.abc import Callable
@@ -14,6 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
+from sacrebleu.tokenizers.tokenizer_intl import TokenizerV14International
+from sacrebleu.tokenizers.tokenizer_re import TokenizerRegexp
+from sacrebleu.tokenizers.tokenizer_ter import TercomTokenizer
+from sacrebleu.tokenizers.tokenizer_zh import TokenizerZh
 
 from haetae.core import reasons
 from haetae.core.generation import Generation
@@ -21,6 +28,7 @@ from haetae.core.metric import CorpusMetric
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
+from haetae.metrics import sacre
 from haetae.metrics.bleu import Bleu
 from haetae.metrics.chrf import Chrf
 from haetae.metrics.ter import Ter
@@ -30,6 +38,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (Bleu("char"), BLEU(tokenize="char")),
     (Bleu("zh"), BLEU(tokenize="zh")),
     (Bleu("intl"), BLEU(tokenize="intl")),
+    (Bleu("none"), BLEU(tokenize="none")),
     (Chrf(), CHRF()),
     (Chrf(2), CHRF(word_order=2)),
     (Chrf(char_order=4, beta=1), CHRF(char_order=4, beta=1)),
@@ -54,6 +63,9 @@ WORDS = [
     ",",
     ".",
     "!",
+    "학교에 갔습니다.",
+    "東京へ行きました。",
+    "東京タワー",
 ]
 
 
@@ -79,8 +91,27 @@ def test_the_published_numbers_of_wmt22_come_out(system: str, reference_data: Pa
         assert float(found) == pytest.approx(published[name], abs=1e-9)
 
 
+def installed(tokenizer: str) -> str:
+    """The tokenizer's name. Where its MeCab is not installed the test is skipped, and fails in CI."""
+    module = {"ko-mecab": "mecab_ko", "ja-mecab": "MeCab"}[tokenizer]
+    if importlib.util.find_spec(module) is None:
+        missing = f"{module} is not installed: pip install 'sacrebleu[ko,ja]'"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    return tokenizer
+
+
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda metric: type(metric).__name__)
 def test_random_corpora_score_as_sacrebleu_scores_them(ours: Any, theirs: Any) -> None:
+    compare_corpora(ours, theirs)
+
+
+@pytest.mark.parametrize("tokenizer", ["ko-mecab", "ja-mecab"])
+def test_random_corpora_cut_by_mecab_score_as_sacrebleu_scores_them(tokenizer: str) -> None:
+    name = installed(tokenizer)
+    compare_corpora(Bleu(name), BLEU(tokenize=name))
+
+
+def compare_corpora(ours: Any, theirs: Any) -> None:
     rng = random.Random(5)  # noqa: S311  # texts, not secrets
     sums, expected = [], []
     for _ in range(40):
@@ -107,11 +138,54 @@ def test_a_perfect_answer_is_one_hundred_however_short(
     assert score_of(Ter(), text, text).value == 0.0
 
 
-def test_the_reference_set_of_korean_answers_scores_as_sacrebleu_scores_it(score_of: Callable[..., Score]) -> None:
-    # measured with sacrebleu 2.6.0, tokenizer char, and chrF
-    reference = "나는 오늘 학교에 갔습니다."
-    assert score_of(Bleu(), "나는 오늘 학교에 갔다.", reference).value == pytest.approx(68.0, abs=0.05)
-    assert score_of(Chrf(), "나는 오늘 학교에 갔다.", reference).value == pytest.approx(63.4, abs=0.05)
+# measured with sacrebleu 2.6.0 against the reference 나는 오늘 학교에 갔습니다.
+KOREAN = {
+    "나는 오늘 학교에 갔다.": {"13a": 42.7, "char": 68.0, "ko-mecab": 70.7, "chrf": 63.4},
+    "나 오늘 학교에 갔어요": {"13a": 24.9, "char": 43.7, "ko-mecab": 38.5, "chrf": 38.4},
+}
+
+
+@pytest.mark.parametrize("output", KOREAN)
+@pytest.mark.parametrize("tokenizer", ["13a", "char", "ko-mecab"])
+def test_korean_answers_score_as_sacrebleu_scores_them(
+    output: str, tokenizer: str, score_of: Callable[..., Score]
+) -> None:
+    reference, expected = "나는 오늘 학교에 갔습니다.", KOREAN[output]
+    name = installed(tokenizer) if tokenizer == "ko-mecab" else tokenizer
+    assert score_of(Bleu(name), output, reference).value == pytest.approx(expected[name], abs=0.05)
+    assert score_of(Chrf(), output, reference).value == pytest.approx(expected["chrf"], abs=0.05)
+    chosen = str(Bleu().facts.signature["auto"]["hangul"])  # by what is installed
+    assert score_of(Bleu(), output, reference).value == pytest.approx(expected[chosen], abs=0.05)
+
+
+def test_a_text_too_long_for_mecab_at_once_is_read_in_pieces(score_of: Callable[..., Score]) -> None:
+    metric, theirs = Bleu(installed("ko-mecab")), BLEU(tokenize="ko-mecab", effective_order=True)
+    text = "나는 오늘 학교에 갔습니다. 고양이가 창가에서 낮잠을 자네요.\n" * 900
+    other = text.replace("학교", "회사")
+    assert len(text) > 30_000
+    found = score_of(metric, other, text).value
+    assert found == pytest.approx(theirs.sentence_score(other, [text]).score, abs=0.02)
+    assert score_of(metric, text, text).value == 100.0
+
+
+@pytest.mark.parametrize(
+    "kind", [Tokenizer13a, TokenizerRegexp, TokenizerZh, TokenizerV14International, TercomTokenizer]
+)
+def test_a_tokenizer_keeps_no_text_that_it_has_cut(kind: Any, score_of: Callable[..., Score]) -> None:
+    kind.__call__.cache_clear()
+    for metric in (Bleu(), Bleu("zh"), Bleu("intl"), Ter()):
+        score_of(metric, "an answer", "a reference")
+    assert kind.__call__.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize(("output", "reference"), [("w " * 1001, "w"), ("w", "w " * 1001)])
+def test_a_text_on_which_ter_would_not_end_is_unscored(
+    output: str, reference: str, score_of: Callable[..., Score]
+) -> None:
+    found = score_of(Ter(), output, reference)
+    assert (found.value, found.reason) == (None, reasons.TEXT_TOO_LONG)
+    assert found.explanation == "TER compares up to 1,000 words, and there are 1,001"
+    assert score_of(Ter(), "w " * 1000, "w " * 1000).value == 0.0
 
 
 @pytest.mark.parametrize("metric", [Bleu(), Chrf(), Ter()], ids=["bleu", "chrf", "ter"])
@@ -133,7 +207,7 @@ def test_sacrebleus_signature_travels_with_the_number() -> None:
     auto = Bleu().facts.signature
     assert "tok:auto" in auto["sacrebleu"]
     assert auto["auto"]["other"] == "13a"
-    assert auto["auto"]["hangul"] in ("char", "ko-mecab")
+    assert auto["auto"]["hangul"] == ("char" if importlib.util.find_spec("mecab_ko") is None else "ko-mecab")
     facts = Ter().facts
     assert (facts.low, facts.high, facts.higher_is_better) == (0.0, None, False)
     assert all(isinstance(metric, CorpusMetric) for metric in (Bleu(), Chrf(), Ter()))
@@ -148,15 +222,25 @@ def test_wrong_arguments_are_refused_with_the_known_ones() -> None:
         Ter("yes")  # type: ignore[arg-type]  # what a suite file may say
 
 
-def test_a_mecab_tokenizer_without_mecab_names_the_command() -> None:
-    pytest.importorskip("sacrebleu")
-    try:
-        import mecab_ko  # noqa: F401  # only whether it is there
-    except ImportError:
-        with pytest.raises(ConfigError, match=r"pip install 'sacrebleu\[ko\]'"):
-            Bleu("ko-mecab")
-    else:
-        assert "ko-mecab" in Bleu("ko-mecab").facts.signature["sacrebleu"]
+def test_a_mecab_tokenizer_without_mecab_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sacre, "_installed", lambda name: False)
+    with pytest.raises(ConfigError, match=r"pip install 'sacrebleu\[ko\]'"):
+        Bleu("ko-mecab")
+    assert Bleu().facts.signature["auto"] == {
+        "hangul": "char",
+        "kana": "char",
+        "han": "zh",
+        "unspaced": "char",
+        "other": "13a",
+    }
+
+
+@pytest.mark.parametrize("tokenizer", ["ko-mecab", "ja-mecab"])
+def test_the_version_of_mecab_travels_with_the_number(tokenizer: str) -> None:
+    facts = Bleu(installed(tokenizer)).facts
+    assert f"tok:{tokenizer}-" in facts.signature["sacrebleu"]
+    scripts = {"ko-mecab": "hangul", "ja-mecab": "kana"}
+    assert str(Bleu().facts.signature["auto"][scripts[tokenizer]]).startswith(tokenizer)
 
 
 @settings(deadline=None, max_examples=60)
