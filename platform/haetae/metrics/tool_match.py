@@ -17,7 +17,6 @@ Values are equal as JSON: 1 is 1.0 and is neither "1" nor true; texts are compar
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +26,7 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample, ToolCall
 from haetae.errors import ConfigError
 from haetae.metrics.choices import one_of
+from haetae.metrics.matching import longest_in_order, maximum_matching
 from haetae.metrics.text import nfc
 from haetae.metrics.transcript import written
 
@@ -134,46 +134,4 @@ def matched(made: Sequence[ToolCall], expected: Sequence[ToolCall], agreement: A
     """How many expected calls are answered at most; `in_order` only by calls that come in their order."""
     made, expected = _composed(made), _composed(expected)
     fits = [[place for place, call in enumerate(made) if agreement.holds(call, wanted)] for wanted in expected]
-    return _longest_in_order(fits, len(made)) if in_order else _maximum_matching(fits)
-
-
-def _longest_in_order(fits: Sequence[Sequence[int]], made: int) -> int:
-    """The most pairs of which none cross: the longest common subsequence, row by row."""
-    best = [0] * (made + 1)
-    for places in fits:
-        row, answers = [0] * (made + 1), set(places)
-        for place in range(made):
-            paired = best[place] + 1 if place in answers else 0
-            row[place + 1] = max(paired, best[place + 1], row[place])
-        best = row
-    return best[-1]
-
-
-def _maximum_matching(fits: Sequence[Sequence[int]]) -> int:
-    """The most pairs of which none share a call: one augmenting path after another (Kuhn 1955, Berge 1957)."""
-    taken: dict[int, int] = {}
-    for start in range(len(fits)):
-        came_from: dict[int, int] = {}  # place of a call → the expected call that reached it
-        waiting = deque([start])
-        while waiting:
-            wanted = waiting.popleft()
-            for place in fits[wanted]:
-                if place in came_from:
-                    continue
-                came_from[place] = wanted
-                if place not in taken:
-                    _turn_over(place, came_from, taken)
-                    waiting.clear()
-                    break
-                waiting.append(taken[place])
-    return len(taken)
-
-
-def _turn_over(place: int, came_from: Mapping[int, int], taken: dict[int, int]) -> None:
-    """Give the free call to the end of the path, and what that gave up to the one before it."""
-    holds = {wanted: held for held, wanted in taken.items()}
-    free: int | None = place
-    while free is not None:
-        wanted = came_from[free]
-        taken[free] = wanted
-        free = holds.get(wanted)
+    return longest_in_order(fits, len(made)) if in_order else maximum_matching(fits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Callable
@@ -13,10 +14,13 @@ import pytest
 from aiohttp import web
 
 from haetae.core import reasons
+from haetae.core.clock import SystemClock
 from haetae.core.generation import Failure
 from haetae.core.sample import Image, Message, Sample
 from haetae.core.template import Prompt
+from haetae.engine.budget import Meter
 from haetae.errors import ConfigError
+from haetae.targets.function import FunctionTarget
 from haetae.targets.prompted import Prompted
 
 Png = Callable[..., bytes]
@@ -121,3 +125,16 @@ def test_a_prompt_without_a_user_turn_has_no_place_for_a_picture(cat: Image) -> 
     sample = Sample("a", (Message("user", "q", (cat,)),))
     with pytest.raises(ConfigError, match="no user turn in which the sample's pictures could be shown"):
         Prompted(None, prompt).request(sample)  # type: ignore[arg-type]  # it is not asked
+
+
+def test_a_function_finds_the_pictures_and_their_folder_in_the_sample(cat: Image, png: Png) -> None:
+    def answer(sample: Sample, messages: Any) -> str:
+        (image,) = sample.images
+        assert messages[0]["images"] == [cat.as_json()]
+        assert image.folder is not None
+        return str((image.folder / image.path).read_bytes() == png())
+
+    target = FunctionTarget(answer, "app:answer", SystemClock(), 5.0, Meter())
+    sample = Sample("a", (Message("user", "q", (cat,)),))
+    found = asyncio.run(target.generate(sample, target.request(sample), 0))
+    assert getattr(found, "output", found) == "True"
