@@ -28,7 +28,8 @@ class Faithfulness(Judged):
 
     def __init__(self, *, model: LanguageModel) -> None:
         prompts = ("statements.md", "verdicts.md")
-        super().__init__("faithfulness", version="2", model=model, needs=frozenset({"contexts"}), prompts=prompts)
+        needs = frozenset({"contexts"})
+        super().__init__("faithfulness", version="2", model=model, needs=needs, prompts=prompts, calls=2)
 
     async def _score(self, case: Case) -> Score:
         passages = contexts(case.sample, case.generation)
@@ -63,6 +64,7 @@ class AnswerRelevancy(Judged):
             model=model,
             needs=frozenset(),
             prompts=("questions.md",),
+            calls=2,
             similarity="cosine, at least 0",
             embeddings=dict(embeddings.fingerprint),
         )

@@ -35,7 +35,7 @@ class ContextRelevancy(Judged):
 
     def __init__(self, *, model: LanguageModel) -> None:
         prompts = ("relevance-1.md", "relevance-2.md")
-        super().__init__("context_relevancy", version="1", model=model, needs=_CONTEXTS, prompts=prompts)
+        super().__init__("context_relevancy", version="1", model=model, needs=_CONTEXTS, prompts=prompts, calls=2)
 
     async def _score(self, case: Case) -> Score:
         passages = contexts(case.sample, case.generation)
@@ -115,8 +115,8 @@ class ContextRecall(Judged):
     """
 
     def __init__(self, *, model: LanguageModel) -> None:
-        needs = _CONTEXTS | {"reference"}
-        super().__init__("context_recall", version="1", model=model, needs=needs, prompts=("attribution.md",))
+        needs, prompts = _CONTEXTS | {"reference"}, ("attribution.md",)
+        super().__init__("context_recall", version="1", model=model, needs=needs, prompts=prompts, calls=1)
 
     async def _score(self, case: Case) -> Score:
         given, passages = references(case.sample), contexts(case.sample, case.generation)

@@ -67,6 +67,7 @@ class AnswerCorrectness(Judged):
             model=model,
             needs=frozenset({"reference"}),
             prompts=("statements.md", "agreement.md"),
+            calls=4 if self._nearness is None else 5,
             **similarity,
         )
 

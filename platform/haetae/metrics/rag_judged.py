@@ -43,6 +43,7 @@ class Judged(ABC):
         model: LanguageModel,
         needs: frozenset[str],
         prompts: tuple[str, ...],
+        calls: int | None = None,
         **signature: Json,
     ) -> None:
         self._model = model
@@ -57,6 +58,7 @@ class Judged(ABC):
                 **signature,
             },
             judge=dict(model.fingerprint),
+            calls=calls,
         )
 
     async def score(self, sample: Sample, generation: Generation) -> Score:

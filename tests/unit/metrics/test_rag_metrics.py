@@ -15,7 +15,8 @@ from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.rag_answer import AnswerRelevancy, Faithfulness
-from haetae.metrics.rag_context import ContextRelevancy
+from haetae.metrics.rag_context import ContextPrecision, ContextRecall, ContextRelevancy
+from haetae.metrics.rag_correctness import AnswerCorrectness
 from haetae.metrics.rag_forms import read_verdicts
 
 CONTEXTS = ("환불은 7일 안에 됩니다.", "배송비는 3,000원입니다.")
@@ -165,3 +166,17 @@ def test_any_order_of_complete_verdicts_reads_the_same(marks: list[int], rng: An
     rows = verdicts(*marks)["verdicts"]
     rng.shuffle(rows)
     assert read_verdicts({"verdicts": rows}, len(marks)) == marks
+
+
+def test_a_forecast_is_told_how_many_calls_a_score_takes(scripted: Any) -> None:
+    model = scripted()
+    told = {
+        Faithfulness(model=model): 2,
+        AnswerRelevancy(model=model, embeddings=model): 2,  # the embedding is one
+        ContextRelevancy(model=model): 2,
+        ContextRecall(model=model): 1,
+        AnswerCorrectness(model=model): 4,
+        AnswerCorrectness(model=model, embeddings=model): 5,
+        ContextPrecision(model=model): None,  # one for each context, and nobody has counted them
+    }
+    assert [metric.facts.calls for metric in told] == list(told.values())
