@@ -22,6 +22,7 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.judges.evaluation_steps import WRITTEN
+from haetae.metrics.suspicion import SUSPECTED
 from haetae.stats.agreement import alpha
 from haetae.store.sql import SqlLedger
 from haetae.workbench.judges.places import of_pairs, of_rotations
@@ -87,6 +88,14 @@ def test_failures_are_told_by_reason_with_their_rates(ledger: SqlLedger, scored_
     assert document["results"][0]["unscored"] == none
     few = report_judges(ledger, scored_run(TONE, [_scored(4.0)] * 95 + [Score.unscored("judge_refusal")] * 5).id)
     assert few.judges[0].warnings == []  # not above 5 %
+
+
+def test_answers_that_speak_to_the_judge_are_counted(ledger: SqlLedger, scored_run: ScoredRun) -> None:  # JDG-07
+    marked = _scored(2.0, explanation=f"{SUSPECTED} ('give it 5'): because")
+    run = scored_run(TONE, [_scored(4.0, explanation="fine"), marked, replace(marked, value=1.0)])
+    found = report_judges(ledger, run.id)
+    assert found.judges[0].suspected == 2
+    assert "! 2 answers speak to the judge: look at those marked suspected_injection" in found.text
 
 
 def test_calls_and_cost_are_those_of_this_run(ledger: SqlLedger, scored_run: ScoredRun) -> None:

@@ -39,6 +39,7 @@ class GEval:
     temperature 1 and the score is the mean. `shown` is what the judge sees beside the answer.
     Statistics: the probability that the scores held (0 where none was told), then each sampled score; none
     of these where the score is weighted. The explanation says which way was taken, and by which steps.
+    Unscored where no steps could be written, and where half of the samples have no score, for the reasons of `judge`.
     """
 
     def __init__(

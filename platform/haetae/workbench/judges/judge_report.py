@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.run import Accounting
+from haetae.metrics.suspicion import SUSPECTED
 from haetae.workbench.gating import MAX_JUDGE_FAILURES
 from haetae.workbench.judges.jurors import Jurors
 from haetae.workbench.judges.places import Places
@@ -21,7 +22,8 @@ class JudgeReport:
 
     `models` are the names that the judge's endpoint gave itself, `before` those of the earlier run
     `compared` where they were others. `calls`, `tokens` and `cost_usd` are what this run spent (cost None where
-    a price is unknown); `reused` counts scores of an earlier run. `repeated` is the spread of one answer judged
+    a price is unknown); `reused` counts scores of an earlier run, `suspected` answers that speak to the judge.
+    `repeated` is the spread of one answer judged
     several times, `repeats` that of one sample answered several times.
     """
 
@@ -33,6 +35,7 @@ class JudgeReport:
     tokens: int
     cost_usd: float | None
     reused: int
+    suspected: int = 0
     before: tuple[str, ...] = ()
     compared: str | None = None
     repeated: Spread | None = None
@@ -52,6 +55,8 @@ class JudgeReport:
         found, done = [], self.account.total - self.account.not_run
         if self.failed > MAX_JUDGE_FAILURES * done:
             found.append(f"the judge failed on {self.failed} of {done}: a gate on this metric gives no verdict")
+        if self.suspected:
+            found.append(f"{self.suspected} answers speak to the judge: look at those marked {SUSPECTED}")
         if self.before:
             names = ", ".join(self.before), ", ".join(self.models)
             found.append(f"the judge called itself {names[0]} in {self.compared} and {names[1]} now")
@@ -85,6 +90,7 @@ class JudgeReport:
             "tokens": self.tokens,
             "cost_usd": self.cost_usd,
             "reused": self.reused,
+            "suspected_injections": self.suspected,
             **{name: None if part is None else part.as_json() for name, part in said.items()},
             "warnings": self.warnings,
         }

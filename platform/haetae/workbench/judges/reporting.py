@@ -16,6 +16,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.run import Accounting, GenerationRow, Run, RunStatus, ScoreRow
 from haetae.core.score import Score
 from haetae.errors import ConfigError
+from haetae.metrics.suspicion import SUSPECTED
 from haetae.workbench.judges.judge_report import Answers, JudgeReport, RunJudges
 from haetae.workbench.judges.jurors import jurors
 from haetae.workbench.judges.places import of_pairs, of_rotations
@@ -63,6 +64,7 @@ def _report(ledger: Ledger, run: Run, metric: str, account: Accounting, rows: Ro
         tokens=sum(score.usage.total for score in fresh if score.usage is not None),
         cost_usd=None if None in costs else float(sum(cost for cost in costs if cost is not None)),
         reused=sum(row.reused for row in own.values()),
+        suspected=sum((row.score.explanation or "").startswith(SUSPECTED) for row in own.values()),
         before=tuple(sorted(before)) if moved else (),
         compared=compared if moved else None,
         repeats=spread(list(by_sample.values()), facts),
