@@ -1,4 +1,4 @@
-"""The arithmetic of the RAG metrics against ragas 0.4.3, on random verdicts."""
+"""The arithmetic of the RAG metrics against ragas 0.4.3 and scikit-learn 1.9, on random verdicts."""
 
 from __future__ import annotations
 
@@ -56,3 +56,12 @@ def test_f_beta_is_that_of_ragas_where_claims_match_one_to_one(
         if tp + fn:  # a reference without claims is unscored
             counts = ClassificationWithReason(TP=[one] * tp, FP=[one] * fp, FN=[one] * fn)
             assert f_beta([1] * tp + [0] * fp, [1] * tp + [0] * fn, beta) == pytest.approx(theirs(counts), abs=1e-15)
+
+
+def test_average_precision_is_that_of_scikit_learn(rng: random.Random) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    for _ in range(CASES // 10):
+        verdicts = [rng.randint(0, 1) for _ in range(rng.randint(1, 40))]
+        if any(verdicts):  # it has none without a relevant one
+            expected = metrics.average_precision_score(verdicts, range(len(verdicts), 0, -1))
+            assert average_precision(verdicts) == pytest.approx(expected, abs=1e-12)
