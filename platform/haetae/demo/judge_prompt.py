@@ -88,7 +88,7 @@ def _fenced(prompt: str) -> Iterator[tuple[str, str]]:
     """
     told = _MARK.search(prompt)
     if told is not None:
-        fence = rf"^<(\w+)-{told.group(1)}>\n(.*?)\n?^</\1-{told.group(1)}>$"
+        fence = rf"^<([\w-]+)-{told.group(1)}>\n(.*?)\n?^</\1-{told.group(1)}>$"
         for match in re.finditer(fence, prompt, re.DOTALL | re.MULTILINE):
             yield match.group(1), match.group(2)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from haetae.core.canonical import Json
+from haetae.demo.choosing import STEPS, choose, label_of
 from haetae.demo.grading import quality
 from haetae.demo.judge_prompt import JudgePrompt
 from haetae.demo.text import coverage, features, is_korean, sentences
@@ -62,6 +63,16 @@ def reply(prompt: JudgePrompt, revision: int) -> Json:
         return _questions(prompt)
     if "statements" in names:
         return _fill(prompt.schema, {"statements": claims(prompt.text("answer"))})
+    if "steps" in names:
+        return _fill(prompt.schema, {"steps": list(STEPS)})
+    if "best" in names:
+        best, reason = choose(prompt, _enum(prompt.schema, "best"))
+        return _fill(prompt.schema, {"best": best, "reason": reason, "reasoning": reason})
+    if "label" in names:
+        share = quality(prompt) - strict.deduction
+        reason = f"quality by shared words {share:.2f} of 1"
+        label = label_of(share, _enum(prompt.schema, "label"))
+        return _fill(prompt.schema, {"label": label, "reason": reason, "reasoning": reason})
     if {"score", "grade"} & names:
         return _grade(prompt, strict)
     raise ApiError(400, f"lexical-judge knows no schema with {', '.join(sorted(names))}", "response_format")
@@ -142,6 +153,14 @@ def _grade(prompt: JudgePrompt, strict: Strictness) -> Json:
     value = low + min(max(share, 0.0), 1.0) * (high - low)
     reason = f"quality by shared words {share:.2f} of 1, on a scale from {low:g} to {high:g}"
     return _fill(schema, {"reason": reason, "reasoning": reason, name: round(value) if whole else round(value, 1)})
+
+
+def _enum(schema: Mapping[str, Any], name: str) -> list[str]:
+    """The texts that a property may be. Raises ApiError 400 where the schema lists none."""
+    listed = [choice for choice in _properties(schema)[name].get("enum") or () if isinstance(choice, str)]
+    if not listed:
+        raise ApiError(400, f"the schema lists no texts for {name}", "response_format")
+    return listed
 
 
 def _scale(schema: Mapping[str, Any]) -> tuple[float, float, bool]:

@@ -10,11 +10,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from haetae.core.generation import Generation, Usage
+from haetae.core import reasons
+from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.model import Embeddings
 from haetae.core.sample import Message
 from haetae.demo.models import DemoModels
 from haetae.demo.server import DemoServer
+from haetae.demo.wire import ApiError
 
 Reply = tuple[int, Any]
 Talk = Callable[..., list[Reply]]
@@ -57,12 +59,15 @@ class InProcess:
         self.models, self.name = models, name
         self.fingerprint: Mapping[str, Any] = {"model": name}
 
-    async def chat(self, messages: Sequence[Message], *, schema: Any = None, **overrides: Any) -> Generation:
+    async def chat(self, messages: Sequence[Message], *, schema: Any = None, **overrides: Any) -> Generation | Failure:
         body: dict[str, Any] = {"model": self.name, "messages": [m.as_json() for m in messages], **overrides}
         if schema is not None:
             described = {"name": schema.get("title", "answer"), "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": described}
-        reply = self.models.chat(body)
+        try:
+            reply = self.models.chat(body)
+        except ApiError as exc:
+            return Failure(reasons.REJECTED, str(exc))
         counts = Usage(reply["usage"]["prompt_tokens"], output=reply["usage"]["completion_tokens"])
         return Generation(reply["choices"][0]["message"]["content"], usage=counts, model=reply["model"])
 
