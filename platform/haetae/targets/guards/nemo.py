@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class NemoStage:
     """The input rails of a configuration folder. What they block is stopped, all else left to the next stage.
 
     The folder's `config.py` and `actions.py` are code of the project and run, as a `function` does. A folder that
-    configures models is refused: their calls would pass neither the budget nor the limits of the suite.
+    configures models is refused: their calls would pass neither the budget nor the limits of the suite. A text
+    whose action raises is blocked by the library itself.
     """
 
     reusable = False
@@ -39,7 +41,7 @@ class NemoStage:
                 raise ConfigError(f"{folder.name} configures models ({engines}); ask a model in a judge stage instead")
             if not config.rails.input.flows:
                 raise ConfigError(f"{folder.name} has no input rails, so it would block nothing")
-            self._rails = LLMRails(config)
+            self._rails = _made(config)
         self._digest = _digest(folder)
         self._cost_usd = cost_usd
         self._timeout_s = timeout_s
@@ -60,6 +62,16 @@ class NemoStage:
                 return Failure(reasons.TIMEOUT, f"the rails did not answer in {self._timeout_s:g} s")
             return Failure(reasons.TARGET_RAISED, redact(f"{type(exc).__name__}: {exc}"))
         return Check(True if found.status is RailStatus.BLOCKED else None, cost_usd=self._cost_usd)
+
+
+def _made(config: RailsConfig) -> LLMRails:
+    """Rails made in a loop and a thread of their own: made without a loop they leave one open behind them."""
+
+    async def make() -> LLMRails:
+        return LLMRails(config)
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, make()).result()
 
 
 def _digest(folder: Path) -> str:
