@@ -32,6 +32,7 @@ from haetae.workbench.assemble import Assembly, assemble
 from haetae.workbench.export import export
 from haetae.workbench.interrupt import stop_on_signals
 from haetae.workbench.plan import Plan, plan_of
+from haetae.workbench.repeats import repeats_of
 from haetae.workbench.report import Report
 from haetae.workbench.telling import Telling
 from haetae.workbench.unanswered import unanswered
@@ -386,7 +387,8 @@ class Workbench:
 
     def _report(self, run: Run, found: Sequence[Estimate], comparison: Comparison | None) -> Report:
         accounting, failures = tuple(self.ledger.accounting(run.id)), unanswered(self.ledger, run.id)
-        return Report(run, tuple(found), accounting, self.ledger.spent(run.id), comparison, failures=failures)
+        spent, repeats = self.ledger.spent(run.id), repeats_of(self.ledger, run)
+        return Report(run, tuple(found), accounting, spent, comparison, failures=failures, repeats=repeats)
 
     def _record(self, run_id: str) -> RunRecord:
         return registering.record_of(self.ledger, self.ledger, run_id)

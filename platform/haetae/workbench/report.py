@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from haetae.core.canonical import Json
 from haetae.core.metric import MetricFacts
@@ -14,13 +15,17 @@ from haetae.workbench.columns import aligned
 from haetae.workbench.unanswered import unanswered_lines
 from haetae.workbench.words import figure, interval, of_slices, points, pooled, tolerance
 
+if TYPE_CHECKING:
+    from haetae.workbench.judges.spread import Spread
+
 MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NO_VERDICT: "–"}
 
 
 @dataclass(frozen=True)
 class Report:
     """A run, its estimates, and what was said of it. `notes` are for people: what trackers did, what to do next;
-    `failures` say why answers are missing, by reason."""
+    `failures` say why answers are missing, by reason; `repeats` how far a metric varies over the repeats of
+    one sample."""
 
     run: Run
     estimates: Sequence[Estimate]
@@ -29,6 +34,7 @@ class Report:
     comparison: Comparison | None = None
     notes: Sequence[str] = field(default_factory=tuple)
     failures: Sequence[Unanswered] = ()
+    repeats: Mapping[str, Spread] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -72,6 +78,7 @@ class Report:
                 for a in self.accounting
             ],
             "failures": [failure.as_json() for failure in self.failures],
+            "repeats": {metric: spread.as_json() for metric, spread in self.repeats.items()},
             "spent": {
                 "calls": self.spent.calls,
                 "tokens": self.spent.tokens,
@@ -96,6 +103,7 @@ class Report:
             *_indented(("metric", "value", "95 % interval", "n", "unscored"), map(self._estimate_row, self._wholes())),
             *(f"  {hole}" for hole in self.holes),
             *(f"  {failed}" for failed in unanswered_lines(self.failures)),
+            *(f"  {metric}: {spread.text('samples')}" for metric, spread in self.repeats.items()),
             "",
             f"  {self.spent_line}",
         ]
