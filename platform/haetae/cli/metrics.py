@@ -39,12 +39,12 @@ def metrics_command(name: str | None, as_json: bool, markdown: bool) -> None:
 
 
 def _print(page: MetricPage) -> None:
-    click.echo(
-        f"{page.name}  {page.korean or ''}".rstrip() + f"\n\n{plain(page.doc)}\n\nIn a suite\n  {page.written}\n"
-    )
+    title = f"{page.name}  {page.korean or ''}".rstrip()
+    parts = [title, page.doc, f"In a suite\n  {page.written}"]
     if page.facts is not None:
-        click.echo(plain(f"Known as\n  {page.facts.text}: {', '.join(page.said)}\n"))
+        parts.append(f"Known as\n  {page.facts.text}: {', '.join(page.said)}")
+    click.echo(plain("\n\n".join(parts)))
     if page.parameters:
-        click.echo("Parameters")
+        click.echo("\nParameters")
         rows = ((f"  {name}", takes, default and f"default {default}") for name, takes, default in page.parameters)
         print_table(("  name", "takes", ""), rows)

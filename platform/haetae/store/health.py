@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,12 @@ def network_filesystem(path: Path) -> str | None:
     return kind if kind.startswith(_NETWORK) else None
 
 
+def open_to_all(path: Path) -> Path | None:
+    """The ledger, or its folder, if anybody may write to it: answers and scores in it could be anybody's."""
+    there = (place for place in (path.parent, path) if place.exists())
+    return next((place for place in there if place.stat().st_mode & stat.S_IWOTH), None)
+
+
 def findings(url: str) -> list[Finding]:
     """What is to be said of the ledger at `url`. Changes nothing. Raises ConfigError for a wrong URL."""
     address = parse_url(url)
@@ -99,7 +106,17 @@ def _file_findings(path: Path) -> list[Finding]:
         found.append(Finding("fine", f"SQLite {version}"))
     if kind := network_filesystem(path):
         found.append(Finding("problem", f"{path} lies on a network file system ({kind}); SQLite needs a local disk"))
+    if exposed := open_to_all(path):
+        found.append(Finding("problem", exposed_text(exposed)))
     return [*found, _integrity(path)] if path.exists() else found
+
+
+def exposed_text(exposed: Path) -> str:
+    """What is wrong with a place that anybody may write to, and what to do."""
+    return (
+        f"anybody may write to {exposed}, so that what a ledger there holds may be anybody's; take that right from "
+        f"others (chmod o-w {exposed}), or name a folder of your own with HAETAE_HOME"
+    )
 
 
 def _integrity(path: Path) -> Finding:

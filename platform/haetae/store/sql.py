@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 
 from haetae.core.clock import Clock, SystemClock
-from haetae.errors import StoreError
+from haetae.errors import ConfigError, StoreError
 from haetae.store.address import parse_url
 from haetae.store.annotations import Annotations
 from haetae.store.database import Database
 from haetae.store.faults import place, storing
-from haetae.store.health import network_filesystem
+from haetae.store.health import exposed_text, network_filesystem, open_to_all
 from haetae.store.ledger import Recording
 from haetae.store.outbox import Outbox
 from haetae.store.queries import Reading
@@ -57,7 +57,8 @@ def open_ledger(url: str, *, readonly: bool = False, clock: Clock | None = None)
 
     A SQLite file and its folder are made when they are missing, unless `readonly`: then nothing is
     made or migrated. `clock` tells when the lease of another machine is over. Raises ConfigError for
-    a URL of another kind, MissingExtra without psycopg, and StoreError where no ledger can be opened.
+    a URL of another kind and for a file or folder that anybody may write to, MissingExtra without
+    psycopg, and StoreError where no ledger can be opened.
     """
     address = parse_url(url)
     if address.get_backend_name() == "sqlite":
@@ -65,12 +66,14 @@ def open_ledger(url: str, *, readonly: bool = False, clock: Clock | None = None)
         if readonly and not path.exists():
             raise StoreError(f"no ledger yet at {path}; run haetae run")
         with storing(address, "making the folder of the ledger"):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         if network := network_filesystem(path):
             raise StoreError(
                 f"{path} lies on a network file system ({network}), where SQLite loses data; "
                 "put the ledger on a local disk or use a postgresql:// URL"
             )
+        if exposed := open_to_all(path):
+            raise ConfigError(exposed_text(exposed))
     with storing(address, "opening the ledger"):
         database = Database(address, readonly=readonly)
     try:
