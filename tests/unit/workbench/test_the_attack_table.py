@@ -35,7 +35,7 @@ def reports(bench: Any) -> dict[str, AttackReport]:
 
     async def work() -> Any:
         async with judge.served() as base_url:
-            return await table.measured(base_url, "gullible-judge", 20)
+            return await table.measured(base_url, "gullible-judge", 10)
 
     return asyncio.run(work())  # type: ignore[no-any-return]
 
