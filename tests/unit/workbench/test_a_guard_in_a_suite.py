@@ -15,7 +15,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from haetae.core.generation import Failure, Generation
-from haetae.errors import ConfigError, RegistryError
+from haetae.errors import ConfigError, MissingExtra, RegistryError
 from haetae.settings import load_settings
 from haetae.workbench.bench import Workbench
 from haetae.workbench.guards import guard_report
@@ -262,6 +262,15 @@ def test_what_a_stage_names_and_is_not_there_is_found_before_the_first_text(
             bench.check(folder / "suite.yaml")
     assert said in str(raised.value)
     assert server.bodies == []
+
+
+def test_rails_of_a_library_that_is_missing_name_the_command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nemoguardrails", None)
+    monkeypatch.delitem(sys.modules, "haetae.targets.guards.nemo", raising=False)
+    (folder / "rails").mkdir()
+    (folder / "guards.yaml").write_text("stages:\n  - { name: nemo, nemo: rails }\n", "utf-8")
+    with bench_of(folder) as bench, pytest.raises(MissingExtra, match=r"pip install -e '\.\[nemo\]'"):
+        bench.check(folder / "suite.yaml")
 
 
 def test_the_report_asks_for_the_label_where_the_suite_does_not_tell_it(folder: Path) -> None:
