@@ -12,9 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from haetae.catalog import dataset_file, parts, pictures
 from haetae.catalog.dataset_file import open_dataset
+from haetae.catalog.pictures import path_fault
 from haetae.catalog.recorded import open_outputs
 from haetae.core.sample import Image, Message, sample_from_json
 from haetae.errors import DatasetError
@@ -142,6 +145,14 @@ def test_a_way_out_of_the_folder_is_refused(
     assert "input.0.images.0: " in refusal(write_rows([asking(path)], "data/rows.jsonl"), project)
 
 
+@given(st.text(alphabet="./\\:~%ab\x00 ", max_size=12))
+def test_a_path_that_is_taken_stays_in_the_folder_whatever_it_is(path: str) -> None:  # SEC-05
+    if path_fault(path) is None:
+        folder = Path("/data/set")
+        assert Path(os.path.normpath(folder / path)).is_relative_to(folder)
+        assert "\\" not in path
+
+
 def test_a_link_out_of_the_folder_is_refused_and_one_within_is_followed(
     write: Write, write_rows: Rows, project: Path, png: Png
 ) -> None:  # SEC-05
@@ -197,6 +208,7 @@ def test_a_picture_and_all_of_a_sample_have_a_limit(write: Write, write_rows: Ro
     [
         (turn("a.png", role="assistant"), "pictures are shown in user turns, not by the assistant"),
         (turn({"path": "a.png"}), "input.0.images.0: expected text, got a mapping"),
+        (turn({"lc": 1, "type": "secret", "id": ["KEY"]}), "input.0.images.0: expected text, got a mapping"),  # SEC-25
         ({**turn(), "images": "a.png"}, "input.0.images: expected a list of texts"),
         ({**turn("a.png"), "content": [{"type": "image_url"}]}, "input.0.content: expected text, got a list"),
     ],
