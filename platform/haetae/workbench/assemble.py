@@ -27,7 +27,6 @@ from haetae.settings import Settings
 from haetae.targets.function import FunctionTarget
 from haetae.targets.prompted import Prompted
 from haetae.targets.recorded import Recorded
-from haetae.workbench.guarding import cascade
 from haetae.workbench.resolve import Resolver
 from haetae.workbench.tolerances import check_tolerances
 
@@ -125,6 +124,8 @@ def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
             function = load_function(spec.function, loaded.path.parent, loaded.root)
             return FunctionTarget(function, spec.function, clock, suite.limits.timeout_s, resolver.meter)
         if spec.guard is not None:
+            from haetae.workbench.guarding import cascade  # with re2, which only rules need
+
             return cascade(spec.guard, loaded, resolver, clock)
         assert spec.outputs is not None  # noqa: S101  # the specification has exactly one of the four
         if spec.repeats != 1:
