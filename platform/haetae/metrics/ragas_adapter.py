@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 
 from haetae.core import reasons
@@ -23,91 +21,19 @@ from haetae.core.score import Score
 from haetae.errors import ConfigError, JudgeError
 from haetae.metrics.asking import Interview, UnansweredError
 from haetae.metrics.choices import canonical, one_of
-from haetae.metrics.ragas_bridge import DECODING, Chat, Vectors  # declines telemetry before ragas is imported
+from haetae.metrics.nearness import Nearness
+from haetae.metrics.ragas_bridge import DECODING, Chat, Vectors
+from haetae.metrics.ragas_kinds import KINDS, Asked
 from haetae.metrics.text import contexts, references, settle
-
-# isort: split
-from ragas.metrics.collections import (
-    AnswerCorrectness,
-    AnswerRelevancy,
-    ContextPrecision,
-    ContextRecall,
-    ContextRelevance,
-    ContextUtilization,
-    FactualCorrectness,
-    Faithfulness,
-    NoiseSensitivity,
-)
-from ragas.metrics.result import MetricResult
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a metric of ragas is given: whom to ask, and the texts of one sample."""
-
-    llm: Chat
-    vectors: Vectors
-    question: str
-    answer: str
-    reference: str
-    passages: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How a metric of ragas is called, and what is true of it."""
-
-    needs: frozenset[str]
-    ask: Callable[[_Asked], Awaitable[MetricResult]]
-    embeds: bool = False
-    divides: bool = False
-    higher_is_better: bool = True
-
-
-_PASSAGES, _REFERENCE = frozenset({"contexts"}), frozenset({"reference"})
-_KINDS: Mapping[str, _Kind] = {
-    "faithfulness": _Kind(
-        _PASSAGES, lambda of: Faithfulness(of.llm).ascore(of.question, of.answer, of.passages), divides=True
-    ),
-    "answer_relevancy": _Kind(
-        frozenset(), lambda of: AnswerRelevancy(of.llm, of.vectors).ascore(of.question, of.answer), embeds=True
-    ),
-    "answer_correctness": _Kind(
-        _REFERENCE,
-        lambda of: AnswerCorrectness(of.llm, of.vectors).ascore(of.question, of.answer, of.reference),
-        embeds=True,
-    ),
-    "context_relevance": _Kind(
-        _PASSAGES, lambda of: ContextRelevance(of.llm, max_retries=1).ascore(of.question, of.passages)
-    ),
-    "context_precision": _Kind(
-        _PASSAGES | _REFERENCE, lambda of: ContextPrecision(of.llm).ascore(of.question, of.reference, of.passages)
-    ),
-    "context_utilization": _Kind(
-        _PASSAGES, lambda of: ContextUtilization(of.llm).ascore(of.question, of.answer, of.passages)
-    ),
-    "context_recall": _Kind(
-        _PASSAGES | _REFERENCE,
-        lambda of: ContextRecall(of.llm).ascore(of.question, of.passages, of.reference),
-        divides=True,
-    ),
-    "factual_correctness": _Kind(_REFERENCE, lambda of: FactualCorrectness(of.llm).ascore(of.answer, of.reference)),
-    "noise_sensitivity": _Kind(
-        _PASSAGES | _REFERENCE,
-        lambda of: NoiseSensitivity(of.llm).ascore(of.question, of.answer, of.reference, of.passages),
-        divides=True,
-        higher_is_better=False,
-    ),
-}
-KINDS = tuple(_KINDS)
 
 
 class Ragas:
     """A text metric of ragas, with its own defaults, in [0, 1]; lower is better in `noise_sensitivity` alone.
 
     `answer_relevancy` and `answer_correctness` need `embeddings`. Of several references it is given the
-    first. `timeout_s` bounds all calls of one score. English prompts, and no regard to the languages of
-    the embedding model: the definitions of this package (`faithfulness`, …) are the choice for Korean.
+    first. `timeout_s` bounds all calls of one score. A language that the embedding model cannot compare is
+    `unsupported_language`, which ragas itself would score. Its prompts are English: the definitions of this
+    package (`faithfulness`, …) are the choice for Korean.
     """
 
     def __init__(
@@ -119,12 +45,14 @@ class Ragas:
         timeout_s: float = 180.0,
     ) -> None:
         name = one_of("ragas", "metric", metric, KINDS)
-        self._kind = _KINDS[name]
-        if self._kind.embeds and embeddings is None:
+        self._kind = KINDS[name]
+        if self._kind.beside is not None and embeddings is None:
             raise ConfigError(f"ragas: {name} needs embeddings: name a registered model")
         if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not 0 < timeout_s < math.inf:
             raise ConfigError(f"ragas: timeout_s {timeout_s!r} is not a number of seconds above 0")
-        self._model, self._embeddings, self._timeout_s = model, embeddings, timeout_s
+        self._model, self._timeout_s = model, timeout_s
+        self._embeddings = embeddings or model  # asked by those metrics alone that need embeddings
+        self._nearness = Nearness(self._embeddings)
         self.facts = MetricFacts(
             text=canonical("ragas", name),
             version="2",
@@ -137,9 +65,9 @@ class Ragas:
 
     async def score(self, sample: Sample, generation: Generation) -> Score:
         interview = Interview()
-        asked = _Asked(
+        asked = Asked(
             Chat(self._model, interview, divides=self._kind.divides),
-            Vectors(self._embeddings or self._model, interview),  # asked by those alone that need embeddings
+            Vectors(self._embeddings, interview),
             sample.text,
             generation.output,
             next(iter(references(sample)), ""),
@@ -147,6 +75,8 @@ class Ragas:
         )
         try:
             async with asyncio.timeout(self._timeout_s):
+                if self._kind.beside is not None:
+                    await self._nearness.admit(interview, self._kind.beside(asked), asked.answer)
                 value = float((await self._kind.ask(asked)).value)
         except UnansweredError as unanswered:
             return interview.bill(unanswered.score)

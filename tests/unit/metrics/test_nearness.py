@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,24 @@ def test_the_similarity_of_answer_correctness_is_guarded_too(scripted: Any) -> N
 def test_the_wordings_fit_the_smallest_batch_that_endpoints_take() -> None:
     assert len(TEXTS) == len(set(TEXTS)) <= 32
     assert all(len(wordings) == 6 for wordings in WORDINGS.values())
+
+
+@pytest.mark.parametrize("kind", ["answer_relevancy", "answer_correctness"])
+def test_the_similarities_of_ragas_are_guarded_too(kind: str, scripted: Any) -> None:
+    pytest.importorskip("ragas")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its dependencies warn at import
+        from haetae.metrics.ragas_adapter import Ragas
+    replies = {
+        "AnswerRelevanceOutput": [{"question": WORDINGS["hangul"][3], "noncommittal": 0}],
+        "StatementGeneratorOutput": [{"statements": []}],
+    }
+    sample, answer = Sample("s", WORDINGS["hangul"][2], (WORDINGS["hangul"][3],)), Generation(WORDINGS["hangul"][2])
+
+    def relevancy(name: str) -> Score:
+        metric = Ragas(kind, model=scripted(by_title=replies), embeddings=measured(name))  # type: ignore[arg-type]
+        return asyncio.run(metric.score(sample, answer))
+
+    refused = relevancy(ENGLISH_ONLY)
+    assert (refused.reason, refused.calls) == (reasons.UNSUPPORTED_LANGUAGE, 1)
+    assert (relevancy(MULTILINGUAL).value or 0.0) > 0.9
