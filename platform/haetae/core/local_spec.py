@@ -35,7 +35,9 @@ class LocalSpec(Spec):
     bos: bool = Field(True, description="put the tokenizer's BOS, where it has one, before each text")
     window: int | None = Field(None, ge=2, description="tokens seen at once; default: the model's context")
     stride: int | None = Field(None, ge=1, description="new tokens of each further window; default: half a window")
-    batch_tokens: int = Field(2048, ge=1, le=2**20, description="tokens scored at once; more needs more memory")
+    batch_tokens: int | None = Field(
+        None, ge=1, le=2**20, description="tokens scored at once; default: 512 on a CPU, 8192 elsewhere"
+    )
     parameters: LocalDecoding = LocalDecoding()
 
     @model_validator(mode="after")
@@ -52,3 +54,8 @@ class LocalSpec(Spec):
     def precision(self) -> DType:
         """The numbers that it is computed in."""
         return self.dtype or ("float32" if self.device == "cpu" else "bfloat16")
+
+    @property
+    def at_once(self) -> int:
+        """How many tokens are scored at once: what fits a processor's cache, or fills a graphics card."""
+        return self.batch_tokens or (512 if self.device == "cpu" else 8192)

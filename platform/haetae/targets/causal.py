@@ -87,7 +87,7 @@ class Causal:
         ]
         done = [
             pair
-            for group in batches(cut, self._spec.batch_tokens)
+            for group in batches(cut, self._spec.at_once)
             for pair in zip(group, self._forward(rows, group), strict=True)
         ]
         return sorted(done, key=lambda pair: (pair[0].of, pair[0].begin, pair[0].scored))
