@@ -190,6 +190,7 @@ BEHAVIOURS: dict[str, Endpoints] = {
     "score null": Endpoints(scores("null"), PARSE, 2, says="score is None, not a number"),
     "score true": Endpoints(scores("true"), PARSE, 2),
     "score NaN": Endpoints(scores("NaN"), PARSE, 2),
+    "score of 90,000 letters": Endpoints(scores(f'"{"seven " * 15_000}"'), PARSE, 2, says="score is 'seven seven"),
     "score 1e999": Endpoints(scores("1e999"), PARSE, 2),
     "score [7]": Endpoints(scores("[7]"), PARSE, 2),
     "score 85 of 10": Endpoints(scores("85"), reasons.OUT_OF_RANGE, says="85.0 is outside the scale 0.0 to 10.0"),

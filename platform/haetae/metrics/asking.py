@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -23,6 +24,9 @@ T = TypeVar("T")
 
 _SHOWN = 2_000
 """Characters of an unreadable reply that are kept for people."""
+
+_NAMED = 200
+"""Characters of a fault that are named: it may quote a reply of any length."""
 
 _MARKED_REFUSAL = "refusal"
 """The finish reason of a refusal that the endpoint itself marks as one."""
@@ -59,6 +63,7 @@ class Fence:
 
     The mark is a hash of the whole sample and the very output it encloses. It is the same each time the
     pair is judged, so answers can be reused, and neither an output nor a passage of the sample can hold its own.
+    In any other text (a passage that was retrieved, written by one who foresaw the output) it is masked.
     """
 
     mark: str
@@ -68,7 +73,8 @@ class Fence:
         return cls(digest("fence", sample.digest, output)[:16])
 
     def __call__(self, label: str, text: str) -> str:
-        return f"<{label}-{self.mark}>\n{nfc(text)}\n</{label}-{self.mark}>"
+        held = re.sub(self.mark, "…", nfc(text), flags=re.IGNORECASE)
+        return f"<{label}-{self.mark}>\n{held}\n</{label}-{self.mark}>"
 
 
 def under_rules(fence: Fence, turns: Sequence[Message], rules: str = "rules.md") -> tuple[Message, ...]:
@@ -111,7 +117,7 @@ class Interview:
                     return read(found)
                 fault = "it calls a tool" if reply.tool_calls else "there is no complete JSON object in it"
             except ValueError as exc:
-                fault = str(exc)
+                fault = str(exc)[:_NAMED]
             if last:
                 break
             again = shipped_prompt("again.md").render({"fault": fault}, "")
