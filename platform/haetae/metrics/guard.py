@@ -24,7 +24,16 @@ from haetae.metrics.text import nfc
 
 Label: TypeAlias = str | bool | int
 """A value of the metadata that says which texts should be blocked."""
-RATES = ("precision", "recall", "f1", "accuracy", "false_positive_rate")
+_AGAINST = {
+    "precision": ("fp",),
+    "recall": ("fn",),
+    "f1": ("fp", "fn"),
+    "accuracy": ("fp", "fn"),
+    "false_positive_rate": ("fp",),
+}
+"""Which wrong decisions count against a rate."""
+RATES = tuple(_AGAINST)
+_CELLS = ("tp", "fp", "fn", "tn")
 _BLOCK, _PASS = "block", "pass"
 
 
@@ -44,8 +53,8 @@ class Guard:
 
     Of the whole cascade by default: the output is `block` or `pass`. Of one `stage`: whether it stopped the text,
     over the texts that came to it; one that it left to the next it has not stopped. The value of one sample
-    is 1 where it was decided right (for the false positive rate: where it was blocked by mistake). Unscored with
-    `missing_expected` without a label, with `not_measured` where the stage did not run.
+    is 0 where its decision counts against the rate, else 1 (for the false positive rate the other way round).
+    Unscored with `missing_expected` without a label, with `not_measured` where the stage did not run.
     """
 
     def __init__(self, rate: str, *, label: str = "label", positive: Label = _BLOCK, stage: str | None = None) -> None:
@@ -71,10 +80,11 @@ class Guard:
         if isinstance(blocked, Score):
             return blocked
         positive = is_positive(label, self._positive)
-        stats = (positive and blocked, blocked and not positive, positive and not blocked, not (positive or blocked))
-        value = stats[1] if self._rate == "false_positive_rate" else positive == blocked
+        cell = {(True, True): "tp", (False, True): "fp", (True, False): "fn", (False, False): "tn"}[positive, blocked]
+        fault = cell in _AGAINST[self._rate]
+        value = fault if self._rate == "false_positive_rate" else not fault
         said = f"{'should' if positive else 'should not'} be blocked, was {'' if blocked else 'not '}blocked"
-        return Score(float(value), tuple(map(float, stats)), explanation=said)
+        return Score(float(value), tuple(float(cell == name) for name in _CELLS), explanation=said)
 
     def corpus(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
         """The rate of summed counts; NaN where its denominator is 0."""

@@ -68,6 +68,8 @@ def _target_changes(baseline: Manifest, candidate: Manifest) -> Iterator[Change]
             what = "code"
         elif change.field in ("target.file", "target.digest"):
             what = "outputs"
+        elif candidate.target.get("kind") == "guard":
+            what = "guard"
         yield Change(what, change.field, change.before, change.after)
     for reference in sorted(pinned[0].keys() & pinned[1].keys()):
         before, after = pinned[0][reference], pinned[1][reference]

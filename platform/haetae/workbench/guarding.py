@@ -29,8 +29,6 @@ def cascade(file: str, loaded: LoadedSuite, resolver: Resolver, clock: Clock) ->
     for place, spec in enumerate(guard.spec.stages):
         try:
             stages[spec.name] = _KINDS[spec.kind](spec, guard, loaded, resolver)
-        except MissingExtra:
-            raise
         except ConfigError as exc:
             field = f"stages.{place}.{spec.kind}"
             problems += [p if p.file else guard.problem(field, p.message) for p in exc.problems]

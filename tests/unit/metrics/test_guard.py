@@ -23,20 +23,22 @@ NEGATIVE = {"label": "fine"}
 
 
 @pytest.mark.parametrize(
-    ("output", "metadata", "stats", "right"),
+    ("output", "metadata", "stats", "against"),
     [
-        ("block", POSITIVE, (1, 0, 0, 0), 1.0),
-        ("block", NEGATIVE, (0, 1, 0, 0), 0.0),
-        ("pass", POSITIVE, (0, 0, 1, 0), 0.0),
-        ("pass", NEGATIVE, (0, 0, 0, 1), 1.0),
+        ("block", POSITIVE, (1, 0, 0, 0), set()),
+        ("block", NEGATIVE, (0, 1, 0, 0), {"precision", "f1", "accuracy", "false_positive_rate"}),
+        ("pass", POSITIVE, (0, 0, 1, 0), {"recall", "f1", "accuracy"}),
+        ("pass", NEGATIVE, (0, 0, 0, 1), set()),
     ],
 )
-def test_every_text_is_one_count_of_four(
-    output: str, metadata: Any, stats: Any, right: float, score_of: Callable[..., Score]
+@pytest.mark.parametrize("rate", RATES)
+def test_every_text_is_one_count_of_four_and_worse_only_where_it_counts_against_the_rate(
+    rate: str, output: str, metadata: Any, stats: Any, against: set[str], score_of: Callable[..., Score]
 ) -> None:
-    found = score_of(Guard("f1"), output, metadata=metadata)
-    assert (found.stats, found.value) == (stats, right)
-    assert score_of(Guard("false_positive_rate"), output, metadata=metadata).value == float(stats[1])
+    metric = Guard(rate)
+    found = score_of(metric, output, metadata=metadata)
+    assert found.stats == stats
+    assert found.value == float((rate in against) != metric.facts.higher_is_better)
 
 
 def counted(labels: list[bool], blocked: list[bool]) -> dict[str, float]:

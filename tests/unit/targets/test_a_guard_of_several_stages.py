@@ -124,7 +124,8 @@ def test_the_fingerprint_names_every_stage_in_order() -> None:
     assert forward == {
         "kind": "guard",
         "default": "pass",
-        "stages": [{"name": "one", "kind": "says"}, {"name": "two", "kind": "other"}],
+        "order": ["one", "two"],
+        "stages": {"one": {"kind": "says"}, "two": {"kind": "other"}},
     }
     assert Cascade({"two": two, "one": one}, "pass", watch).fingerprint != forward
     assert Cascade({"one": one, "two": two}, "block", watch).fingerprint != forward

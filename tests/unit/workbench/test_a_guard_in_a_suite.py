@@ -15,7 +15,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from haetae.core.generation import Failure, Generation
-from haetae.errors import ConfigError, MissingExtra, RegistryError
+from haetae.errors import ConfigError, RegistryError
 from haetae.settings import load_settings
 from haetae.workbench.bench import Workbench
 from haetae.workbench.guards import guard_report
@@ -269,8 +269,9 @@ def test_rails_of_a_library_that_is_missing_name_the_command(folder: Path, monke
     monkeypatch.delitem(sys.modules, "haetae.targets.guards.nemo", raising=False)
     (folder / "rails").mkdir()
     (folder / "guards.yaml").write_text("stages:\n  - { name: nemo, nemo: rails }\n", "utf-8")
-    with bench_of(folder) as bench, pytest.raises(MissingExtra, match=r"pip install -e '\.\[nemo\]'"):
+    with bench_of(folder) as bench, pytest.raises(ConfigError, match=r"pip install -e '\.\[nemo\]'") as raised:
         bench.check(folder / "suite.yaml")
+    assert "guards.yaml:2:" in str(raised.value)
 
 
 def test_the_report_asks_for_the_label_where_the_suite_does_not_tell_it(folder: Path) -> None:

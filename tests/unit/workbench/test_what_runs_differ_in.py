@@ -72,6 +72,16 @@ def test_each_change_is_named_and_attributed(
     assert any(change.forbids for change in found) == forbids
 
 
+def test_a_stage_of_a_guard_that_changed_is_named(manifest: Make) -> None:
+    def guard(words: str) -> dict[str, Any]:
+        stages = {"words": {"kind": "rules", "rules": words * 64}, "judge": {"kind": "judge"}}
+        return {"kind": "guard", "default": "pass", "order": list(stages), "stages": stages}
+
+    (found,) = changes(manifest(target=guard("a")), manifest(target=guard("b")), GATED)
+    assert (found.what, found.forbids) == ("guard", False)
+    assert str(found) == "target.stages.words.rules: aaaaaaaaaaaa → bbbbbbbbbbbb"
+
+
 def test_what_the_baseline_lacks_is_named_from_its_side(manifest: Make) -> None:
     (found,) = changes(manifest(metrics={"good": MetricFacts("good", "1")}), manifest(), GATED)
     assert "missing in the baseline" in str(found)

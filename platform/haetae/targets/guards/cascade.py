@@ -29,9 +29,9 @@ class Cascade:
 
     @property
     def fingerprint(self) -> Mapping[str, Json]:
-        """Every stage's own, in order, and the default."""
-        stages = [{"name": name, **stage.fingerprint} for name, stage in self._stages.items()]
-        return {"kind": "guard", "default": self._default, "stages": stages}
+        """Every stage's own under its name, their order, and the default."""
+        stages = {name: dict(stage.fingerprint) for name, stage in self._stages.items()}
+        return {"kind": "guard", "default": self._default, "order": list(stages), "stages": stages}
 
     def request(self, sample: Sample) -> Json:
         """The text that is checked."""
