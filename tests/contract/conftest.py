@@ -56,7 +56,7 @@ class Given:
         return self.at + timedelta(minutes=minutes)
 
     def manifest(self, *metrics: str, **suite: object) -> Manifest:
-        facts = {name: MetricFacts(text=name, version="1") for name in metrics or ("exact",)}
+        facts = {name: MetricFacts(text=name, version="1", corpus=name == "bleu") for name in metrics or ("exact",)}
         return Manifest(
             suite={"suite": "support", **suite}, dataset={"name": "d"}, target={"model": "m"}, metrics=facts
         )

@@ -260,6 +260,15 @@ def test_a_table_has_one_row_per_score_in_the_order_of_the_samples(ledger: SqlLe
         ledger.table(run.id, "rouge")
 
 
+def test_only_the_statistics_of_corpus_metrics_are_columns(ledger: SqlLedger, given: Any) -> None:
+    """A judge's single scores are kept with its score, and are of any length."""
+    run, a, b = given.start(ledger), given.sample("a"), given.sample("b")
+    scores = [given.score(a, Score(0.5, stats=(0.0, 1.0))), given.score(b, Score(0.0, stats=(0.0, 0.0)))]
+    ledger.record(run.id, [a, b], [given.answer(a), given.answer(b)], scores, given.at)
+    assert ledger.table(run.id, "exact").stats is None
+    assert ledger.done(run.id)["a", 0][1]["exact"].score.stats == (0.0, 1.0)
+
+
 def test_answers_from_other_passages_are_other_outputs(ledger: SqlLedger, given: Any) -> None:
     run, a, b = given.start(ledger), given.sample("a"), given.sample("b")
     answers = [given.answer(a, contexts=("p",)), given.answer(b, contexts=("q",))]
