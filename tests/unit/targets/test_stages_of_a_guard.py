@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import regex
 
 from haetae.core import reasons
 from haetae.core.generation import Failure, Usage
@@ -53,6 +55,33 @@ def check(stage: Any, text: str) -> Any:
 def test_a_word_is_found_as_people_mean_it(word: str, text: str, hit: bool) -> None:
     found = check(Rules([word], []), text)
     assert found == Check(True if hit else None, cost_usd=0.0)
+
+
+def test_three_thousand_mixed_texts_are_decided_as_look_arounds_decide_them() -> None:
+    rng = random.Random(5)  # noqa: S311
+    words = ["ab", "b a", "a1", "나쁜", "나쁜 말", "毒a", "a毒", "é"]
+    glued = r"\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}"
+    letter = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{glued}]]"
+    oracle = {}
+    for word in words:
+        body = r"\s+".join(map(regex.escape, word.split()))
+        before = rf"(?<!{letter})" if not regex.match(rf"[{glued}]", word[0]) else ""
+        after = rf"(?!{letter})" if not regex.match(rf"[{glued}]", word[-1]) else ""
+        oracle[word] = regex.compile(before + body + after, regex.V1 | regex.IGNORECASE)
+    rules = {word: Rules([word], []) for word in words}
+    signs = [*"abB1 나쁜말毒é-ö_", "\n"]
+
+    async def work() -> int:
+        hits = 0
+        for _ in range(3_000):
+            text = "".join(rng.choices(signs, k=9))
+            for word in words:
+                found = oracle[word].search(text) is not None
+                assert ((await rules[word].check(text)).flagged is True) == found, (word, text)  # type: ignore[union-attr]
+                hits += found
+        return hits
+
+    assert asyncio.run(work()) > 500
 
 
 def test_under_nfc_full_width_letters_are_other_letters() -> None:
