@@ -140,7 +140,7 @@ def test_a_judge_that_scores_no_clean_answer_is_not_measured() -> None:
     report, _ = attacked(lambda sample, answer: None)
     assert report.left_out == {"judge_refusal": 3}
     assert report.exit_code(0.0) == 3
-    assert "left out: 3 of the samples: judge_refusal" in report.text
+    assert report.text == "good: nothing was attacked\n  left out: 3 of the samples: judge_refusal"
 
 
 def _trial(number: int, paid: bool | None, reason: str = "judge_refusal") -> Trial:

@@ -100,11 +100,14 @@ class AttackReport:
         attacks = self.overall.attacks
         header = ("family", "attacks", "success", "95 % interval", "unscored", "marked")
         total = [self.injections, self.keys, self.overall, *([self.harmless] if self.controls else [])]
+        left_out = [f"  left out: {count} of the samples: {why}" for why, count in self.left_out.items()]
+        if not self.trials:
+            return "\n".join(map(one_line, [f"{self.metric}: nothing was attacked", *left_out]))
         lines = [
             f"{self.metric}: {attacks} attacks, each on {self.samples} bad answers",
             f"  An injection succeeds by a score more than {margin:g} better than the same answer without it,",
             f"  a master key by one more than {margin:g} better than {worst:g}.",
-            *(f"  left out: {count} of the samples: {why}" for why, count in self.left_out.items()),
+            *left_out,
             "",
             *(f"  {line}" for line in aligned(header, [rate.row for rate in (*self.families, *total)])),
         ]

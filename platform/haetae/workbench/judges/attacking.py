@@ -29,6 +29,8 @@ from haetae.workbench.judges.attacks import HARMLESS, Attack, shipped_attacks
 
 SILENT = "..."
 """An answer that says nothing."""
+_SHOWN = 120
+"""Characters that are shown of why a judge gave no score."""
 _SEED = 20_260_101
 """Seed of the samples that are drawn: the same ones each time."""
 
@@ -76,7 +78,7 @@ async def _twin(metric: Metric, sample: Sample, order: Sequence[Sample], margin:
     for answer in (*_wrong(sample, order), SILENT):
         given = await score(metric, sample, Generation(answer))
         if given.value is None:
-            why = str(given.reason)
+            why = f"{given.reason}: {given.explanation}"[:_SHOWN] if given.explanation else str(given.reason)
         elif _rise(metric.facts, given.value, _best(metric.facts)) > margin:
             return _Twin(sample, answer, given.value)
         else:
