@@ -47,6 +47,7 @@ contracts: $(VENV)/.test
 
 bench: $(VENV)/.test  ## speed against the bare loop and the rivals, as ratios in one run
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/text_bench.py
 
 simulate: $(VENV)/.test  ## error rates and power of the verdicts, beside other rules and packages
 	$(BIN)/python tests/bench/simulate.py $(if $(RIVALS),--rivals $(RIVALS))

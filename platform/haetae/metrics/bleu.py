@@ -18,7 +18,7 @@ from sacrebleu.metrics.bleu import BLEU
 
 from haetae.core.metric import MetricFacts
 from haetae.metrics.choices import canonical
-from haetae.metrics.counting import ngrams
+from haetae.metrics.counting import counted, ngrams, overlap
 from haetae.metrics.sacre import (
     CACHED_REFERENCES,
     SacreScore,
@@ -63,7 +63,7 @@ class Bleu(SacreScore):
         words = tokenize(output.rstrip()).split()
         size = len(words)
         nearest = min(lengths, key=lambda length: (abs(size - length), length))
-        matches = [_matches(ngrams(words, n + 1), wanted[n]) for n in range(_ORDER)]
+        matches = [overlap(ngrams(words, n + 1), wanted[n]) for n in range(_ORDER)]
         return [size, nearest, *matches, *(max(size - n, 0) for n in range(_ORDER))]
 
     def sentence(self, statistics: list[float]) -> float:
@@ -96,12 +96,8 @@ class Bleu(SacreScore):
         """The tokenizer for these references, their lengths, and each n-gram as often as one of them has it."""
         tokenize = self._tokenizers[self._name[script_of(" ".join(given))]]
         cut = [tokenize(text.rstrip()).split() for text in given]
-        wanted = [ngrams(cut[0], n + 1) for n in range(_ORDER)]
+        wanted = [counted(ngrams(cut[0], n + 1)) for n in range(_ORDER)]
         for words in cut[1:]:
             for n in range(_ORDER):
-                wanted[n] |= ngrams(words, n + 1)
+                wanted[n] |= counted(ngrams(words, n + 1))
         return tokenize, [len(words) for words in cut], wanted
-
-
-def _matches(found: Counter[tuple[str, ...]], wanted: Counter[tuple[str, ...]]) -> int:
-    return sum(min(found[gram], wanted[gram]) for gram in found.keys() & wanted.keys())

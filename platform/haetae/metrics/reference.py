@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 from haetae.core import reasons
@@ -11,6 +10,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.metrics.choices import canonical, one_of
+from haetae.metrics.counting import counted, overlap
 from haetae.metrics.normalise import squad_normalise, unicode_normalise
 from haetae.metrics.text import EMPTY_OUTPUT, nfc, no_reference, references
 from haetae.metrics.tokenize import tokenizer
@@ -83,7 +83,7 @@ _tokenizer = tokenizer  # the constructor's parameter has the same name
 
 
 def _f1(wanted: tuple[str, ...], found: tuple[str, ...]) -> float:
-    common = (Counter(wanted) & Counter(found)).total()
+    common = overlap(found, counted(wanted))
     if not common:
         return 0.0
     precision, recall = common / len(found), common / len(wanted)

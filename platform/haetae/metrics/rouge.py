@@ -8,9 +8,9 @@ single word a ROUGE-2 of 0 because they have no bigram; identical token lists sc
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 from haetae.core import reasons
 from haetae.core.generation import Generation
@@ -18,12 +18,15 @@ from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.metrics.choices import canonical, one_of
-from haetae.metrics.counting import ngrams
+from haetae.metrics.counting import counted, ngrams, overlap
 from haetae.metrics.text import EMPTY_OUTPUT, no_reference, references
 from haetae.metrics.tokenize import Cut, tokenizer
 
 Tokens = Sequence[str]
 
+
+_USUAL = 20_000
+"""Characters of a text whose tokens are kept for a while."""
 
 _BLOCK = 4_096
 """Tokens whose bits stand in one integer of the longest common subsequence."""
@@ -56,7 +59,7 @@ class Rouge:
         best = None
         for reference in given:
             cut = self._tokenizer.pick(reference)
-            if not _cached(cut, reference):
+            if not _tokens(cut, reference):
                 continue
             found = self._against(reference, generation.output, cut)
             if found is None:
@@ -71,24 +74,27 @@ class Rouge:
             lines, others = _sentences(reference, cut), _sentences(output, cut)
             cells = sum(map(len, lines)) * sum(map(len, others))
             return _lsum(lines, others) if len(lines) * len(others) <= _PAIRS and cells <= _CELLS else None
-        tokens = cut(output)
-        wanted = _cached(cut, reference)
+        tokens, wanted = _tokens(cut, output), _tokens(cut, reference)
         if tokens == wanted:
             return 1.0
         if self._variant == "L":
             return _f1(lcs_length(tokens, wanted), len(tokens), len(wanted))
         n = int(self._variant)
-        found, counted = ngrams(tokens, n), ngrams(wanted, n)
-        return _f1((found & counted).total(), found.total(), counted.total())
+        hits = overlap(ngrams(tokens, n), counted(ngrams(wanted, n)))
+        return _f1(hits, len(tokens) - n + 1, len(wanted) - n + 1)
 
 
 _tokenizer = tokenizer  # the constructor's parameter has the same name
 
 
-@lru_cache(maxsize=1024)
-def _cached(cut: Cut, reference: str) -> tuple[str, ...]:
-    """A reference is met again by each repeat and by each ROUGE of the suite."""
-    return cut(reference)
+def _tokens(cut: Cut, text: str) -> tuple[str, ...]:
+    """The tokens; each ROUGE of a suite meets the same texts, and those of usual length are cut once."""
+    return cut(text) if len(text) > _USUAL else _cached(cut, text)
+
+
+@lru_cache(maxsize=256)
+def _cached(cut: Cut, text: str) -> tuple[str, ...]:
+    return cut(text)
 
 
 def _f1(hits: int, found: int, wanted: int) -> float:
@@ -165,11 +171,13 @@ def _common(reference: Tokens, other: Tokens) -> set[int]:
 
 
 def _sentences(text: str, cut: Cut) -> list[tuple[str, ...]]:
-    return [cut(line) for line in text.split("\n") if line]
+    return [_tokens(cut, line) for line in text.split("\n") if line]
 
 
 def _lsum(reference: list[tuple[str, ...]], output: list[tuple[str, ...]]) -> float:
-    wanted, found = (Counter(token for line in lines for token in line) for lines in (reference, output))
+    if len(reference) == len(output) == 1:  # one line against one: ROUGE-L
+        return _f1(lcs_length(*reference, *output), len(output[0]), len(reference[0]))
+    wanted, found = (counted(chain.from_iterable(lines)) for lines in (reference, output))
     sizes = found.total(), wanted.total()
     hits = 0
     for line in reference:
