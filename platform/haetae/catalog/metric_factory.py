@@ -45,7 +45,6 @@ _EXTRAS = {
     "transformers": "hf",
     "kiwipiepy": "korean",
     "ir_measures": "retrieval",
-    "pytrec_eval": "retrieval",
 }
 _DEFAULTS = {"model": "judge", "embeddings": "embeddings"}
 

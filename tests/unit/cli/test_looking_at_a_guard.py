@@ -59,6 +59,8 @@ def test_the_label_may_be_named_another_way(guarded: Callable[..., Any]) -> None
     plain = guarded("guard", "report", "guard.1", "--json").json
     assert turned["cascade"]["caught"] == plain["cascade"]["wronged"]
     assert turned["positive"] == "harmless"
+    true = guarded("guard", "report", "guard.1", "--positive", "true", "--json").json
+    assert (true["positive"], true["cascade"]["caught"]) == (True, 0)  # as YAML reads it: no label is true
 
 
 def test_a_run_without_a_guard_is_told_so(shop: Any) -> None:

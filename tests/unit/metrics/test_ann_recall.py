@@ -84,6 +84,7 @@ def test_a_stage_that_is_not_there_or_found_nothing_exactly_is_unscored(score_of
     missing = score_of(metric, answer(["a"], ["a"]))
     assert (missing.reason, missing.value) == (reasons.NOT_MEASURED, None)
     assert "there are ann, exact" in (missing.explanation or "")
+    assert score_of(AnnRecall(stage="ann", exact="flat"), answer(["a"], ["a"])).reason == reasons.NOT_MEASURED
     assert score_of(AnnRecall(stage="ann", exact="exact"), answer(["a"], [])).reason == reasons.NOT_MEASURED
 
 

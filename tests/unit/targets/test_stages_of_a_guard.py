@@ -213,6 +213,24 @@ def test_every_check_passes_the_meter() -> None:
     assert (meter.calls, meter.usd) == (2, 0.4)
 
 
+def test_a_check_that_is_called_off_is_no_open_call() -> None:
+    meter = Meter()
+
+    async def never(text: str) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    async def work() -> None:
+        checking = asyncio.create_task(stage(never, meter).check("text"))
+        await asyncio.sleep(0)
+        checking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await checking
+
+    asyncio.run(work())
+    assert (meter.calls, meter.unpriced, meter._open) == (1, 1, 0)
+
+
 def test_the_function_must_take_one_text() -> None:
     assert check(stage(lambda text, threshold=0.3: text == "bad"), "bad").flagged is True
     for function in (lambda: True, lambda text, other: True):
@@ -283,6 +301,8 @@ def test_an_endpoint_that_fails_fails_the_text_and_is_asked_again_for_the_next()
     assert check(near, "near").reason == reasons.SERVER_ERROR
     model.failing = None
     assert check(near, "near").flagged is True
+    model.failing = Failure(reasons.TIMEOUT, "late")
+    assert check(near, "near").reason == reasons.TIMEOUT
 
 
 def test_vectors_of_another_length_are_told() -> None:
