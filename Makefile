@@ -45,9 +45,10 @@ types: $(VENV)/.test
 contracts: $(VENV)/.test
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.test  ## speed against the bare loop and the rivals, as ratios in one run
+bench: torch  ## speed against the bare loop and the rivals, as ratios in one run
 	$(BIN)/python tests/bench/bench.py
 	$(BIN)/python tests/bench/text_bench.py
+	$(BIN)/python tests/bench/perplexity_bench.py $(if $(LM_EVAL),--lm-eval $(LM_EVAL))
 
 simulate: $(VENV)/.test  ## error rates and power of the verdicts, beside other rules and packages
 	$(BIN)/python tests/bench/simulate.py $(if $(RIVALS),--rivals $(RIVALS))

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,8 +15,10 @@ from haetae.core.clock import SystemClock
 from haetae.core.generation import Failure, Generation
 from haetae.core.local_spec import LocalDecoding, LocalSpec
 from haetae.core.sample import Image, Message
-from haetae.targets.causal import Causal
 from haetae.targets.local import Local
+
+if TYPE_CHECKING:
+    from haetae.targets.causal import Causal
 
 TEMPLATE = (
     "{% for m in messages %}<|endoftext|>{{ m.role }}\n{{ m.content }}\n{% endfor %}"
@@ -52,6 +54,9 @@ def asked(tiny_lm: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def causal(tiny_lm: Path, tmp_path: Path) -> Callable[..., Causal]:
+    """causal(chat_template=…): the loaded model, its tokenizer_config.json changed."""
+    from haetae.targets.causal import Causal
+
     def load(**changes: Any) -> Causal:
         folder = _edited(tiny_lm, tmp_path / "edited", "tokenizer_config.json", **changes)
         return Causal(folder, LocalSpec(path="x"), 64, 32)
@@ -92,10 +97,12 @@ def test_a_template_that_drops_a_turn_with_a_special_token_is_refused(causal: Ca
         model._chat_ids(_turns("<|endoftext|>", "hello"))
 
 
-def test_an_answer_ends_where_the_model_ends_it(tiny_lm: Path, tmp_path: Path, asked: Callable[..., Any]) -> None:
+def test_an_answer_ends_where_the_model_ends_it(
+    tiny_lm: Path, tmp_path: Path, asked: Callable[..., Any], causal: Callable[..., Causal]
+) -> None:
     (cut,) = asked(lambda it: it.chat(ASK, max_tokens=9))
     assert (cut.reason, cut.usage.output) == ("truncated", 9)
-    model = Causal(tiny_lm, LocalSpec(path="x"), 64, 32)
+    model = causal()
     prompt = model._chat_ids([{"role": turn.role, "content": turn.content} for turn in ASK])
     made = _greedy(model, prompt, 9)
     end = next(token for token in made[2:] if token not in made[:2])
@@ -118,8 +125,8 @@ def _greedy(model: Causal, ids: list[int], count: int) -> list[int]:
     return row[len(ids) :]
 
 
-def test_sampling_follows_its_seed(tiny_lm: Path) -> None:
-    model = Causal(tiny_lm, LocalSpec(path="x"), 64, 32)
+def test_sampling_follows_its_seed(causal: Callable[..., Causal]) -> None:
+    model = causal()
 
     def write(seed: int, temperature: float = 1.0) -> str:
         return model.reply(_turns("A job"), LocalDecoding(temperature=temperature, seed=seed, max_tokens=12)).text
@@ -166,6 +173,8 @@ def test_the_event_loop_goes_on_while_the_model_works(tiny_lm: Path) -> None:
 
 
 def test_those_who_ask_while_it_is_busy_are_scored_together(tiny_lm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from haetae.targets.causal import Causal
+
     groups: list[int] = []
     kept = Causal.likelihoods
 
