@@ -22,7 +22,7 @@ DISGUISES = [
 
 
 @pytest.mark.parametrize("host", [*DISGUISES, "[fe80::1]", "[fd00:ec2::254]", "100.100.100.200"])
-def test_metadata_addresses_are_refused_however_they_are_spelled(host: str) -> None:
+def test_metadata_addresses_are_refused_however_they_are_spelled(host: str) -> None:  # SEC-01
     assert "link-local or metadata" in str(url_fault(f"http://{host}/v1"))
 
 
@@ -55,7 +55,7 @@ def test_models_on_this_machine_and_in_private_networks_are_allowed(url: str) ->
         ("http://239.1.1.1/", "multicast"),
     ],
 )
-def test_other_urls_are_refused_without_repeating_them(url: str, why: str) -> None:
+def test_other_urls_are_refused_without_repeating_them(url: str, why: str) -> None:  # SEC-04
     fault = url_fault(url)
     assert fault is not None
     assert why in fault
