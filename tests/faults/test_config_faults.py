@@ -251,7 +251,7 @@ class _NoModels:
     def model(self, text: str) -> None:
         raise ConfigError(f"no model is called {text}; there are judge@1")
 
-    prompt = file = code = function = model
+    prompt = file = outputs = code = function = model
 
     def default(self, role: str) -> str | None:
         return None
