@@ -61,8 +61,8 @@ audit: $(VENV)/.test  ## known advisories of the pinned packages; fails when the
 	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r deploy/constraints.txt
 
 lock:  ## pin again: the newest releases that are at least seven days old (needs uv)
-	uv pip compile $(LOCK) --extra all pyproject.toml -o deploy/constraints.txt
-	uv pip compile $(LOCK) --extra all --extra test --extra lint -c deploy/constraints.txt pyproject.toml -o deploy/constraints-dev.txt
+	uv pip compile $(LOCK) --extra all --extra nemo --extra test --extra lint pyproject.toml -o deploy/constraints-dev.txt
+	uv pip compile $(LOCK) --extra all -c deploy/constraints-dev.txt pyproject.toml -o deploy/constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
