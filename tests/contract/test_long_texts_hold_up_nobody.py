@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sacrebleu.metrics import TER
 
 from haetae.core.generation import Generation
 from haetae.core.metric import Metric, MetricFacts
@@ -89,6 +90,14 @@ def test_what_is_raised_in_the_thread_is_the_metrics_own_failure() -> None:
     found, _ = asyncio.run(counted(Broken(), LONG, SHORT, lambda count: None))
     assert (found.value, found.reason) == (None, "metric_raised")
     assert "no more" in str(found.explanation)
+
+
+def test_the_search_of_ter_goes_on_in_a_thread_for_a_paragraph_already() -> None:
+    words = [f"w{n}" for n in range(40)]
+    output, reference = " ".join(words[20:] + words[:20]), " ".join(words)
+    found, count = asyncio.run(counted(Ter(), output, reference, lambda count: None))
+    assert found.value == pytest.approx(100 * TER().sentence_score(output, [reference]).num_edits / 40)
+    assert count > 1
 
 
 @pytest.mark.parametrize(

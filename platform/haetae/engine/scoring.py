@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import threading
 import traceback
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -16,18 +15,11 @@ from haetae.core.metric import Metric, MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.secrets import redact
-from haetae.engine.functions import in_thread
+from haetae.engine.computing import computed
 from haetae.errors import ConfigError, HaetaeError
 
-_LONG = 500
-"""Characters of output and references from which a metric computes in a thread.
-
-A thread costs a tenth of a millisecond, and the fastest of the metrics takes as long on so many. Nor is there a
-shorter text to fear: half of it are the forty words on which the slowest one, TER, takes some milliseconds.
-"""
-
-_ALONE = threading.Lock()
-"""One computes at a time: Python gives threads that only compute no second core, and each needs memory."""
+_LONG = 5_000
+"""Characters of output and references from which a metric computes in a thread: below, it is there in milliseconds."""
 
 
 async def score(metric: Metric, sample: Sample, result: Generation | Failure) -> Score:
@@ -62,12 +54,7 @@ async def _begun(metric: Metric, sample: Sample, answer: Generation) -> Score | 
     """What `metric.score` returns; where the texts are long it computes in a thread, and the loop turns on."""
     if len(answer.output) + sum(map(len, sample.references)) < _LONG or inspect.iscoroutinefunction(metric.score):
         return metric.score(sample, answer)
-    return await in_thread(_computed_alone, {"metric": metric, "sample": sample, "answer": answer})  # type: ignore[no-any-return]  # what it returns
-
-
-def _computed_alone(metric: Metric, sample: Sample, answer: Generation) -> Score | Awaitable[Score]:
-    with _ALONE:
-        return metric.score(sample, answer)
+    return await computed(metric.score, sample, answer)  # type: ignore[no-any-return]  # what it returns
 
 
 def _plain(found: Score) -> Score:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from sacrebleu.metrics.base import Metric as SacreMetric
 from sacrebleu.tokenizers.tokenizer_base import BaseTokenizer
@@ -86,7 +86,7 @@ class SacreScore:
         """Why these texts are not compared, None where they are."""
         return None
 
-    def score(self, sample: Sample, generation: Generation) -> Score:
+    def score(self, sample: Sample, generation: Generation) -> Score | Awaitable[Score]:
         given = references(sample)
         if not given:
             return no_reference()

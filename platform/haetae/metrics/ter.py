@@ -6,6 +6,7 @@ perfect, and over 100 is possible.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import lru_cache
 from typing import Any
 
@@ -13,12 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sacrebleu.metrics.ter import TER
 
+from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
+from haetae.core.sample import Sample
+from haetae.core.score import Score
+from haetae.engine.computing import computed
 from haetae.metrics.choices import canonical, flag
 from haetae.metrics.sacre import CACHED_REFERENCES, SacreScore, plain_tokenizer, signature
 
 _MOST = 1_000
 """Words compared: the search for shifts takes half a minute on a thousand that share little, and grows faster."""
+
+_FEW = 20
+"""Words up to which the search takes some milliseconds at worst; it goes on in a thread for more."""
 
 
 class Ter(SacreScore):
@@ -59,6 +67,12 @@ class Ter(SacreScore):
             corpus=True,
             signature={"sacrebleu": signature(self._ter), "unicode": "NFC"},
         )
+
+    def score(self, sample: Sample, generation: Generation) -> Score | Awaitable[Score]:
+        texts = (generation.output, *sample.references)
+        if max(len(text.split()) for text in texts) <= _FEW:
+            return super().score(sample, generation)
+        return computed(super().score, sample, generation)
 
     def too_long(self, output: str, given: tuple[str, ...]) -> str | None:
         longest = max(len(self._tokenize(text.rstrip()).split()) for text in (output, *given))
