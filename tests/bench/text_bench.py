@@ -3,8 +3,8 @@
     python tests/bench/text_bench.py [--pairs 10000] [--stream 1000000]
 
 Ours scores whole samples, as the engine calls it; theirs is called at its core: `RougeScorer.score`, and
-sacrebleu's own extraction of statistics (the search of TER is sacrebleu's in both). Both in turns of a thousand pairs that neither has seen, in processor
-seconds. Prints Markdown tables.
+sacrebleu's own extraction of statistics. Both in turns of a thousand pairs that neither has seen, in processor
+seconds. The search of TER is sacrebleu's in both. Prints Markdown tables.
 """
 
 from __future__ import annotations
