@@ -34,9 +34,14 @@ Grams = list[Counter[tuple[str, ...]]]
 
 
 class Bleu(SacreScore):
-    """BLEU, 0 to 100. Statistics per sample: [output length, reference length, 4 matches, 4 totals].
+    """BLEU, 0 to 100, higher is better: how many of the output's runs of 1 to 4 words the references have.
 
-    `tokenizer` is one of sacrebleu's; `auto` picks by the script of each sample's references.
+    100 · min(1, exp(1 − r / c)) · (p₁ p₂ p₃ p₄)^¼, where pₙ is the share of the output's n-grams that a reference
+    has, each as often as one of them has it, c the output's length and r that of the reference nearest in length.
+    A share without a match is 1 / (2^k total), k counting such shares. One sample counts the orders that it has
+    words for. `tokenizer` is one of sacrebleu's; `auto` picks by the script of each sample's references. Source:
+    Papineni et al. 2002, as sacrebleu computes it (Post 2018). Statistics: [c, r, 4 matches, 4 totals]; the
+    corpus value is that of their sums. Unscored where every reference is blank.
     """
 
     def __init__(self, tokenizer: str = "auto") -> None:

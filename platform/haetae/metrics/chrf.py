@@ -23,9 +23,13 @@ Grams = list[Any]
 
 
 class Chrf(SacreScore):
-    """chrF, 0 to 100. Statistics per sample: for each order [n-grams of output, of reference, matches].
+    """chrF, 0 to 100, higher is better: how many runs of 1 to 6 characters output and reference share.
 
-    `word_order` 2 makes it chrF++. `beta` weighs recall over precision. The best reference counts.
+    100 · (1 + β²) P R / (β² P + R), where P and R are precision and recall of character n-grams (of words too with
+    `word_order`: 2 makes it chrF++), averaged over the orders that both sides have; blanks do not count. `beta`
+    weighs recall over precision. The best reference counts. Source: Popović 2015 and 2017, as sacrebleu computes
+    it. Statistics: for each order [n-grams of output, of reference, matches]; the corpus value is that of their
+    sums. Unscored where every reference is blank.
     """
 
     def __init__(self, word_order: int = 0, *, char_order: int = 6, beta: int = 2) -> None:

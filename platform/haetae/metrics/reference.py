@@ -24,11 +24,12 @@ _NORMALISE: dict[str, Callable[[str], str]] = {
 
 
 class ExactMatch:
-    """1 where the output is one of the references, else 0.
+    """1 where the output is one of the references, else 0; higher is better.
 
     `normalise` is what both sides go through first: `nfc` (NFC, no blanks at the ends), `squad` (the
     normalisation of SQuAD 1.1: lower case, no ASCII punctuation, no English articles), `unicode` (NFKC, case
-    folded, no punctuation of any script but inside numbers: for Korean as for English) or `none`.
+    folded, no punctuation of any script but inside numbers: for Korean as for English) or `none`. Range 0 to 1.
+    Unscored where every reference is blank.
     """
 
     def __init__(self, normalise: str = "nfc") -> None:
@@ -50,8 +51,10 @@ class ExactMatch:
 
 
 class TokenF1:
-    """The harmonic mean of precision and recall over tokens, in [0, 1]; the best reference counts.
+    """The harmonic mean of precision and recall over tokens, in [0, 1], higher is better; the best reference counts.
 
+    2 P R / (P + R), where P is the share of the output's tokens that the reference has, and R the share of the
+    reference's that the output has, each as often as both have it. Unscored where every reference is blank.
     Source: `f1_score` of the SQuAD 1.1 evaluation script (Rajpurkar et al. 2016); its own numbers with
     `tokenizer=squad`, KorQuAD's character F1 with `tokenizer=characters`.
     """

@@ -36,10 +36,14 @@ _PAIRS, _CELLS = 10**6, 2 * 10**8
 
 
 class Rouge:
-    """The F-measure of ROUGE-1, ROUGE-2, ROUGE-L or ROUGE-Lsum, in [0, 1]; the best reference counts.
+    """The F-measure of ROUGE-1, ROUGE-2, ROUGE-L or ROUGE-Lsum, in [0, 1], higher is better.
 
-    Unscored where the tokenizer drops all text of every reference, and, for Lsum alone, where output and
-    reference together are beyond a million pairs of lines or 200 million pairs of tokens.
+    2 P R / (P + R), where P is the share of the output's tokens (pairs of tokens for 2) that the reference has, and
+    R the share of the reference's that the output has: each as often as both have it (1, 2), in one order (L, the
+    longest common subsequence), or line by line of the reference in one order (Lsum). The best reference counts.
+    Source: Lin 2004, as rouge-score computes it. Unscored where every reference is blank, where the tokenizer drops
+    all text of every reference, and, for Lsum alone, where output and reference together are beyond a million pairs
+    of lines or 200 million pairs of tokens.
     """
 
     def __init__(self, variant: str | int = "L", *, tokenizer: str = "unicode") -> None:

@@ -30,10 +30,13 @@ _FEW = 20
 
 
 class Ter(SacreScore):
-    """TER, from 0 up, lower is better. Statistics per sample: [edits, mean reference length].
+    """TER, from 0 up, lower is better: the edits that make the output a reference, per 100 of its words.
 
-    For Chinese and Japanese, which write no spaces, use `normalized` with `asian_support`. Unscored where the
-    output or a reference has more than 1,000 words.
+    100 · edits / mean length of the references; an edit puts in, takes out or replaces a word, or moves a phrase;
+    the reference with the fewest counts. Case is folded unless `case_sensitive`. For Chinese and Japanese, which
+    write no spaces, use `normalized` with `asian_support`. Source: Snover et al. 2006, as sacrebleu computes it.
+    Statistics: [edits, mean reference length]; the corpus value is that of their sums. Unscored where the output or
+    a reference has more than 1,000 words, and where every reference is blank.
     """
 
     def __init__(
