@@ -22,6 +22,8 @@ _PARTS = {
     "torch": "hf",
     "prefect_dask": "dask",
     "zstandard": "inspect",
+    "ir_measures": "retrieval",
+    "nemoguardrails": "nemo",
 }
 """Of each extra the package that it is there for."""
 
