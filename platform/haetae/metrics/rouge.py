@@ -41,9 +41,10 @@ class Rouge:
     2 P R / (P + R), where P is the share of the output's tokens (pairs of tokens for 2) that the reference has, and
     R the share of the reference's that the output has: each as often as both have it (1, 2), in one order (L, the
     longest common subsequence), or line by line of the reference in one order (Lsum). The best reference counts.
-    Source: Lin 2004, as rouge-score computes it. Unscored where every reference is blank, where the tokenizer drops
-    all text of every reference, and, for Lsum alone, where output and reference together are beyond a million pairs
-    of lines or 200 million pairs of tokens.
+    Source: Lin 2004, as rouge-score computes it; with `tokenizer: ascii` the numbers are that package's, but that
+    identical texts of one word score 1 in ROUGE-2 as well. Unscored where every reference is blank, where the
+    tokenizer drops all text of every reference, and, for Lsum alone, where output and reference together are beyond
+    a million pairs of lines or 200 million pairs of tokens.
     """
 
     def __init__(self, variant: str | int = "L", *, tokenizer: str = "unicode") -> None:
