@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 from haetae.core.generation import Generation
@@ -39,10 +39,10 @@ def stream(seed: int, words: int = _WORDS) -> Iterator[tuple[str, str]]:
     """Pairs of a reference and an answer that keeps six of ten of its words: no end, no pair twice."""
     rng = random.Random(seed)  # noqa: S311  # texts, not secrets
     vocabulary = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 9))) for _ in range(4_000)]
-    common = [1 / (rank + 1) for rank in range(4_000)]  # as words of a language are
+    common = list(accumulate(1 / (rank + 1) for rank in range(4_000)))  # as words of a language are
     while True:
-        reference = rng.choices(vocabulary, common, k=words)
-        replaced = rng.choices(vocabulary, common, k=words)
+        reference = rng.choices(vocabulary, cum_weights=common, k=words)
+        replaced = rng.choices(vocabulary, cum_weights=common, k=words)
         answer = [new if rng.random() < 0.4 else old for old, new in zip(reference, replaced, strict=True)]
         yield " ".join(reference) + ".", " ".join(answer) + "."
 
