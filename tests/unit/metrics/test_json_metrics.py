@@ -161,7 +161,7 @@ def test_a_pattern_of_a_schema_takes_linear_time(score_of: ScoreOf) -> None:
     assert score_of(JsonSchema({"pattern": "^(a+)+$"}), json.dumps("a" * 1_000_000 + "!")).value == 0.0
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(VALUES, VALUES)
 def test_a_schema_judges_as_the_jsonschema_package_does(value: Any, other: Any) -> None:
     schemas: list[dict[str, Any]] = [
@@ -177,7 +177,7 @@ def test_a_schema_judges_as_the_jsonschema_package_does(value: Any, other: Any) 
         assert ours == float(jsonschema.Draft202012Validator(schema).is_valid(value)), schema
 
 
-@settings(max_examples=500)
+@settings(deadline=None, max_examples=500)
 @given(VALUES, VALUES)
 def test_equal_is_what_json_schema_calls_const(value: Any, other: Any) -> None:
     sample = Sample("s", "", (json.dumps(other),))

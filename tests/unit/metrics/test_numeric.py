@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haetae.core import reasons
@@ -82,6 +82,7 @@ def test_digits_of_a_word_are_no_number(text: str) -> None:
     assert read(text) == []
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**15), 10**15), st.integers(0, 3))
 def test_what_python_writes_is_read_back(number: int, places: int) -> None:
     for text in (
@@ -92,6 +93,7 @@ def test_what_python_writes_is_read_back(number: int, places: int) -> None:
         assert read(f"답은 {text} 입니다") == [Decimal(text.replace(",", ""))]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**16 - 1), st.booleans(), st.booleans())
 def test_a_number_spelled_with_korean_units_is_read_back(number: int, spaced: bool, small: bool) -> None:
     parts = []
@@ -116,6 +118,7 @@ def test_the_tolerance_is_absolute_or_relative_to_the_reference(score_of: ScoreO
     assert score_of(Numeric(), "40", "30", "40").value == 1.0
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.sampled_from([0, 0.5, 10, 1e5]), st.sampled_from([0, 0.01, 0.5]))
 def test_near_is_within_the_larger_of_both_tolerances(
     value: float, wanted: float, absolute: float, relative: float

@@ -10,7 +10,7 @@ import unicodedata
 from bisect import bisect_left
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haetae.core import reasons
@@ -184,6 +184,7 @@ def test_the_bit_parallel_length_is_the_tables(a: list[str], b: list[str]) -> No
     assert lcs_length(a, b) == slow_lcs([int(x) for x in a], [int(x) for x in b]) == lcs_length(b, a)
 
 
+@settings(deadline=None)
 @given(tokens, tokens, st.integers(1, 9))
 def test_work_in_blocks_changes_nothing(a: list[str], b: list[str], width: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
