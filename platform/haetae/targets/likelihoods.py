@@ -158,7 +158,9 @@ def located(whole: Reading, bos: str, prompt: str, text: str) -> Likelihood | Fa
         if joined.startswith(body, lead):
             break
     else:
-        return _not_one_token(bos) if bos and joined.endswith(body) else None
+        if bos and joined.endswith(body):
+            return _not_one_token(bos)
+        return _cut(joined, body) or _cut("".join(pieces[1:]), body)
     first = next((n for n in range(special, len(pieces)) if _end(pieces, ends, n) > lead + len(prompt)), len(pieces))
     last = next((n for n in range(first, len(pieces)) if ends[n] - len(pieces[n]) >= lead + len(body)), len(pieces))
     return _tokens(whole, first, last)
@@ -185,6 +187,14 @@ def _tokens(whole: Reading, first: int, last: int) -> Likelihood:
     """The tokens from `first` to before `last`; the very first of all has no log probability."""
     scored = whole.logprobs[max(first, 1) - 1 : max(last, 1) - 1]
     return Likelihood(scored, last - first, whole.usage, whole.cost_usd, whole.model)
+
+
+def _cut(shown: str, body: str) -> Failure | None:
+    """What the pieces show is a part of the text and nothing else: the endpoint has read no more."""
+    if not shown.strip() or shown not in body:
+        return None
+    why = f"the endpoint read {len(shown)} of {len(body)} characters: the text is longer than it takes"
+    return Failure(reasons.TOO_LONG, why)
 
 
 def _not_one_token(bos: str) -> Failure:

@@ -150,7 +150,7 @@ LIES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "yes for a number": (echoed([None, True, -2.0]), "not a number", {}),
     "fewer tokens than numbers": (echoed(FAIR, ["Seoul"]), "without one token for each", {}),
     "no tokens": (echoed(FAIR, None), "without one token for each", {}),
-    "another text, uncounted": (echoed(FAIR, ["Busan", " is", " old"], None), "which tokens are the text's", {}),
+    "another text, uncounted": (echoed(FAIR, ["Seoul", " was", " old"], None), "which tokens are the text's", {}),
     "no prompt_logprobs": ({"choices": [{"text": "x"}]}, "it is not vLLM", {"fingerprint": VLLM}),
     "prompt_logprobs without ids": (
         placed(None, None, None, ids=None),
@@ -175,6 +175,19 @@ def test_an_answer_that_cannot_be_true_is_a_failure_with_its_own_words(name: str
     assert why in found.message
     assert found.reason not in RETRIED
     assert not found.fatal
+
+
+@pytest.mark.parametrize(
+    ("pieces", "prompt_tokens"),
+    [([" is", " old"], 2), (["Seoul", " is"], 2), (["<s>", " is", " old"], 3)],
+    ids=["its beginning cut off", "its end", "after a BOS"],
+)
+def test_a_text_that_was_cut_is_not_scored_as_if_it_were_whole(
+    pieces: list[str], prompt_tokens: int, asked: Asked
+) -> None:
+    found = _of(asked, echoed([None, -1.0, -2.0][:prompt_tokens], pieces, prompt_tokens))
+    assert found.reason == "context_too_long"
+    assert "of 12 characters" in found.message
 
 
 def test_what_a_lie_cost_is_counted_all_the_same(asked: Asked) -> None:
