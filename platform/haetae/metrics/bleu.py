@@ -50,6 +50,7 @@ class Bleu(SacreScore):
         self._name = {script: chosen if name == "auto" else name for script, chosen in scripts.items()}
         scorers = {tok: BLEU(tokenize=tok, force=True) for tok in set(self._name.values())}
         self._tokenizers = {tok: plain_tokenizer(scorer.tokenizer) for tok, scorer in scorers.items()}
+        picked = {script: scorers[tok].tokenizer_signature for script, tok in self._name.items()}
         signed = signature(scorers[self._name["other"]])
         if name == "auto":
             signed = signed.replace("tok:13a", "tok:auto")
@@ -60,7 +61,7 @@ class Bleu(SacreScore):
             high=100.0,
             needs=frozenset({"reference"}),
             corpus=True,
-            signature={"sacrebleu": signed, "unicode": "NFC"} | ({"auto": dict(scripts)} if name == "auto" else {}),
+            signature={"sacrebleu": signed, "unicode": "NFC"} | ({"auto": picked} if name == "auto" else {}),
         )
 
     def statistics(self, output: str, given: tuple[str, ...]) -> list[float]:
