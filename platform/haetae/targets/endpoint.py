@@ -6,6 +6,7 @@ import errno
 import json
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -157,11 +158,13 @@ class Endpoint:
         if isinstance(whole, Failure):
             return whole
         found = likelihoods.located(whole, self._bos, prompt, text)
-        if found is not None:
-            return found
-        prefix = self._bos + prompt
-        before = await self._reading(prefix) if prefix else None
-        return before if isinstance(before, Failure) else likelihoods.after(whole, before, self._bos)
+        if found is None:
+            prefix = self._bos + prompt
+            before = await self._reading(prefix) if prefix else None
+            found = before if isinstance(before, Failure) else likelihoods.after(whole, before, self._bos)
+        if isinstance(found, Failure):  # what was read is paid for all the same
+            return replace(found, usage=whole.usage, cost_usd=whole.cost_usd)
+        return found
 
     async def _reading(self, text: str) -> likelihoods.Reading | Failure:
         reply = await self._post("/completions", likelihoods.request(self._route, self._model, text))

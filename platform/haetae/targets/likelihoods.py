@@ -64,14 +64,14 @@ def reading(route: str, raw: bytes, price: Price | None) -> Reading | Failure:
         body = loads(raw)
         choice = body["choices"][0]
         usage = usage_of(body)
+        counted = None if usage is None else usage.input + usage.cached_input
         given = _echoed(choice) if route == "echo" else _prompt_logprobs(choice, body)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as exc:
+        fault = given if isinstance(given, str) else _fault(given[0], counted)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as exc:
         if "is not JSON" in str(exc):  # NaN, which is told like any other number
             return Failure(reasons.NO_LOGPROBS, "the endpoint told a log probability that is not a number")
         return malformed(raw, exc)
     cost = price.of(usage) if price and usage else None
-    counted = None if usage is None else usage.input + usage.cached_input
-    fault = given if isinstance(given, str) else _fault(given[0], counted)
     if isinstance(given, str) or fault:
         return Failure(reasons.NO_LOGPROBS, f"the endpoint {fault}", usage=usage, cost_usd=cost)
     values, pieces, ids = given

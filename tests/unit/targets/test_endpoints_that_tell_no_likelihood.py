@@ -190,9 +190,22 @@ def test_a_text_that_was_cut_is_not_scored_as_if_it_were_whole(
     assert "of 12 characters" in found.message
 
 
-def test_what_a_lie_cost_is_counted_all_the_same(asked: Asked) -> None:
-    found = _of(asked, echoed([None, 0.0, 0.0]), price=Price(1.0, 1.0))
-    assert (found.usage, found.cost_usd) == (Usage(input=3), 3e-6)
+@pytest.mark.parametrize("pieces", [PIECES, ["Seoul", " is"]], ids=["a lie", "a cut text"])
+def test_what_cannot_be_used_is_paid_for_all_the_same(pieces: list[str], asked: Asked) -> None:
+    values = [None, 0.0, 0.0] if pieces is PIECES else [None, -1.0]
+    found = _of(asked, echoed(values, pieces, len(pieces)), price=Price(1.0, 1.0))
+    assert isinstance(found, Failure)
+    assert (found.usage, found.cost_usd) == (Usage(input=len(pieces)), pytest.approx(len(pieces) * 1e-6))
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-1e999"])
+def test_a_number_that_no_float_holds_is_no_log_probability(number: str, asked: Asked) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        text = json.dumps(echoed([None, -123.5, -2.0])).replace("-123.5", number)
+        return web.Response(text=text, content_type="application/json")
+
+    (found,) = asked(handler, lambda it: it.likelihood(TEXT))
+    assert found.reason in ("no_logprobs", "malformed_response")
 
 
 @pytest.mark.parametrize(("status", "fatal"), [(404, True), (405, False), (400, False), (422, False), (501, False)])
