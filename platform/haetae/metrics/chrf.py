@@ -7,6 +7,8 @@ counted here, those of a reference once.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +21,22 @@ from haetae.metrics.choices import canonical, whole
 from haetae.metrics.counting import counted, ngrams, overlap
 from haetae.metrics.sacre import CACHED_REFERENCES, SacreScore, signature
 
-Grams = list[Any]
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The runs of n characters of a text, made as they are asked for: together they are many times as large."""
+
+    text: str
+    n: int
+
+    def __len__(self) -> int:
+        return max(len(self.text) - self.n + 1, 0)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self.text[start : start + self.n] for start in range(len(self)))
+
+
+Grams = _Runs | list[tuple[str, ...]]
 
 
 class Chrf(SacreScore):
@@ -72,10 +89,7 @@ class Chrf(SacreScore):
 
     def _grams(self, text: str) -> list[Grams]:
         written = "".join(text.split())
-        grams: list[Grams] = [
-            [written[start : start + n] for start in range(len(written) - n + 1)]
-            for n in range(1, self._chrf.char_order + 1)
-        ]
+        grams: list[Grams] = [_Runs(written, n) for n in range(1, self._chrf.char_order + 1)]
         if self._chrf.word_order:
             words = self._chrf._remove_punctuation(text)
             grams += [list(ngrams(words, n)) for n in range(1, self._chrf.word_order + 1)]
