@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from haetae.core.score import Score
     from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
     from haetae.errors import HaetaeError
-    from haetae.metrics.own import metric
+    from haetae.metrics.own.decorator import metric
     from haetae.settings import Settings, load_settings
     from haetae.workbench.bench import Workbench
     from haetae.workbench.report import Report
@@ -48,7 +48,7 @@ _HOMES = {
     "Verdict": "haetae.core.verdict",
     "Workbench": "haetae.workbench.bench",
     "load_settings": "haetae.settings",
-    "metric": "haetae.metrics.own",
+    "metric": "haetae.metrics.own.decorator",
 }
 
 __all__ = [

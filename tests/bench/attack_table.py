@@ -25,7 +25,7 @@ from haetae.core.model import LanguageModel
 from haetae.core.sample import Message, Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
-from haetae.metrics.asking import Interview, UnansweredError
+from haetae.metrics.judges.asking import Interview, UnansweredError
 from haetae.metrics.judges.pointwise import Judge
 from haetae.metrics.judges.scale import Scale
 from haetae.targets.endpoint import Endpoint

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sacrebleu.metrics import BLEU
 from sacrebleu.significance import Result, _paired_bs_test
 
-from haetae.metrics.bleu import Bleu
+from haetae.metrics.reference.bleu import Bleu
 from haetae.stats import corpus
 
 Floats = NDArray[np.float64]

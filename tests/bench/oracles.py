@@ -23,16 +23,16 @@ from sacrebleu.metrics import BLEU, CHRF, TER
 from haetae.core.generation import Generation
 from haetae.core.metric import CorpusMetric, Metric
 from haetae.core.sample import Sample
-from haetae.metrics.bleu import Bleu
-from haetae.metrics.chrf import Chrf
-from haetae.metrics.contains import Contains
-from haetae.metrics.json_match import JsonMatch
-from haetae.metrics.json_schema import JsonSchema
-from haetae.metrics.json_text import JsonValid
-from haetae.metrics.numeric import Numeric
-from haetae.metrics.pattern import Regex
-from haetae.metrics.rouge import Rouge
-from haetae.metrics.ter import Ter
+from haetae.metrics.form.contains import Contains
+from haetae.metrics.form.json_match import JsonMatch
+from haetae.metrics.form.json_schema import JsonSchema
+from haetae.metrics.form.json_text import JsonValid
+from haetae.metrics.form.numeric import Numeric
+from haetae.metrics.form.pattern import Regex
+from haetae.metrics.reference.bleu import Bleu
+from haetae.metrics.reference.chrf import Chrf
+from haetae.metrics.reference.rouge import Rouge
+from haetae.metrics.reference.ter import Ter
 
 _ENGLISH = ["the", "a", "cat", "dog", "sat", "ran", "on", "mat", "don't", "GPT-4o", "3.14", "and\n", "(hi)", "end.\n"]
 _OTHERS = [

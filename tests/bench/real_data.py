@@ -21,8 +21,8 @@ import numpy as np
 from haetae.core.metric import MetricFacts
 from haetae.core.table import ScoreTable
 from haetae.core.verdict import Difference
-from haetae.metrics.bleu import Bleu
-from haetae.metrics.chrf import Chrf
+from haetae.metrics.reference.bleu import Bleu
+from haetae.metrics.reference.chrf import Chrf
 from haetae.stats.compare import GatedColumn, compare
 
 PARTS = {"all": 1, "a half": 2, "a quarter": 4}

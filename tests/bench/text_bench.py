@@ -23,11 +23,11 @@ from haetae.core.generation import Generation
 from haetae.core.metric import Metric
 from haetae.core.sample import Sample
 from haetae.engine.scoring import score
-from haetae.metrics.bleu import Bleu
-from haetae.metrics.chrf import Chrf
-from haetae.metrics.reference import TokenF1
-from haetae.metrics.rouge import Rouge
-from haetae.metrics.ter import Ter
+from haetae.metrics.reference.bleu import Bleu
+from haetae.metrics.reference.chrf import Chrf
+from haetae.metrics.reference.rouge import Rouge
+from haetae.metrics.reference.short_answers import TokenF1
+from haetae.metrics.reference.ter import Ter
 
 Pairs = list[tuple[str, str]]
 _TURN = 1_000

@@ -15,12 +15,12 @@ from haetae.core.metric import Metric, MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.engine.scoring import score
-from haetae.metrics.bleu import Bleu
-from haetae.metrics.chrf import Chrf
-from haetae.metrics.length import Length
-from haetae.metrics.reference import TokenF1
-from haetae.metrics.rouge import Rouge
-from haetae.metrics.ter import Ter
+from haetae.metrics.form.length import Length
+from haetae.metrics.reference.bleu import Bleu
+from haetae.metrics.reference.chrf import Chrf
+from haetae.metrics.reference.rouge import Rouge
+from haetae.metrics.reference.short_answers import TokenF1
+from haetae.metrics.reference.ter import Ter
 
 LONG = "오늘 학교에 갔습니다. The cat sat on the mat. " * 22_000  # a megabyte
 SHORT = "오늘 회사에 갔습니다. A dog sat on the mat. " * 10

@@ -7,13 +7,13 @@ import warnings
 
 import pytest
 
-from haetae.metrics.rag_context import average_precision
-from haetae.metrics.rag_correctness import f_beta
+from haetae.metrics.rag.context import average_precision
+from haetae.metrics.rag.correctness import f_beta
 
 pytest.importorskip("ragas")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its dependencies warn at import
-    import haetae.metrics.ragas_bridge as bridge  # declines telemetry
+    import haetae.metrics.rag.ragas_bridge as bridge  # declines telemetry
 
 # isort: split
 from ragas.metrics.collections import AnswerCorrectness, ContextPrecision

@@ -26,15 +26,15 @@ from haetae.core.model import Embeddings
 from haetae.core.sample import Message, Sample
 from haetae.core.score import Score
 from haetae.engine.scoring import score as scored
-from haetae.metrics.nearness import WORDINGS
-from haetae.metrics.rag_answer import AnswerRelevancy, Faithfulness
-from haetae.metrics.rag_context import ContextPrecision, ContextRecall, ContextRelevancy
-from haetae.metrics.rag_correctness import AnswerCorrectness
+from haetae.metrics.rag.answer import AnswerRelevancy, Faithfulness
+from haetae.metrics.rag.context import ContextPrecision, ContextRecall, ContextRelevancy
+from haetae.metrics.rag.correctness import AnswerCorrectness
+from haetae.metrics.rag.nearness import WORDINGS
 
 pytest.importorskip("ragas")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its dependencies warn at import
-    from haetae.metrics.ragas_adapter import Ragas
+    from haetae.metrics.rag.ragas_adapter import Ragas
 
 SEED, RECORDS, OF_EACH = 20261126, 200, 6
 TOLERANCE = 1e-9

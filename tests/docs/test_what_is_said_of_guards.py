@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from haetae.catalog.guard_file import load_guard
-from haetae.metrics.guard import Guard, GuardReach
+from haetae.metrics.stages.guard import Guard, GuardReach
 
 ROOT = Path(__file__).parents[2]
 SECTION = (ROOT / "docs" / "suites.md").read_text("utf-8").partition("\n## A guard\n")[2].partition("\n## ")[0]

@@ -257,7 +257,9 @@ class _NoModels:
         return None
 
 
-@pytest.mark.parametrize("spec", ["chrff", "lambda sample: 1", "os.system", "haetae.metrics.reference:ExactMatch"])
+@pytest.mark.parametrize(
+    "spec", ["chrff", "lambda sample: 1", "os.system", "haetae.metrics.reference.short_answers:ExactMatch"]
+)
 def test_an_unknown_metric_and_code_are_refused_with_the_line(write: Write, spec: str) -> None:  # CFG-17, SEC-21
     loaded = load_suite(write("eval.yaml", SUITE.replace("chrf: chrf", f'chrf: "{spec}"')), {})
     with pytest.raises(ConfigError) as caught:

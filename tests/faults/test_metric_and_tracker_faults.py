@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from haetae.core.score import Score
-from haetae.metrics.reference import ExactMatch
+from haetae.metrics.reference.short_answers import ExactMatch
 from haetae.settings import load_settings
 
 SUITE = """\

@@ -17,14 +17,14 @@ import pytest
 from haetae.core.generation import Generation
 from haetae.core.model import Embeddings
 from haetae.core.sample import Message, Sample
-from haetae.metrics.rag_answer import AnswerRelevancy, Faithfulness
-from haetae.metrics.rag_context import ContextPrecision, ContextRecall, ContextRelevancy
-from haetae.metrics.rag_correctness import AnswerCorrectness
+from haetae.metrics.rag.answer import AnswerRelevancy, Faithfulness
+from haetae.metrics.rag.context import ContextPrecision, ContextRecall, ContextRelevancy
+from haetae.metrics.rag.correctness import AnswerCorrectness
 
 pytest.importorskip("ragas")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its dependencies warn at import
-    from haetae.metrics.ragas_adapter import KINDS, Ragas
+    from haetae.metrics.rag.ragas_adapter import KINDS, Ragas
 
 PICTURE = bytes.fromhex("89504e470d0a1a0a")
 STATEMENT = {"statement": "s", "reason": "r", "verdict": 1, "attributed": 1}

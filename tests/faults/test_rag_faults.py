@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from haetae.metrics.nearness import WORDINGS
+from haetae.metrics.rag.nearness import WORDINGS
 
 ENGLISH_ONLY = "all-MiniLM-L6-v2"
 TEXTS = [text for wordings in WORDINGS.values() for text in wordings]

@@ -9,8 +9,8 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.choices import bounds, canonical, flag, one_of
-from haetae.metrics.reply import number
-from haetae.metrics.stages import stage_name, stage_of
+from haetae.metrics.judges.reply import number
+from haetae.metrics.stages.of_pipeline import stage_name, stage_of
 
 
 class Latency:

@@ -16,8 +16,8 @@ from haetae.core.metric import MetricFacts
 from haetae.core.model import LanguageModel, Likelihood
 from haetae.core.sample import Sample
 from haetae.core.score import Score
-from haetae.metrics.asking import Interview, UnansweredError
 from haetae.metrics.choices import canonical, one_of
+from haetae.metrics.judges.asking import Interview, UnansweredError
 from haetae.metrics.text import EMPTY_OUTPUT, nfc, no_reference, references, settle
 
 _COUNTS = {"token": 1, "word": 2, "byte": 3}

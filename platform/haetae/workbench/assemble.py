@@ -22,7 +22,7 @@ from haetae.core.tracker import Mirror
 from haetae.engine.budget import Meter
 from haetae.engine.functions import load_function
 from haetae.errors import ConfigError, DatasetError, NoSamplesError, Problem, TargetError
-from haetae.metrics.suspicion import Watched
+from haetae.metrics.judges.suspicion import Watched
 from haetae.settings import Settings
 from haetae.targets.function import FunctionTarget
 from haetae.targets.prompted import Prompted

@@ -10,7 +10,7 @@ from haetae.core.generation import Generation
 from haetae.core.ledger import Ledger
 from haetae.core.run import Run
 from haetae.errors import ConfigError
-from haetae.metrics.guard import Label, is_positive
+from haetae.metrics.stages.guard import Label, is_positive
 from haetae.workbench.columns import aligned
 from haetae.workbench.export import pages
 from haetae.workbench.guard_tally import HEADER, Tally

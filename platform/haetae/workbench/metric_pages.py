@@ -21,7 +21,7 @@ from haetae.workbench.metric_words import flow, takes, words_of
 from haetae.workbench.stand_ins import StandIns
 
 _OURS = "haetae.metrics."
-_OWN = EntryPoint(FUNCTION, f"{_OURS}function:FunctionMetric", GROUP)
+_OWN = EntryPoint(FUNCTION, f"{_OURS}own.function:FunctionMetric", GROUP)
 
 
 @dataclass(frozen=True)

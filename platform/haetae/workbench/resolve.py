@@ -113,7 +113,7 @@ class Resolver:
 
     def function(self, text: str) -> Callable[..., Metric]:
         """A function of the project that is decorated as a metric."""
-        from haetae.metrics.function import MetricFunction  # with regex, which only a metric needs
+        from haetae.metrics.own.function import MetricFunction  # with regex, which only a metric needs
 
         if ":" not in text:
             raise ConfigError(f"{text} is written module:function")

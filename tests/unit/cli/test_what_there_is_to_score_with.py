@@ -10,7 +10,7 @@ def test_the_list_is_a_line_for_each_metric(shop: Any) -> None:
     said = shop.call("metrics")
     assert said.code == 0
     lines = dict(line.split(maxsplit=1) for line in said.out.splitlines()[1:])
-    assert lines["exact_match"] == "1 where the output is one of the references, else 0"
+    assert lines["exact_match"] == "1 where the output is one of the references, else 0; higher is better"
     assert {"chrf", "judge", "faithfulness", "function", "evaluate"} <= lines.keys()
     assert json.loads(shop.call("metrics", "--json").out)[0].keys() == {"name", "summary"}
 

@@ -18,9 +18,9 @@ from haetae.demo.models import DemoModels
 from haetae.demo.wire import ApiError
 from haetae.errors import ConfigError
 from haetae.metrics.judges.pointwise import Judge
-from haetae.metrics.rag_answer import AnswerRelevancy, Faithfulness
-from haetae.metrics.rag_context import ContextPrecision, ContextRecall, ContextRelevancy
-from haetae.metrics.rag_correctness import AnswerCorrectness
+from haetae.metrics.rag.answer import AnswerRelevancy, Faithfulness
+from haetae.metrics.rag.context import ContextPrecision, ContextRecall, ContextRelevancy
+from haetae.metrics.rag.correctness import AnswerCorrectness
 
 PASSAGE = "A token expires after 90 days. Revoke it with one command."
 SAMPLE = Sample("s", "When does a token expire?", ("A token expires after 90 days.",), (PASSAGE,))

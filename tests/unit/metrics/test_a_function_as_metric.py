@@ -25,7 +25,7 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.engine.scoring import score as scored
 from haetae.errors import ConfigError
-from haetae.metrics.function import MetricFunction
+from haetae.metrics.own.function import MetricFunction
 
 Level = Annotated[int, Field(ge=1)]
 SAMPLE = Sample(

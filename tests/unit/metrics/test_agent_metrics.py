@@ -17,8 +17,8 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Message, Sample, ToolCall
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.agent import Steps, ToolCalls, Trajectory
-from haetae.metrics.tool_match import Agreement, matched, same_json
+from haetae.metrics.agents.calls import Steps, ToolCalls, Trajectory
+from haetae.metrics.agents.tool_match import Agreement, matched, same_json
 
 
 def call(name: str, **arguments: Any) -> ToolCall:

@@ -13,7 +13,7 @@ from haetae.core import reasons
 from haetae.core.generation import Generation, Stage
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.ann_recall import AnnRecall
+from haetae.metrics.stages.ann_recall import AnnRecall
 
 K, DIMENSIONS = 10, 24
 

@@ -13,7 +13,7 @@ from haetae.core import reasons
 from haetae.core.generation import Failure
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.rag_correctness import AnswerCorrectness, f_beta
+from haetae.metrics.rag.correctness import AnswerCorrectness, f_beta
 
 
 def claims(*texts: str) -> dict[str, Any]:

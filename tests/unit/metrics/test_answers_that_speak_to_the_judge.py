@@ -17,9 +17,9 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
-from haetae.metrics.asking import Fence
+from haetae.metrics.judges.asking import Fence
 from haetae.metrics.judges.pointwise import Judge
-from haetae.metrics.suspicion import SUSPECTED, Watched, addressed
+from haetae.metrics.judges.suspicion import SUSPECTED, Watched, addressed
 
 DATASETS = Path(__file__).parents[3] / "datasets"
 JUDGE = Prompt.of("good.md", "Is it good? {{ output }}")

@@ -16,8 +16,8 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.contains import Contains, NotContains
-from haetae.metrics.pattern import Regex
+from haetae.metrics.form.contains import Contains, NotContains
+from haetae.metrics.form.pattern import Regex
 
 ScoreOf = Callable[..., Score]
 

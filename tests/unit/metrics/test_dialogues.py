@@ -16,10 +16,10 @@ from haetae.core.sample import Image, Message, Sample, ToolCall
 from haetae.core.score import Score
 from haetae.core.template import Prompt
 from haetae.errors import ConfigError, JudgeError
+from haetae.metrics.agents.transcript import dialogue, fence_of, fenced, given
 from haetae.metrics.judges.dialogue import Dialogue
 from haetae.metrics.judges.goal import Goal
 from haetae.metrics.judges.pointwise import Judge
-from haetae.metrics.transcript import dialogue, fence_of, fenced, given
 
 RUBRICS = Path(__file__).parents[3] / "datasets" / "rubrics"
 KIND = Prompt.of("kind.md", "Is it kind?\n{{ dialogue }}")

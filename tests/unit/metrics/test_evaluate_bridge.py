@@ -24,17 +24,17 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.engine.scoring import score as scored
 from haetae.errors import ConfigError, JudgeError
-from haetae.metrics.chrf import Chrf
 from haetae.metrics.measured import Latency
-from haetae.metrics.reference import ExactMatch, TokenF1
-from haetae.metrics.rouge import Rouge
+from haetae.metrics.reference.chrf import Chrf
+from haetae.metrics.reference.rouge import Rouge
+from haetae.metrics.reference.short_answers import ExactMatch, TokenF1
 from haetae.settings import Settings, load_settings
 from haetae.workbench.bench import Workbench
 
 if find_spec("evaluate") is None:  # an extra, which CI installs; importing it here would bring torch along
     pytest.skip("evaluate is not installed", allow_module_level=True)
-from haetae.metrics.evaluate_adapter import Evaluate, as_evaluate_metric
-from haetae.metrics.evaluate_library import evaluate
+from haetae.metrics.huggingface.adapter import Evaluate, as_evaluate_metric
+from haetae.metrics.huggingface.library import evaluate
 
 MODULE = """\
 import datasets
@@ -356,7 +356,7 @@ def test_the_bridge_is_offline_loads_no_torch_and_leaves_nothing_behind(tmp_path
     folder = write(tmp_path / "right").path
     code = (
         "import sys, asyncio\n"
-        "from haetae.metrics.evaluate_adapter import Evaluate\n"
+        "from haetae.metrics.huggingface.adapter import Evaluate\n"
         "from haetae.core.code_folder import CodeFolder\n"
         "from haetae.core.sample import Sample\n"
         "from haetae.core.generation import Generation\n"

@@ -14,17 +14,17 @@ from haetae.core import reasons
 from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
-from haetae.metrics.bleu import Bleu
-from haetae.metrics.chrf import Chrf
-from haetae.metrics.contains import Contains, NotContains
-from haetae.metrics.json_match import JsonMatch
-from haetae.metrics.json_text import JsonValid
-from haetae.metrics.length import Length
-from haetae.metrics.numeric import Numeric
-from haetae.metrics.pattern import Regex
-from haetae.metrics.reference import ExactMatch, TokenF1
-from haetae.metrics.rouge import Rouge
-from haetae.metrics.ter import Ter
+from haetae.metrics.form.contains import Contains, NotContains
+from haetae.metrics.form.json_match import JsonMatch
+from haetae.metrics.form.json_text import JsonValid
+from haetae.metrics.form.length import Length
+from haetae.metrics.form.numeric import Numeric
+from haetae.metrics.form.pattern import Regex
+from haetae.metrics.reference.bleu import Bleu
+from haetae.metrics.reference.chrf import Chrf
+from haetae.metrics.reference.rouge import Rouge
+from haetae.metrics.reference.short_answers import ExactMatch, TokenF1
+from haetae.metrics.reference.ter import Ter
 
 ScoreOf = Callable[..., Score]
 

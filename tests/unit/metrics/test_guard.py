@@ -15,7 +15,7 @@ from haetae.core.generation import Generation, Stage
 from haetae.core.score import Score
 from haetae.core.table import ScoreTable
 from haetae.errors import ConfigError
-from haetae.metrics.guard import RATES, Guard, GuardReach
+from haetae.metrics.stages.guard import RATES, Guard, GuardReach
 from haetae.stats.estimate import estimates
 
 POSITIVE = {"label": "block"}

@@ -21,9 +21,9 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.json_match import JsonMatch
-from haetae.metrics.json_schema import JsonSchema
-from haetae.metrics.json_text import JsonValid
+from haetae.metrics.form.json_match import JsonMatch
+from haetae.metrics.form.json_schema import JsonSchema
+from haetae.metrics.form.json_text import JsonValid
 
 ScoreOf = Callable[..., Score]
 ORDER = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haetae.metrics.reply import MAX_REPLY, is_refusal, number, read_object
+from haetae.metrics.judges.reply import MAX_REPLY, is_refusal, number, read_object
 
 GRADE = {"reasoning": "because", "score": 4}
 

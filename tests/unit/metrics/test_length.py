@@ -9,7 +9,7 @@ import pytest
 
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.length import Length
+from haetae.metrics.form.length import Length
 
 ScoreOf = Callable[..., Score]
 

@@ -23,10 +23,10 @@ from haetae.core.model import Embeddings
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.demo.embedder import embed
-from haetae.metrics.asking import Interview, UnansweredError
-from haetae.metrics.nearness import WORDINGS, Nearness
-from haetae.metrics.rag_answer import AnswerRelevancy
-from haetae.metrics.rag_correctness import AnswerCorrectness
+from haetae.metrics.judges.asking import Interview, UnansweredError
+from haetae.metrics.rag.answer import AnswerRelevancy
+from haetae.metrics.rag.correctness import AnswerCorrectness
+from haetae.metrics.rag.nearness import WORDINGS, Nearness
 
 ENGLISH_ONLY, MULTILINGUAL = "all-MiniLM-L6-v2", "universal-sentence-encoder-multilingual-3"
 TEXTS = [text for wordings in WORDINGS.values() for text in wordings]
@@ -188,7 +188,7 @@ def test_the_similarities_of_ragas_are_guarded_too(kind: str, scripted: Any) -> 
     pytest.importorskip("ragas")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its dependencies warn at import
-        from haetae.metrics.ragas_adapter import Ragas
+        from haetae.metrics.rag.ragas_adapter import Ragas
     replies = {
         "AnswerRelevanceOutput": [{"question": WORDINGS["hangul"][3], "noncommittal": 0}],
         "StatementGeneratorOutput": [{"statements": []}],

@@ -16,8 +16,8 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.numerals import normalised, numbers
-from haetae.metrics.numeric import Numeric
+from haetae.metrics.form.numerals import normalised, numbers
+from haetae.metrics.form.numeric import Numeric
 
 ScoreOf = Callable[..., Score]
 

@@ -13,7 +13,7 @@ from haetae.core import reasons
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.rag_context import ContextPrecision, ContextRecall, average_precision
+from haetae.metrics.rag.context import ContextPrecision, ContextRecall, average_precision
 
 CONTEXTS = ("환불은 7일 안에 됩니다.", "배송비는 3,000원입니다.", "환불은 카드로 됩니다.")
 

@@ -14,10 +14,10 @@ from haetae.core import reasons
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.rag_answer import AnswerRelevancy, Faithfulness
-from haetae.metrics.rag_context import ContextPrecision, ContextRecall, ContextRelevancy
-from haetae.metrics.rag_correctness import AnswerCorrectness
-from haetae.metrics.rag_forms import read_verdicts
+from haetae.metrics.rag.answer import AnswerRelevancy, Faithfulness
+from haetae.metrics.rag.context import ContextPrecision, ContextRecall, ContextRelevancy
+from haetae.metrics.rag.correctness import AnswerCorrectness
+from haetae.metrics.rag.forms import read_verdicts
 
 CONTEXTS = ("환불은 7일 안에 됩니다.", "배송비는 3,000원입니다.")
 

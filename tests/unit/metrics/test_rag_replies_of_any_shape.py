@@ -15,9 +15,9 @@ from haetae.core import reasons
 from haetae.core.generation import Generation
 from haetae.core.model import Embeddings
 from haetae.core.sample import Message, Sample
-from haetae.metrics.rag_answer import AnswerRelevancy, Faithfulness
-from haetae.metrics.rag_context import ContextPrecision, ContextRecall, ContextRelevancy
-from haetae.metrics.rag_correctness import AnswerCorrectness
+from haetae.metrics.rag.answer import AnswerRelevancy, Faithfulness
+from haetae.metrics.rag.context import ContextPrecision, ContextRecall, ContextRelevancy
+from haetae.metrics.rag.correctness import AnswerCorrectness
 
 NUMBERS = st.sampled_from([0, 1, 2, 3, -1, 0.5, 1.0, "1", True, None, 10**30])
 TEXTS = st.sampled_from(["", " ", "가", "가", "a", "a\nb", 3, None])

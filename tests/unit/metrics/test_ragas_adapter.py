@@ -18,7 +18,7 @@ from haetae.errors import ConfigError, JudgeError
 pytest.importorskip("ragas")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its dependencies warn at import
-    from haetae.metrics.ragas_adapter import Ragas
+    from haetae.metrics.rag.ragas_adapter import Ragas
 
 CONTEXTS = ("Paris is in France.", "It rains.")
 

@@ -14,7 +14,7 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.reference import ExactMatch, TokenF1
+from haetae.metrics.reference.short_answers import ExactMatch, TokenF1
 
 
 def test_exact_match_looks_past_blanks_at_the_ends_and_the_unicode_form(score_of: Callable[..., Score]) -> None:

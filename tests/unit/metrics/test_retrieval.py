@@ -17,7 +17,7 @@ from haetae.core.generation import Generation, Stage
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.retrieval import Retrieval
+from haetae.metrics.stages.retrieval import Retrieval
 
 
 def ranking(*ids: str, stage: str = "search") -> Generation:

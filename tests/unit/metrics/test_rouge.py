@@ -17,8 +17,8 @@ from haetae.core import reasons
 from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.errors import ConfigError
-from haetae.metrics import rouge
-from haetae.metrics.rouge import Rouge, lcs_length
+from haetae.metrics.reference import rouge
+from haetae.metrics.reference.rouge import Rouge, lcs_length
 
 VARIANTS = ("1", "2", "L", "Lsum")
 WORDS = [
@@ -156,7 +156,7 @@ def test_an_unknown_variant_or_tokenizer_names_what_there_is() -> None:
 
 def test_importing_rouge_loads_no_heavy_library() -> None:
     code = (
-        "import sys, haetae.metrics.rouge\n"
+        "import sys, haetae.metrics.reference.rouge\n"
         "print([m for m in ('scipy', 'nltk', 'sacrebleu', 'pandas', 'kiwipiepy', 'rouge_score') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -28,11 +28,11 @@ from haetae.core.metric import CorpusMetric
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics import sacre
-from haetae.metrics.bleu import Bleu
-from haetae.metrics.chrf import Chrf
-from haetae.metrics.sacre import by_script
-from haetae.metrics.ter import Ter
+from haetae.metrics.reference import sacre
+from haetae.metrics.reference.bleu import Bleu
+from haetae.metrics.reference.chrf import Chrf
+from haetae.metrics.reference.sacre import by_script
+from haetae.metrics.reference.ter import Ter
 
 PAIRS: list[tuple[Any, Any]] = [
     (Bleu("13a"), BLEU()),

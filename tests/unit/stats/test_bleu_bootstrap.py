@@ -7,7 +7,7 @@ import pytest
 from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest
 
-from haetae.metrics.bleu import Bleu
+from haetae.metrics.reference.bleu import Bleu
 from haetae.stats.corpus import bootstrap
 
 WORDS = [f"w{i}" for i in range(300)]

@@ -15,7 +15,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.suspicion import addressed
+from haetae.metrics.judges.suspicion import addressed
 from haetae.workbench.judges.attack_rates import Rate, Trial
 from haetae.workbench.judges.attack_report import AttackReport
 from haetae.workbench.judges.attacking import SILENT, attack

@@ -22,7 +22,7 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.judges.evaluation_steps import WRITTEN
-from haetae.metrics.suspicion import SUSPECTED
+from haetae.metrics.judges.suspicion import SUSPECTED
 from haetae.stats.agreement import alpha
 from haetae.store.sql import SqlLedger
 from haetae.workbench.judges.places import of_pairs, of_rotations

@@ -10,8 +10,8 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
 from haetae.errors import ConfigError
-from haetae.metrics.asking import Interview, UnansweredError
 from haetae.metrics.choices import canonical
+from haetae.metrics.judges.asking import Interview, UnansweredError
 from haetae.metrics.judges.contest import LABELS, Contest
 from haetae.metrics.judges.pairwise import answer_of
 from haetae.metrics.judges.repeated import Decoding

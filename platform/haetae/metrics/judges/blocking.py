@@ -10,7 +10,7 @@ from haetae.core.guard import Check
 from haetae.core.model import LanguageModel
 from haetae.core.sample import Sample
 from haetae.core.template import Prompt, check_variables
-from haetae.metrics.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
+from haetae.metrics.judges.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
 from haetae.metrics.judges.rubric import with_form
 
 _FORM = "block.md"

@@ -9,7 +9,7 @@ from haetae.core.generation import Generation
 from haetae.core.model import LanguageModel
 from haetae.core.sample import Sample, showing
 from haetae.core.template import Prompt, check_variables
-from haetae.metrics.asking import Fence, Interview, shipped_prompt, under_rules
+from haetae.metrics.judges.asking import Fence, Interview, shipped_prompt, under_rules
 from haetae.metrics.judges.rubric import material, with_form
 from haetae.metrics.text import nfc
 

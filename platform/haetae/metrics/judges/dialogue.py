@@ -13,13 +13,13 @@ from haetae.core.model import LanguageModel
 from haetae.core.sample import Message, Sample, showing
 from haetae.core.score import Score
 from haetae.core.template import Prompt, check_variables
-from haetae.metrics.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
+from haetae.metrics.agents.transcript import MAX_SHOWN, dialogue, fence_of, fenced, given, shown_most
 from haetae.metrics.choices import canonical, one_of, whole
+from haetae.metrics.judges.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
 from haetae.metrics.judges.repeated import Decoding, Judgement
 from haetae.metrics.judges.rubric import OFFERED, grade, material, with_form
 from haetae.metrics.judges.scale import Scale, ScaleSpec
 from haetae.metrics.text import settle
-from haetae.metrics.transcript import MAX_SHOWN, dialogue, fence_of, fenced, given, shown_most
 
 By = Literal["dialogue", "turn", "evolution"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from haetae.core.canonical import Json, digest
 from haetae.core.model import LanguageModel
-from haetae.metrics.asking import Fence, Interview, shipped_prompt, under_rules
+from haetae.metrics.judges.asking import Fence, Interview, shipped_prompt, under_rules
 
 WRITTEN = "steps written for the criteria (keep them with steps:):"
 """What stands before steps that the judge wrote, in the explanation of the score that paid for them."""

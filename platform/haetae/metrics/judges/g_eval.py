@@ -12,8 +12,8 @@ from haetae.core.model import LanguageModel
 from haetae.core.sample import Message, Sample, showing
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
 from haetae.metrics.choices import canonical
+from haetae.metrics.judges.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
 from haetae.metrics.judges.evaluation_steps import EvaluationSteps, numbered
 from haetae.metrics.judges.repeated import Decoding, Judgement, mean_of
 from haetae.metrics.judges.rubric import grade, material, with_form

@@ -8,10 +8,10 @@ from haetae.core.metric import MetricFacts
 from haetae.core.model import LanguageModel
 from haetae.core.sample import Sample, showing
 from haetae.core.score import Score
-from haetae.metrics.asking import Interview, UnansweredError, shipped_prompt, under_rules
+from haetae.metrics.agents.transcript import MAX_SHOWN, dialogue, fence_of, fenced, given, shown_most
 from haetae.metrics.choices import canonical
+from haetae.metrics.judges.asking import Interview, UnansweredError, shipped_prompt, under_rules
 from haetae.metrics.text import references
-from haetae.metrics.transcript import MAX_SHOWN, dialogue, fence_of, fenced, given, shown_most
 
 _DECODING: dict[str, Json] = {"temperature": 0.0, "max_tokens": 1024}
 _SCHEMA: Json = {

@@ -14,8 +14,8 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
 from haetae.errors import ConfigError
-from haetae.metrics.asking import Interview, UnansweredError
 from haetae.metrics.choices import canonical, one_of, whole
+from haetae.metrics.judges.asking import Interview, UnansweredError
 from haetae.metrics.judges.repeated import Decoding, unscored
 from haetae.metrics.judges.rubric import Rubric
 from haetae.metrics.judges.scale import Scale, ScaleSpec

@@ -10,8 +10,8 @@ from haetae.core.outputs import Outputs
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
-from haetae.metrics.asking import Interview, UnansweredError
 from haetae.metrics.choices import canonical
+from haetae.metrics.judges.asking import Interview, UnansweredError
 from haetae.metrics.judges.contest import Contest
 from haetae.metrics.judges.repeated import Decoding
 from haetae.metrics.text import nfc, no_reference, references

@@ -13,8 +13,8 @@ from haetae.core.model import LanguageModel
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
-from haetae.metrics.asking import Interview
 from haetae.metrics.choices import canonical
+from haetae.metrics.judges.asking import Interview
 from haetae.metrics.judges.repeated import Decoding, Judgement, mean_of
 from haetae.metrics.judges.rubric import Rubric
 from haetae.metrics.judges.scale import Scale, ScaleSpec

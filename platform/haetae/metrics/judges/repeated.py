@@ -9,9 +9,9 @@ from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.asking import UnansweredError
 from haetae.metrics.choices import whole
-from haetae.metrics.reply import number
+from haetae.metrics.judges.asking import UnansweredError
+from haetae.metrics.judges.reply import number
 from haetae.metrics.text import settle
 
 Judgement = tuple[float, str | None]

@@ -11,7 +11,7 @@ from haetae.core.generation import Generation
 from haetae.core.model import LanguageModel
 from haetae.core.sample import Message, Sample, showing
 from haetae.core.template import Prompt, check_variables
-from haetae.metrics.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
+from haetae.metrics.judges.asking import Fence, Interview, UnansweredError, shipped_prompt, under_rules
 from haetae.metrics.judges.scale import Scale
 from haetae.metrics.text import contexts, references
 

@@ -8,9 +8,9 @@ from typing import TypeAlias
 from haetae.core.canonical import Json
 from haetae.core.sample import Message
 from haetae.errors import ConfigError
-from haetae.metrics.asking import shipped_prompt
 from haetae.metrics.choices import bounds, flag
-from haetae.metrics.reply import number
+from haetae.metrics.judges.asking import shipped_prompt
+from haetae.metrics.judges.reply import number
 from haetae.metrics.text import nfc
 
 ScaleSpec: TypeAlias = tuple[float, float] | list[float] | dict[str, float]

@@ -21,7 +21,7 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.engine.scoring import score
 from haetae.errors import ConfigError
-from haetae.metrics.suspicion import addressed
+from haetae.metrics.judges.suspicion import addressed
 from haetae.stats.scale import is_closed, unit
 from haetae.workbench.judges.attack_rates import Trial
 from haetae.workbench.judges.attack_report import AttackReport

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.run import Accounting
-from haetae.metrics.suspicion import SUSPECTED
+from haetae.metrics.judges.suspicion import SUSPECTED
 from haetae.workbench.gating import MAX_JUDGE_FAILURES
 from haetae.workbench.judges.jurors import Jurors
 from haetae.workbench.judges.places import Places

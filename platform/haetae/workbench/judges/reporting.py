@@ -16,7 +16,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.run import Accounting, GenerationRow, Run, RunStatus, ScoreRow
 from haetae.core.score import Score
 from haetae.errors import ConfigError
-from haetae.metrics.suspicion import SUSPECTED
+from haetae.metrics.judges.suspicion import SUSPECTED
 from haetae.workbench.judges.judge_report import Answers, JudgeReport, RunJudges
 from haetae.workbench.judges.jurors import jurors
 from haetae.workbench.judges.places import of_pairs, of_rotations

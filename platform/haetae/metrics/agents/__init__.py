@@ -1,0 +1,1 @@
+"""What an agent did: its tool calls, its way, its steps."""

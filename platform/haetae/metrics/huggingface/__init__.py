@@ -1,0 +1,1 @@
+"""The bridge to Hugging Face evaluate, both ways."""

@@ -1,0 +1,52 @@
+"""How much of an exact search an approximate index finds."""
+
+from __future__ import annotations
+
+from haetae.core import reasons
+from haetae.core.generation import Generation
+from haetae.core.metric import MetricFacts
+from haetae.core.sample import Sample
+from haetae.core.score import Score
+from haetae.errors import ConfigError
+from haetae.metrics.choices import canonical, whole
+from haetae.metrics.stages.of_pipeline import ranked, stage_name, stage_of
+from haetae.metrics.text import nfc
+
+
+class AnnRecall:
+    """Recall@k of an approximate index (IVF, HNSW, …) against exact search, in [0, 1], higher is better.
+
+    |the first k ids of `stage` ∩ the first k ids of `exact`| / k, both stages of the same answer: the
+    intersection measure of faiss and of ANN-Benchmarks (Aumüller et al. 2020). Over samples their mean. Where exact
+    search found fewer than k (a small corpus) their number takes the place of k. An id that stands twice counts
+    once. Unscored where one of the two stages is not there, or exact search found nothing.
+    """
+
+    def __init__(self, k: int = 10, *, stage: str, exact: str) -> None:
+        self._k = whole("ann_recall", "k", k, 1, 100_000)
+        self._stage = stage_name("ann_recall", "stage", stage)
+        self._exact = stage_name("ann_recall", "exact", exact)
+        if stage == exact:
+            raise ConfigError(f"ann_recall: stage and exact are both {stage!r}; a stage always finds all of itself")
+        self.facts = MetricFacts(
+            text=canonical("ann_recall", k, stage=(stage, None), exact=(exact, None)),
+            version="1",
+            signature={"ids": "NFC", "duplicates": "first rank"},
+        )
+
+    def score(self, sample: Sample, generation: Generation) -> Score:
+        found, wanted = self._first(generation, self._stage), self._first(generation, self._exact)
+        if isinstance(found, Score):
+            return found
+        if isinstance(wanted, Score):
+            return wanted
+        if not wanted:
+            return Score.unscored(reasons.NOT_MEASURED, f"the stage {self._exact!r} found nothing to compare with")
+        common = len(found & wanted)
+        return Score(common / len(wanted), explanation=f"{common} of the {len(wanted)} nearest")
+
+    def _first(self, generation: Generation, name: str) -> set[str] | Score:
+        """The first k ids of a stage."""
+        stage = stage_of(generation, name)
+        ids = stage if isinstance(stage, Score) else ranked(stage)
+        return ids if isinstance(ids, Score) else set(list(dict.fromkeys(map(nfc, ids)))[: self._k])
