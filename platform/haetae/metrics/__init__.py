@@ -1,1 +1,1 @@
-"""How good: one file per family of metrics; judge prompts are text files in prompts/."""
+"""How good: one room per family of metrics; judge prompts are text files in prompts/."""
