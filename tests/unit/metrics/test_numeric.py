@@ -166,6 +166,11 @@ def test_no_number_is_wrong_and_no_reference_is_unscored(score_of: ScoreOf) -> N
     assert score_of(Numeric(), "1e999", "2e999").value == 0.0
 
 
+@pytest.mark.parametrize("group", ["111,", "1.1", "1,111"])
+def test_a_megabyte_of_digits_and_separators_is_read_in_one_walk(group: str) -> None:
+    assert len(numbers(group * 1_000_000)) == 1  # read again from each comma it would take minutes
+
+
 def test_wrong_parameters_are_named() -> None:
     for wrong in (-1, float("nan"), float("inf"), True):
         with pytest.raises(ConfigError, match="absolute: expected a tolerance of 0 or more"):

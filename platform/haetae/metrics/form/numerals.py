@@ -27,7 +27,8 @@ _WORDS = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10*
 _SCALES = "".join((*_WITHIN, *_BEYOND))
 _NO_SCALE = 10**16
 
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?+"
+"""Nothing is given back once it is read: no part that may follow begins as a part of it ends, and time stays linear."""
 _CHUNK = regex.compile(
     rf"(?<numeral>(?<![\p{{Latin}}\p{{N}}_.,/:^⁄-])[-+]?{_DIGITS}[{_SCALES}]+"
     rf"(?:\s?{_DIGITS}[{_SCALES}]+)*(?:\s?\d[\d,]*)?)"
