@@ -72,6 +72,14 @@ def test_a_fence_is_taken_off_where_it_may_stand(score_of: ScoreOf) -> None:
     assert score_of(JsonSchema({"required": ["a"]}, fenced=True), text).value == 1.0
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["```" + " " * 1_000_000, "```\n" + "\n   " * 250_000, " " * 1_000_000, "```json\n{}\n```" + " " * 10**6 + "x"],
+)
+def test_a_megabyte_of_blanks_around_a_fence_is_read_in_one_walk(text: str, score_of: ScoreOf) -> None:
+    assert score_of(JsonValid(fenced=True), text).value == 0.0  # tried in all pairs they would take hours
+
+
 @pytest.mark.parametrize("depth", [10_000, 1_000_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_ten_thousand_brackets_are_a_parse_failure_and_no_crash(

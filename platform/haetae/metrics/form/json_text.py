@@ -14,7 +14,8 @@ from haetae.core.score import Score
 from haetae.metrics.choices import canonical, flag
 from haetae.metrics.text import EMPTY_OUTPUT
 
-_FENCE = re.compile(r"\s*```[ \t]*(?:json)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"\s*```[ \t]*+(?:json)?+[ \t]*+\n(.*)\n[ \t]*+```\s*", re.DOTALL | re.IGNORECASE)
+"""Blanks are not given back once they are read: two ways to share out a line of them would be tried in all pairs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ _JUDGE = r"(?:judge|grader|evaluator|reviewer|examiner|assessor)"
 _ORDER = r"(?:give|award|assign|return|output|report|record|rate|grade|set|respond with|answer with)"
 _RULES = r"(?:instructions?|rubric|rules|criteria|guidelines|prompt)"
 _GRADE = r"(?:score|grade|rating|verdict)"
-_KOREAN_TOP = r"(?:만점|최고\s?점|최고 점수|최고의 점수|가장 높은 점수|\d+\s?점을 (?:매기|주|부여))"
+_KOREAN_TOP = r"(?:만점|최고\s?점|최고 점수|최고의 점수|가장 높은 점수|(?<!\d)\d++\s?점을 (?:매기|주|부여))"
 _KOREAN_GIVE = r"(?:주세요|주십시오|줍니다|매기|매깁|부여|처리|기록|출력)"
 _ADDRESSED = re.compile(
     "|".join(
@@ -78,10 +78,12 @@ def addressed(text: str) -> str | None:
 
     Letters that look alike, are invisible or turn the direction are read as what they stand for.
     """
-    if len(text) > 2 * _READ:
-        text = f"{text[:_READ]}\n{text[-_READ:]}"
-    found = _ADDRESSED.search(_plain(text))
+    found = _ADDRESSED.search(_ends(_plain(_ends(text))))  # one character may stand for eighteen
     return None if found is None else found.group()[:_SHOWN]
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
 
 
 _LOOKALIKES = str.maketrans("аеорсухіѕһԁɡαορν", "aeopcyxishdgaopv")
