@@ -13,7 +13,7 @@ import pytest
 
 from haetae.core import reasons
 from haetae.core.generation import Usage
-from haetae.core.run import Accounting, RunStatus, Spent
+from haetae.core.run import Accounting, RunStatus, Spent, Unscored
 from haetae.core.sample import Message, ToolCall
 from haetae.core.score import Score
 from haetae.errors import ConfigError, StoreError
@@ -93,6 +93,31 @@ def test_failed_answers_are_told_by_reason_with_the_first_as_example(ledger: Sql
     told = [(one.reason, one.count, one.sample_id) for one in ledger.unanswered(run.id)]
     assert told == [(reasons.TIMEOUT, 2, "s2"), (reasons.EMPTY, 1, "s0")]
     assert ledger.unanswered(given.start(ledger).id) == []
+
+
+def test_what_a_metric_could_not_score_is_told_by_reason_with_the_first_as_example(
+    ledger: SqlLedger, given: Any
+) -> None:
+    run = given.start(ledger, given.manifest("near", "exact"))
+    samples = [given.sample(name) for name in ("s3", "s1", "s2", "s0")]
+    answers = [given.failure(samples[0], reasons.TIMEOUT), *map(given.answer, samples[1:])]
+    raised, bare = Score.unscored(reasons.METRIC_RAISED, "why s2"), Score.unscored(reasons.MISSING_REFERENCE)
+    later = Score.unscored(reasons.METRIC_RAISED, "why s0")
+    scores = [
+        given.score(samples[0], Score.unscored(reasons.NOT_GENERATED)),
+        given.score(samples[1], bare),
+        given.score(samples[2], raised),
+        given.score(samples[3], later),
+        given.score(samples[1], bare, "near"),
+        given.score(samples[2], 0.5, "near"),
+    ]
+    ledger.record(run.id, samples, answers, scores, given.at)
+    assert ledger.unscored(run.id) == [
+        Unscored("near", reasons.MISSING_REFERENCE, 1, "s1", None),
+        Unscored("exact", reasons.METRIC_RAISED, 2, "s2", "why s2"),
+        Unscored("exact", reasons.MISSING_REFERENCE, 1, "s1", None),
+    ]
+    assert ledger.unscored(given.start(ledger).id) == []
 
 
 def test_a_settled_failure_stays(ledger: SqlLedger, given: Any) -> None:

@@ -51,6 +51,9 @@ def run_command(
     """Run SUITE: generate, score, commit, estimate, compare with the baseline, tell the trackers.
 
     A run that was interrupted or killed is continued by the same command.
+
+    Exit codes: 0 pass, inconclusive, or a suite without a gate; 1 regression; 2 wrong input; 3 no verdict, a run
+    that did not finish, or one in which nothing could be scored.
     """
     from haetae import Workbench
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from haetae.core.canonical import Json
 from haetae.core.reference import Kind, Reference
-from haetae.core.run import Accounting, GenerationRow, Manifest, Run, RunStatus, ScoreRow, Spent, Unanswered
+from haetae.core.run import Accounting, GenerationRow, Manifest, Run, RunStatus, ScoreRow, Spent, Unanswered, Unscored
 from haetae.core.sample import Sample
 from haetae.core.table import ScoreTable
 from haetae.core.verdict import Comparison, Estimate
@@ -146,6 +146,11 @@ class Ledger(Protocol):
 
     def unanswered(self, run_id: str) -> Sequence[Unanswered]:
         """The failed answers by reason, the most frequent first; the message of each example whole."""
+        ...
+
+    def unscored(self, run_id: str) -> Sequence[Unscored]:
+        """The answers without a score by metric and reason, in the order of the suite's metrics, the most frequent
+        first; the explanation of each example whole. Failed answers are not among them."""
         ...
 
     def reported_models(self, run_id: str) -> Mapping[str, frozenset[str]]:

@@ -138,6 +138,21 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Unscored:
+    """The answers that a metric could not score for one reason: how many, and the first of them as an example."""
+
+    metric: str
+    reason: str
+    count: int
+    sample_id: str
+    explanation: str | None
+
+    def as_json(self) -> Json:
+        example = {"sample_id": self.sample_id, "explanation": self.explanation}
+        return {"metric": self.metric, "reason": self.reason, "count": self.count, "example": example}
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What a run has spent: calls, tokens, dollars (None when a price is unknown), and what it saved."""
 

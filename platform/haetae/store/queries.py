@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from haetae.core import reasons
 from haetae.core.ledger import SampleResult
-from haetae.core.run import Accounting, Run, ScoreRow, Spent, Unanswered
+from haetae.core.run import Accounting, Run, ScoreRow, Spent, Unanswered, Unscored
 from haetae.store.columns import escape
 from haetae.store.database import Database
 from haetae.store.ledger import chunks, run_row
@@ -85,6 +85,27 @@ class Reading:
             return sorted(found, key=lambda one: (-one.count, one.reason))
 
         return self._database.read(f"reading which answers of run {run_id} failed", read)
+
+    def unscored(self, run_id: str) -> Sequence[Unscored]:
+        lacking = SCORE.c.reason
+        alike, first = (SCORE.c.metric, lacking), (GENERATION.c.position, GENERATION.c.repeat)
+        place = sa.func.row_number().over(partition_by=alike, order_by=first)
+        count = sa.func.count().over(partition_by=alike)
+        columns = (SCORE.c.metric, lacking, count.label("count"), SCORE.c.sample_id, SCORE.c.explanation)
+        ranked = (
+            sa.select(*columns, place.label("place"))
+            .select_from(SCORE.join(GENERATION))
+            .where(SCORE.c.run_id == run_id, lacking != reasons.NOT_GENERATED)
+            .subquery()
+        )
+        firsts = sa.select(*list(ranked.c)[:-1]).where(ranked.c.place == 1)
+
+        def read(connection: Connection) -> Sequence[Unscored]:
+            order = list(read_run(run_row(connection, run_id)).manifest.metrics)
+            found = [Unscored(*row) for row in connection.execute(firsts)]
+            return sorted(found, key=lambda one: (order.index(one.metric), -one.count, one.reason))
+
+        return self._database.read(f"reading what run {run_id} could not score", read)
 
     def reported_models(self, run_id: str) -> Mapping[str, frozenset[str]]:
         """The names that endpoints gave themselves: of the target under "", of judges by metric."""

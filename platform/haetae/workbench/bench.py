@@ -35,7 +35,7 @@ from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.repeats import repeats_of
 from haetae.workbench.report import Report
 from haetae.workbench.telling import Telling
-from haetae.workbench.unanswered import unanswered
+from haetae.workbench.unanswered import unanswered, unscored
 
 if TYPE_CHECKING:
     from haetae.workbench.gating import Gate
@@ -388,7 +388,10 @@ class Workbench:
     def _report(self, run: Run, found: Sequence[Estimate], comparison: Comparison | None) -> Report:
         accounting, failures = tuple(self.ledger.accounting(run.id)), unanswered(self.ledger, run.id)
         spent, repeats = self.ledger.spent(run.id), repeats_of(self.ledger, run)
-        return Report(run, tuple(found), accounting, spent, comparison, failures=failures, repeats=repeats)
+        lacking = unscored(self.ledger, run.id)
+        return Report(
+            run, tuple(found), accounting, spent, comparison, failures=failures, unscored=lacking, repeats=repeats
+        )
 
     def _record(self, run_id: str) -> RunRecord:
         return registering.record_of(self.ledger, self.ledger, run_id)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from haetae.core.canonical import Json
 from haetae.core.metric import MetricFacts
-from haetae.core.run import Accounting, Run, RunStatus, Spent, Unanswered
+from haetae.core.run import Accounting, Run, RunStatus, Spent, Unanswered, Unscored
 from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
 from haetae.workbench.columns import aligned
-from haetae.workbench.unanswered import unanswered_lines
+from haetae.workbench.unanswered import unanswered_lines, unscored_lines
 from haetae.workbench.words import figure, interval, of_slices, points, pooled, tolerance
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "
 @dataclass(frozen=True)
 class Report:
     """A run, its estimates, and what was said of it. `notes` are for people: what trackers did, what to do next;
-    `failures` say why answers are missing, by reason; `repeats` how far a metric varies over the repeats of
-    one sample."""
+    `failures` say why answers are missing, by reason; `unscored` why scores are, by metric and reason; `repeats`
+    how far a metric varies over the repeats of one sample."""
 
     run: Run
     estimates: Sequence[Estimate]
@@ -34,6 +34,7 @@ class Report:
     comparison: Comparison | None = None
     notes: Sequence[str] = field(default_factory=tuple)
     failures: Sequence[Unanswered] = ()
+    unscored: Sequence[Unscored] = ()
     repeats: Mapping[str, Spread] = field(default_factory=dict)
 
     @property
@@ -45,14 +46,22 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 pass, 1 regression, 3 no verdict or an unfinished run; 0 for a suite without a gate."""
+        """0 pass, 1 regression, 3 no verdict or an unfinished run. Of a suite without a gate 0, and 3 where nothing
+        was scored."""
         return self.exit_code_when(strict=False)
 
     def exit_code_when(self, strict: bool) -> int:
         """The same, and 3 for an inconclusive verdict when `strict`."""
         if self.run.status is not RunStatus.FINISHED:
             return 3
-        return 0 if self.verdict is None else exit_code(self.verdict, strict)
+        if self.verdict is None:
+            return 3 if self.is_scoreless else 0
+        return exit_code(self.verdict, strict)
+
+    @property
+    def is_scoreless(self) -> bool:
+        """Whether no metric has a single score: nothing can be said of such a run."""
+        return bool(self.accounting) and not any(account.scored for account in self.accounting)
 
     def as_json(self) -> Json:
         """The report for scripts."""
@@ -78,6 +87,7 @@ class Report:
                 for a in self.accounting
             ],
             "failures": [failure.as_json() for failure in self.failures],
+            "unscored": [lacking.as_json() for lacking in self.unscored],
             "repeats": {metric: spread.as_json() for metric, spread in self.repeats.items()},
             "spent": {
                 "calls": self.spent.calls,
@@ -98,10 +108,12 @@ class Report:
         lines = [
             f"{run.id}  {run.status.value}  {data['name']} ({data['count']} samples, {data['version'][:19]})",
             *([f"  {run.note}"] if run.note else []),
+            *(["  nothing was scored"] if self.is_scoreless else []),
             *(f"  {written} = {pinned}" for written, pinned in run.manifest.references.items() if written != pinned),
             "",
             *_indented(("metric", "value", "95 % interval", "n", "unscored"), map(self._estimate_row, self._wholes())),
             *(f"  {hole}" for hole in self.holes),
+            *(f"  {lacking}" for lacking in unscored_lines(self.unscored)),
             *(f"  {failed}" for failed in unanswered_lines(self.failures)),
             *(f"  {metric}: {spread.text('samples')}" for metric, spread in self.repeats.items()),
             "",

@@ -1,4 +1,4 @@
-"""Why answers failed, in a line each: what a report says of samples that have no answer."""
+"""Why answers and scores are missing, in a line each: what a report says of samples that have none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from haetae.core.ledger import Ledger
-from haetae.core.run import Unanswered
+from haetae.core.run import Unanswered, Unscored
 from haetae.core.secrets import redact
 
 _MOST_SHOWN = 200
@@ -16,6 +16,12 @@ _MOST_SHOWN = 200
 def unanswered(ledger: Ledger, run_id: str) -> tuple[Unanswered, ...]:
     """The failed answers of a run by reason, the most frequent first, each with an example's cause in one line."""
     return tuple(replace(one, message=cause(one.message)) for one in ledger.unanswered(run_id))
+
+
+def unscored(ledger: Ledger, run_id: str) -> tuple[Unscored, ...]:
+    """What metrics could not score, by metric and reason, each with an example's cause in one line."""
+    found = ledger.unscored(run_id)
+    return tuple(replace(one, explanation=cause(one.explanation or "") or None) for one in found)
 
 
 def cause(message: str) -> str:
@@ -30,3 +36,12 @@ def cause(message: str) -> str:
 def unanswered_lines(failures: Iterable[Unanswered]) -> list[str]:
     """`no answer: target_raised 24, e.g. s01: TypeError: the function returned int; …`, a line for each reason."""
     return [f"no answer: {one.reason} {one.count}, e.g. {one.sample_id}: {one.message}" for one in failures]
+
+
+def unscored_lines(lacking: Iterable[Unscored]) -> list[str]:
+    """`right, near: metric_raised 4, e.g. s01: TypeError: …`, a line for each reason and example."""
+    alike: dict[str, list[str]] = {}
+    for one in lacking:
+        why = f": {one.explanation}" if one.explanation else ""
+        alike.setdefault(f"{one.reason} {one.count}, e.g. {one.sample_id}{why}", []).append(one.metric)
+    return [f"{', '.join(metrics)}: {told}" for told, metrics in alike.items()]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from haetae.core.metric import MetricFacts
-from haetae.core.run import Accounting, Run, RunStatus, Spent
+from haetae.core.run import Accounting, Run, RunStatus, Spent, Unscored
 from haetae.core.verdict import Comparison, Difference, Estimate, Mover, Verdict
 from haetae.workbench.by_metric import columns_in_words
 from haetae.workbench.columns import aligned
@@ -286,10 +286,30 @@ def test_a_report_shows_its_holes_and_what_it_spent(run: Run) -> None:
         "faithful, bleu: 40 of 100 scored; not run 60",
         "cost: 90 of 100 scored; not run 10",
     ]
+    lacking = (
+        Unscored("faithful", "judge_failed", 5, "s3", "HTTP 400: no such model"),
+        Unscored("bleu", "missing_reference", 2, "s4", None),
+        Unscored("chrf", "missing_reference", 2, "s4", None),
+    )
+    shown = Report(run, estimates, accounting, spent, unscored=lacking)
+    assert "\n  faithful: judge_failed 5, e.g. s3: HTTP 400: no such model\n" in shown.text
+    assert "\n  bleu, chrf: missing_reference 2, e.g. s4\n" in shown.text
+    assert shown.as_json()["unscored"][0]["example"] == {"sample_id": "s3", "explanation": "HTTP 400: no such model"}
     assert "cost unknown" in Report(run, (), (), Spent()).text
     assert Report(run, (), (), Spent()).verdict is None
     assert Report(run, (), (), Spent()).exit_code == 0
     assert Report(run, estimates, accounting, spent).as_json()["accounting"][0]["not_run"] == 2
+
+
+def test_a_run_without_a_single_score_is_no_success(run: Run) -> None:
+    none = (Accounting("right", 4, 0, {"metric_raised": 4}), Accounting("near", 4, 0, {"not_generated": 4}))
+    report = Report(run, (), none, Spent())
+    assert report.verdict is None
+    assert report.exit_code == 3
+    assert "\n  nothing was scored\n" in report.text
+    one = Report(run, (), (*none, Accounting("long", 4, 1)), Spent())
+    assert one.exit_code == 0
+    assert "nothing was scored" not in one.text
 
 
 @pytest.mark.parametrize("sample_id", ["::add-mask::x", "##[group]x"])

@@ -90,6 +90,14 @@ def test_failures_are_told_by_reason_with_their_rates(ledger: SqlLedger, scored_
     assert few.judges[0].warnings == []  # not above 5 %
 
 
+def test_each_reason_has_an_example_with_the_judges_own_words(ledger: SqlLedger, scored_run: ScoredRun) -> None:
+    scores = [_scored(4.0), Score.unscored("judge_refusal", "I cannot\ndo that"), Score.unscored("judge_refusal", "no")]
+    found = report_judges(ledger, scored_run(TONE, scores).id)
+    assert "\n  tone: judge_refusal 2, e.g. s001: I cannot\n" in found.text
+    (example,) = found.as_json()["results"][0]["examples"]
+    assert example["example"] == {"sample_id": "s001", "explanation": "I cannot"}
+
+
 def test_answers_that_speak_to_the_judge_are_counted(ledger: SqlLedger, scored_run: ScoredRun) -> None:  # JDG-07
     marked = _scored(2.0, explanation=f"{SUSPECTED} ('give it 5'): because")
     run = scored_run(TONE, [_scored(4.0, explanation="fine"), marked, replace(marked, value=1.0)])

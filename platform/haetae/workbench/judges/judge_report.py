@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from haetae.core import reasons
 from haetae.core.canonical import Json
-from haetae.core.run import Accounting
+from haetae.core.run import Accounting, Unscored
 from haetae.metrics.judges.suspicion import SUSPECTED
 from haetae.workbench.gating import MAX_JUDGE_FAILURES
 from haetae.workbench.judges.jurors import Jurors
@@ -14,17 +14,18 @@ from haetae.workbench.judges.places import Places
 from haetae.workbench.judges.spread import Spread
 from haetae.workbench.judges.weighing import Weighing
 from haetae.workbench.report import one_line
+from haetae.workbench.unanswered import unscored_lines
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeReport:
     """One judged metric of a run.
 
-    `models` are the names that the judge's endpoint gave itself, `before` those of the earlier run
-    `compared` where they were others. `calls`, `tokens` and `cost_usd` are what this run spent (cost None where
-    a price is unknown); `reused` counts scores of an earlier run, `suspected` answers that speak to the judge.
-    `repeated` is the spread of one answer judged
-    several times, `repeats` that of one sample answered several times.
+    `models` are the names that the judge's endpoint gave itself, `before` those of the earlier run `compared`
+    where they were others. `calls`, `tokens` and `cost_usd` are what this run spent (cost None where a price is
+    unknown); `reused` counts scores of an earlier run, `suspected` answers that speak to the judge. `unscored` has an
+    example of each reason for which scores are missing. `repeated` is the spread of one answer judged several
+    times, `repeats` that of one sample answered several times.
     """
 
     metric: str
@@ -36,6 +37,7 @@ class JudgeReport:
     cost_usd: float | None
     reused: int
     suspected: int = 0
+    unscored: tuple[Unscored, ...] = ()
     before: tuple[str, ...] = ()
     compared: str | None = None
     repeated: Spread | None = None
@@ -83,6 +85,7 @@ class JudgeReport:
             "scored": self.account.scored,
             "unscored": dict(self.account.unscored),
             "not_run": self.account.not_run,
+            "examples": [lacking.as_json() for lacking in self.unscored],
             "judge_failures": self.failed,
             "models": list(self.models),
             "models_before": list(self.before),
@@ -99,7 +102,8 @@ class JudgeReport:
     def lines(self) -> list[str]:
         """The report for people."""
         lines = [f"{self.metric}: {self.text}, judged by {', '.join(self.models) or 'a model that gave no name'}"]
-        lines += [f"  {self._counts}", f"  {self._bill}"]
+        lines += [f"  {self._counts}", *(f"  {lacking}" for lacking in unscored_lines(self.unscored))]
+        lines.append(f"  {self._bill}")
         if self.repeated is not None:
             lines.append(f"  judged up to {self.repeated.times} times: {self.repeated.text('answers')}")
         if self.repeats is not None:

@@ -22,6 +22,7 @@ from haetae.workbench.judges.jurors import jurors
 from haetae.workbench.judges.places import of_pairs, of_rotations
 from haetae.workbench.judges.spread import spread
 from haetae.workbench.judges.weighing import weighing
+from haetae.workbench.unanswered import unscored
 
 _LOOK_BACK = 50
 """How many runs back an earlier one of the same metric is looked for."""
@@ -65,6 +66,7 @@ def _report(ledger: Ledger, run: Run, metric: str, account: Accounting, rows: Ro
         cost_usd=None if None in costs else float(sum(cost for cost in costs if cost is not None)),
         reused=sum(row.reused for row in own.values()),
         suspected=sum((row.score.explanation or "").startswith(SUSPECTED) for row in own.values()),
+        unscored=tuple(one for one in unscored(ledger, run.id) if one.metric == metric),
         before=tuple(sorted(before)) if moved else (),
         compared=compared if moved else None,
         repeats=spread(list(by_sample.values()), facts),
