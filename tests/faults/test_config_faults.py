@@ -82,7 +82,7 @@ def test_a_misspelt_key_names_the_nearest(write: Write) -> None:  # CFG-03
 )
 def test_a_wrong_type_is_not_coerced(write: Write, value: str, got: str) -> None:  # CFG-04
     (said,) = _refused(write("eval.yaml", f"{SUITE}limit: {value}\n"))
-    assert said == f"eval.yaml:11:8: limit: expected int, got {got}"
+    assert said == f"eval.yaml:11:8: limit: expected a whole number, got {got}"
 
 
 @pytest.mark.parametrize("value", ["no", "12:30:00", "0123", "2026-01-01", "0x10", "1_000", "yes"])

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 _EXPECTED = {
     "string_type": "text",
-    "int_type": "int",
-    "int_from_float": "int",
-    "float_type": "number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
     "bool_type": "true or false",
     "list_type": "a list",
     "tuple_type": "a list",
@@ -155,7 +155,7 @@ def _range(node: dict[str, Any]) -> str | None:
     """`a number from 0 to 1`, `a number above 0 and below 0.5`, or None for a schema without bounds."""
     low, high = node.get("minimum"), node.get("maximum")
     above, below = node.get("exclusiveMinimum"), node.get("exclusiveMaximum")
-    what = "an int" if node.get("type") == "integer" else "a number"
+    what = "a whole number" if node.get("type") == "integer" else "a number"
     if low is not None and high is not None:
         return f"{what} from {low:g} to {high:g}"
     bounds = [

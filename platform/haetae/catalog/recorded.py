@@ -126,7 +126,7 @@ def _usage(value: Json, faults: list[Fault]) -> Usage | None:
             listed = ", ".join(sorted(_BUCKETS))
             faults.append((f"usage.{name}", f"unknown bucket{nearest(name, _BUCKETS) or f'; there are {listed}'}"))
         elif type(count) is not int or count < 0:
-            faults.append((f"usage.{name}", f"expected an int of at least 0, got {found(count)}"))
+            faults.append((f"usage.{name}", f"expected a whole number of at least 0, got {found(count)}"))
     return Usage(**value) if len(faults) == before else None
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 from haetae.core.canonical import Json, dumps
-from haetae.errors import ConfigError
+from haetae.errors import ConfigError, Problem
 
 
 def one_of(metric: str, parameter: str, value: object, known: Iterable[str]) -> str:
@@ -16,31 +17,33 @@ def one_of(metric: str, parameter: str, value: object, known: Iterable[str]) -> 
         return value
     near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ConfigError(f"{metric}: {parameter} {value!r} is none of {', '.join(names)}{hint}")
+    raise _wrong(metric, parameter, value, f"is none of {', '.join(names)}{hint}")
 
 
 def whole(metric: str, parameter: str, value: object, low: int, high: int) -> int:
     """The value if it is a whole number from low to high. Raises ConfigError."""
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return value
-    raise ConfigError(f"{metric}: {parameter} {value!r} is not a whole number from {low} to {high}")
+    raise _wrong(metric, parameter, value, f"is not a whole number from {low} to {high}")
 
 
 def flag(metric: str, parameter: str, value: object) -> bool:
     """The value if it is true or false. Raises ConfigError."""
     if isinstance(value, bool):
         return value
-    raise ConfigError(f"{metric}: {parameter} {value!r} is neither true nor false")
+    raise _wrong(metric, parameter, value, "is neither true nor false")
 
 
 def bounds(metric: str, scale: object) -> tuple[float, float]:
     """A scale [low, high] as two floats. Raises ConfigError unless low and high are finite and low < high."""
-    if isinstance(scale, list | tuple) and len(scale) == 2:
+    if isinstance(scale, list | tuple) and len(scale) == 2 and _are_numbers(scale):
         low, high = scale
-        numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in scale)
-        if numbers and float("-inf") < low < high < float("inf"):
+        if float("-inf") < low < high < float("inf"):
             return float(low), float(high)
-    raise ConfigError(f"{metric}: scale {scale!r} is not [low, high] with low below high, such as [1, 5]")
+    shown = [f"{end:g}" for end in scale] if isinstance(scale, list | tuple) and _are_numbers(scale) else None
+    written = repr(scale) if shown is None else f"[{', '.join(shown)}]"
+    wrong = f"{metric}: scale {written} is not [low, high] with low below high, such as [1, 5]"
+    raise ConfigError(Problem(wrong, field="scale"))
 
 
 def canonical(kind: str, /, *positional: Json, **parameters: tuple[Json, Json]) -> str:
@@ -55,3 +58,12 @@ def canonical(kind: str, /, *positional: Json, **parameters: tuple[Json, Json]) 
 
 def _shown(value: Json) -> str:
     return value if isinstance(value, str) else dumps(value)
+
+
+def _wrong(metric: str, parameter: str, value: object, why: str) -> ConfigError:
+    """The mistake, at its parameter."""
+    return ConfigError(Problem(f"{metric}: {parameter} {value!r} {why}", field=parameter))
+
+
+def _are_numbers(ends: list[Any] | tuple[Any, ...]) -> bool:
+    return all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends)

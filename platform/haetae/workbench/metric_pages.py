@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from haetae.catalog.explain import nearest
-from haetae.catalog.metric_factory import FUNCTION, GROUP, build_metric, known_metrics
+from haetae.catalog.metric_factory import build_metric
+from haetae.catalog.metric_kinds import FUNCTION, GROUP, known_metrics
 from haetae.core.canonical import Json
 from haetae.core.metric import MetricFacts
 from haetae.errors import ConfigError, MissingExtra, Problem

@@ -43,6 +43,8 @@ def test_the_digest_is_of_every_file_that_makes_the_model(folder: Path, project:
         ("model.safetensors", b"weightz"),
         ("tokenizer.json", "{ }"),
         ("chat_template.jinja", "{{ x }}"),
+        ("additional_chat_templates/default.jinja", "{{ y }}"),
+        ("additional_chat_templates/default.jinja", "{{ z }}"),
     ]:
         write(f"models/lm/{name}", content)
         assert digest() not in seen
@@ -90,6 +92,53 @@ def test_a_model_outside_the_project_is_refused_also_through_a_link(folder: Path
     assert "outside the project" in _refusal(project)
     (project / "up").symlink_to(project.parent)
     assert "outside the project" in _refusal(project, "up")
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        "../../../outside.safetensors",
+        "inner/part.safetensors",
+        "pytorch_model-00001-of-00001.bin",
+        "model-00002-of-00002.safetensors",
+        "model.safetensors.index.json/../model.safetensors",
+        "config.json",
+        7,
+        ["model.safetensors"],
+    ],
+)
+@pytest.mark.parametrize("where", ["index", "config", "text_config"])
+def test_weights_are_safetensors_of_the_folder_itself(
+    weight: Any, where: str, folder: Path, project: Path, write: Write
+) -> None:
+    write("outside.safetensors", b"w")
+    write("models/lm/inner/part.safetensors", b"w")
+    write("models/lm/pytorch_model-00001-of-00001.bin", b"pickled")
+    named = {"transformers_weights": weight}
+    if where == "index":
+        index = {"metadata": {}, "weight_map": {"a": "model.safetensors", "b": weight}}
+        write("models/lm/model.safetensors.index.json", json.dumps(index))
+    else:
+        write("models/lm/config.json", json.dumps(named if where == "config" else {where: named}))
+    refusal = _refusal(project)
+    assert f"names the weights {weight!r}; expected a .safetensors file beside it" in refusal
+
+
+def test_a_model_in_parts_names_them_in_its_index(folder: Path, project: Path, write: Write) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+    index = {"metadata": {}, "weight_map": {f"layer.{n}": "model-00001-of-00001.safetensors" for n in range(40_000)}}
+    write("models/lm/model.safetensors.index.json", json.dumps(index))
+    write("models/lm/config.json", json.dumps({"transformers_weights": "model.safetensors.index.json"}))
+    assert open_model_folder("models/lm", folder=project, root=project).digest
+    write("models/lm/model.safetensors.index.json", "{}")
+    assert "model.safetensors.index.json has no weight_map" in _refusal(project)
+
+
+def test_a_chat_template_outside_the_project_is_refused(folder: Path, project: Path) -> None:
+    (project.parent / "stolen.jinja").write_text("{{ x }}")
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "default.jinja").symlink_to(project.parent / "stolen.jinja")
+    assert "outside the project" in _refusal(project)
 
 
 def test_a_model_file_names_its_folder_from_the_project_and_pins_it(folder: Path, project: Path, write: Write) -> None:

@@ -69,7 +69,7 @@ def test_scores_alone_are_enough(write_rows: Rows, project: Path) -> None:
         ({"id": "a", "output": "x", "latency_s": -1}, "latency_s: expected a number of at least 0"),
         ({"id": "a", "output": "x", "usage": 3}, "usage: expected a mapping of token counts"),
         ({"id": "a", "output": "x", "usage": {"inputs": 3}}, "usage.inputs: unknown bucket; did you mean input?"),
-        ({"id": "a", "output": "x", "usage": {"input": 1.5}}, "usage.input: expected an int of at least 0"),
+        ({"id": "a", "output": "x", "usage": {"input": 1.5}}, "usage.input: expected a whole number of at least 0"),
         ({"id": "a", "output": "x", "contexts": "c"}, "contexts: expected a list of texts"),
         ({"id": "a", "output": "x", "tool_calls": 3}, "tool_calls: expected a list"),
         ([], "expected a JSON object, got a list"),

@@ -62,14 +62,14 @@ def test_a_filled_variable_is_not_read_again(write: Write, suite_text: str) -> N
 
 def test_a_filled_value_of_the_wrong_type_is_not_repeated(write: Write, suite_text: str) -> None:
     (problem,) = _refusal(write("s.yaml", suite_text + "limit: ${N}\n"), {"N": "hunter22"})
-    assert problem == "s.yaml:14:8: limit: expected int, got text '${N}'"
+    assert problem == "s.yaml:14:8: limit: expected a whole number, got text '${N}'"
 
 
 def test_rules_between_fields_are_reported_beside_other_mistakes(write: Write, suite_text: str) -> None:
     text = suite_text.replace("rouge: { max_drop", "bleu: { max_drop") + "limit: ten\n"
     assert _refusal(write("s.yaml", text)) == [
         "s.yaml:13:11: gate.metrics.bleu: no metric of that name; the suite has chrf, rouge",
-        "s.yaml:14:8: limit: expected int, got text 'ten'",
+        "s.yaml:14:8: limit: expected a whole number, got text 'ten'",
     ]
 
 

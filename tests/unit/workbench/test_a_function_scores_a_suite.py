@@ -88,7 +88,7 @@ def test_an_answer_that_the_function_cannot_score_is_unscored(shop: Shop) -> Non
     ("metrics", "said"),
     [
         ("{ function: MODULE:near }", "metrics.m: MODULE:near needs step"),
-        ("{ function: MODULE:near, step: 1.5 }", "metrics.m.step: expected int, got the number 1.5"),
+        ("{ function: MODULE:near, step: 1.5 }", "metrics.m.step: expected a whole number, got the number 1.5"),
         ("{ function: MODULE:polite, endung: 요 }", "unknown parameter of MODULE:polite; did you mean ending?"),
         ("{ function: MODULE:plain }", "metrics.m.function: MODULE:plain is not decorated with @haetae.metric"),
         ("{ function: MODULE:none }", "metrics.m.function: MODULE:none: AttributeError"),
@@ -111,10 +111,10 @@ def test_what_is_no_decorated_function_is_never_called(shop: Shop, function: str
 def test_a_metric_in_a_package_is_named_by_its_entry_point(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 
-    from haetae.catalog import metric_factory
+    from haetae.catalog import metric_kinds
 
     point = EntryPoint("polite", f"{shop.module}:polite", "haetae.metrics")
-    monkeypatch.setattr(metric_factory, "known_metrics", lambda: {"polite": (point,)})
+    monkeypatch.setattr(metric_kinds, "known_metrics", lambda: {"polite": (point,)})
     sys.path.insert(0, str(shop.folder))
     assert shop.run("{ polite: null, ending: 니다 }")["s1"] == 1.0
     assert shop.facts.text == f"function({shop.module}:polite, ending=니다)"

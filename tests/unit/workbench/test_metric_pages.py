@@ -27,7 +27,7 @@ from haetae.workbench.metric_words import flow, takes, words_of
 def test_the_list_says_in_one_sentence_what_each_metric_is() -> None:
     found = listed()
     assert list(found) == sorted(found)
-    assert found["exact_match"] == "1 where the output is one of the references, else 0"
+    assert found["exact_match"] == "1 where the output is one of the references, else 0; higher is better"
     assert found["function"].startswith("What the function returns")
     assert [name for name, sentence in found.items() if not sentence] == []
 
