@@ -73,20 +73,20 @@ def shown(path: Path, root: Path | None = None) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def read_text(path: Path, file: str) -> str:
+def read_text(path: Path, file: str, most: int = MAX_TEXT) -> str:
     """The text of a small UTF-8 file, a byte-order mark left out. `file` is its name in messages.
 
-    Raises ConfigError: cannot be read, over 1 MB, not UTF-8 (with the byte).
+    Raises ConfigError: cannot be read, over `most` bytes, not UTF-8 (with the byte).
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ConfigError(Problem("is not a regular file", file=file))
         with path.open("rb") as stream:
-            raw = stream.read(MAX_TEXT + 1)
+            raw = stream.read(most + 1)
     except (OSError, ValueError) as exc:
         raise ConfigError(Problem(f"cannot be read: {exc}", file=file)) from exc
-    if len(raw) > MAX_TEXT:
-        raise ConfigError(Problem("the file is over 1 MB", file=file))
+    if len(raw) > most:
+        raise ConfigError(Problem(f"the file is over {most // 1_000_000} MB", file=file))
     try:
         return raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as exc:
