@@ -54,6 +54,8 @@ def read_yaml(path: Path, file: str) -> Document:
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         why = ", ".join(part for part in (exc.problem, exc.context) if part)
+        if "escape" in (exc.problem or ""):
+            why += "; between double quotes a backslash begins an escape: write single quotes"
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise ConfigError([*reader.problems, Problem(f"YAML syntax: {why}", file, line, column)]) from exc
     except yaml.YAMLError as exc:  # a character that YAML does not allow: the error has no mark

@@ -27,6 +27,9 @@ _PARTS = {
 }
 """Of each extra the package that it is there for."""
 
+CHECKOUT = Path(__file__).resolve().parents[3]
+"""Where an editable installation lies."""
+
 
 @click.command("init")
 @click.argument("folder", type=click.Path(file_okay=False), default="haetae-suite")
@@ -69,13 +72,21 @@ def doctor_command(as_json: bool) -> None:
     from haetae.store.health import findings
 
     found = findings(load_settings().ledger)
-    said = [*_parts(), *((finding.level, finding.message) for finding in found)]
+    said = [*_parts(), *_entry_points(), *((finding.level, finding.message) for finding in found)]
     if as_json:
         print_json([{"level": level, "message": message} for level, message in said])
     else:
         click.echo("\n".join(f"{level:8} {message}" for level, message in said))
-    if any(finding.level == "problem" for finding in found):
+    if any(level == "problem" for level, _ in said):
         raise SystemExit(3)
+
+
+def _entry_points() -> Iterator[tuple[str, str]]:
+    """(level, message) where the metrics that are installed are not those of this checkout."""
+    from haetae.catalog.metric_kinds import STALE, is_stale
+
+    if is_stale(CHECKOUT):
+        yield "problem", STALE
 
 
 def _parts() -> Iterator[tuple[str, str]]:

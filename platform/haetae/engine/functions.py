@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,10 @@ def load_function(path: str, folder: Path, root: Path) -> Callable[..., Any]:
         found: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             found = getattr(found, part)
+    except ConfigError as exc:  # a function of the module that is decorated wrongly, perhaps another one
+        wish = f"{module_name} cannot be imported before that is mended"
+        problems = [replace(p, file=_short(p.file, root), message=f"{p.message}; {wish}") for p in exc.problems]
+        raise ConfigError(problems) from exc
     except (Exception, SystemExit) as exc:  # a module runs when it is imported, and may raise anything
         why = redact(f"{type(exc).__name__}: {exc}")
         raise ConfigError(f"{path}: {why}; modules are looked for in {' and '.join(first)} first") from exc
@@ -47,6 +52,11 @@ def load_function(path: str, folder: Path, root: Path) -> Callable[..., Any]:
     if _is_pythons_own(found, module_name, root):
         raise ConfigError(f"{path} belongs to Python itself; name a function of an application")
     return found  # type: ignore[no-any-return]  # whatever was named, checked to be callable
+
+
+def _short(file: str | None, root: Path) -> str | None:
+    """A file of the project, named from its root."""
+    return str(Path(file).relative_to(root)) if file is not None and Path(file).is_relative_to(root) else file
 
 
 def _is_pythons_own(found: Callable[..., Any], named: str, root: Path) -> bool:

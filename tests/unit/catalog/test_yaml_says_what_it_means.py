@@ -95,6 +95,13 @@ def test_places_count_from_one_and_find_the_nearest_parent(write: Write) -> None
     assert str(places.problem("", "m")) == "f.yaml:1:1: m"
 
 
+def test_a_backslash_between_double_quotes_is_told_to_use_single_ones(write: Write) -> None:
+    said = _refusal(write, 'm: { regex: "\\d{4}" }\n')
+    assert said.startswith("f.yaml:1:14: YAML syntax: found unknown escape character")
+    assert said.endswith("; between double quotes a backslash begins an escape: write single quotes")
+    assert _read(write, "m: { regex: '\\d{4}' }\n") == {"m": {"regex": "\\d{4}"}}
+
+
 def test_control_characters_are_refused_with_their_line(write: Write) -> None:
     assert _refusal(write, "a: 1\nb: \x01\n").startswith("f.yaml:2: YAML syntax: ")
 

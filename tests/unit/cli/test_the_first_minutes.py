@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import requires
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,18 @@ def test_what_is_missing_is_installed_from_the_checkout_and_not_by_name(
     said = shop.call("doctor")
     assert said.code == 0
     assert "missing  no-such-package; only the extra dask needs it: pip install -e '.[dask]'\n" in said.out
+
+
+def test_a_checkout_newer_than_its_installation_is_a_problem(
+    shop: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    described = '[project]\nname = "haetae"\n[project.entry-points."haetae.metrics"]\nnew = "haetae.metrics.new:New"\n'
+    (tmp_path / "pyproject.toml").write_text(described, "utf-8")
+    monkeypatch.setattr(start, "CHECKOUT", tmp_path)
+    said = shop.call("doctor")
+    assert said.code == 3
+    stale = "the installed entry points are older than this checkout; run in it: pip install -e ."
+    assert f"problem  {stale}\n" in said.out
 
 
 def test_sync_as_json_is_a_list_of_what_was_delivered(shop: Any) -> None:

@@ -102,6 +102,16 @@ def test_what_is_no_metric_of_the_project_is_refused_at_its_field(shop: Shop, me
     assert said.replace("MODULE", shop.module) in shop.refusal(metrics)
 
 
+def test_one_wrong_function_is_blamed_and_not_the_one_that_was_named(shop: Shop) -> None:
+    wrong = "@haetae.metric\ndef nohint(output: str, threshold) -> float:\n    return 1.0\n"
+    (shop.folder / f"{shop.module}.py").write_text(f"{CHECKS}\n{wrong}", "utf-8")
+    line = CHECKS.count("\n") + 2
+    said = shop.refusal("{ function: MODULE:polite }")
+    assert said.startswith(f"{shop.module}.py:{line}: {shop.module}:nohint: threshold is nothing that a sample has; ")
+    assert said.endswith(f"; {shop.module} cannot be imported before that is mended")
+    assert "ConfigError" not in said
+
+
 @pytest.mark.parametrize("function", ["os:system", "MODULE:haetae.metric", "builtins:eval", "subprocess:run"])
 def test_what_is_no_decorated_function_is_never_called(shop: Shop, function: str) -> None:  # SEC-21
     said = shop.refusal(f"{{ function: {function} }}")

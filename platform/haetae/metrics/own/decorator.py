@@ -10,13 +10,14 @@ entry point of the group `haetae.metrics`.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias, overload
 
 from haetae.core.metric import MetricFacts
 from haetae.core.score import Score
-from haetae.errors import ConfigError
+from haetae.errors import ConfigError, Problem
 from haetae.metrics.choices import one_of
 from haetae.metrics.own.function import MetricFunction
 
@@ -60,18 +61,29 @@ def metric(
     """
 
     def made(decorated: Callable[..., Any]) -> MetricFunction:
-        facts = MetricFacts(
-            text=f"{decorated.__module__}:{decorated.__qualname__}",
-            version=version,
-            low=low,
-            high=high,
-            higher_is_better=higher_is_better,
-            needs=frozenset(one_of(decorated.__qualname__, "needs", need, _NEEDS) for need in needs),
-        )
-        _check_range(decorated.__qualname__, low, high)
-        return MetricFunction(decorated, facts)
+        try:
+            facts = MetricFacts(
+                text=f"{decorated.__module__}:{decorated.__qualname__}",
+                version=version,
+                low=low,
+                high=high,
+                higher_is_better=higher_is_better,
+                needs=frozenset(one_of(decorated.__qualname__, "needs", need, _NEEDS) for need in needs),
+            )
+            _check_range(decorated.__qualname__, low, high)
+            return MetricFunction(decorated, facts)
+        except ConfigError as exc:
+            raise _at(decorated, exc) from exc
 
     return made if function is None else made(function)
+
+
+def _at(decorated: Callable[..., Any], error: ConfigError) -> ConfigError:
+    """The mistake at the file and line of its function: it stops the import of the whole module."""
+    code = getattr(inspect.unwrap(decorated), "__code__", None)
+    if code is None:
+        return error
+    return ConfigError([Problem(p.message, code.co_filename, code.co_firstlineno) for p in error.problems])
 
 
 def _check_range(name: str, low: float | None, high: float | None) -> None:
