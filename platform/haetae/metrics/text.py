@@ -6,7 +6,6 @@ nothing with its composed twin, so both sides are brought to NFC before anything
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
@@ -14,6 +13,7 @@ import regex  # type: ignore[import-untyped]  # ships no types
 
 from haetae.core import reasons
 from haetae.core.generation import Generation
+from haetae.core.normal_form import normal_form
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 
@@ -37,7 +37,7 @@ _SCRIPTS: tuple[tuple[Script, regex.Pattern[str]], ...] = (
 
 def nfc(text: str) -> str:
     """The text in Unicode's composed form."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return normal_form("NFC", text)
 
 
 def references(sample: Sample) -> tuple[str, ...]:

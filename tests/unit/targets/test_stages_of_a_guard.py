@@ -101,6 +101,11 @@ def test_a_pattern_that_would_explode_elsewhere_is_linear_here() -> None:
     assert check(rules, "a" * 200_000 + "!").flagged is None  # a backtracking engine would not come back
 
 
+def test_a_megabyte_of_marks_in_turn_does_not_hold_up_a_guard() -> None:
+    marks = "a" + "\u0301\u0316" * 300_000  # put in order by insertion they would take ten minutes
+    assert check(Rules(["bomb"], []), f"{marks} bomb").flagged is True
+
+
 def test_ten_thousand_words_are_one_automaton() -> None:
     words = [f"bad word {n}" for n in range(10_000)] + [f"나쁜말{n}" for n in range(1_000)]
     rules = Rules(words, [])

@@ -21,6 +21,8 @@ from decimal import Decimal
 
 import regex  # type: ignore[import-untyped]  # ships no types
 
+from haetae.core.normal_form import normal_form
+
 _WITHIN = {"십": 10, "백": 100, "천": 1000, "十": 10, "百": 100, "千": 1000}
 _BEYOND = {"만": 10**4, "억": 10**8, "조": 10**12, "万": 10**4, "萬": 10**4, "億": 10**8, "亿": 10**8, "兆": 10**12}
 _WORDS = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
@@ -56,7 +58,7 @@ class Number:
 
 def normalised(text: str) -> str:
     """The text in NFKC, with the digits of every script as ASCII's and one sign for minus."""
-    text = unicodedata.normalize("NFKC", _RAISED.sub(r"^\g<0>", text)).replace("−", "-")
+    text = normal_form("NFKC", _RAISED.sub(r"^\g<0>", text)).replace("−", "-")
     if text.isascii():
         return text
     return "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in text)

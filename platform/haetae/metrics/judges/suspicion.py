@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import inspect
 import re
-import unicodedata
 from dataclasses import replace
 
 from haetae.core.generation import Generation
 from haetae.core.metric import Metric, MetricFacts
+from haetae.core.normal_form import normal_form
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 
@@ -93,5 +93,5 @@ _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2
 
 
 def _plain(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text.translate(_TAGS)).casefold().translate(_LOOKALIKES)
+    folded = normal_form("NFKC", text.translate(_TAGS)).casefold().translate(_LOOKALIKES)
     return _INVISIBLE.sub("", folded)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import string
-import unicodedata
 
 import regex  # type: ignore[import-untyped]  # ships no types
 
+from haetae.core.normal_form import normal_form
 from haetae.metrics.text import nfc
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
@@ -33,6 +33,6 @@ def unicode_normalise(text: str) -> str:
     (서울,부산 is 서울 부산). What makes a number another number stays: a sign, the marks between digits, a
     percent sign. A text of punctuation alone stays as it is.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("−", "-")
+    folded = normal_form("NFKC", normal_form("NFKC", text).casefold()).replace("−", "-")
     shown = _UNSEEN.sub("", folded)
     return " ".join(_LOOSE.sub(" ", _TIGHT.sub("", shown)).split()) or " ".join(shown.split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure
 from haetae.core.guard import Check, Decision
 from haetae.core.guard_spec import Normalise
+from haetae.core.normal_form import normal_form
 from haetae.errors import ConfigError
 
 _MOST_MEMORY = 256 * 2**20
@@ -43,7 +43,7 @@ class Rules:
     ) -> None:
         self._decides = decides
         self._form = normalise
-        patterns = [unicodedata.normalize(normalise, pattern) for pattern in patterns]
+        patterns = [normal_form(normalise, pattern) for pattern in patterns]
         self._rules = [*self._words(words), *map(_compiled, patterns)]
         self._digest = digest(sorted(set(words)), sorted(set(patterns)))
 
@@ -65,7 +65,7 @@ class Rules:
         return Check(self._decides == "block" if hit else None, cost_usd=0.0)
 
     def _seen(self, text: str) -> str:
-        return unicodedata.normalize(self._form, _INVISIBLE.sub("", text))
+        return normal_form(self._form, _INVISIBLE.sub("", text))
 
     def _words(self, words: Iterable[str]) -> Iterator[Any]:
         """The words as patterns: one for all whose two ends are alike, so that a long list stays one automaton."""

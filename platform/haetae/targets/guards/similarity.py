@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure
 from haetae.core.guard import Check, verdict_of
 from haetae.core.model import Embeddings, LanguageModel
+from haetae.core.normal_form import normal_form
 
 _AT_ONCE = 256
 """Example texts in one request."""
@@ -32,7 +32,7 @@ class Similarity:
     def __init__(
         self, examples: Sequence[str], model: LanguageModel, block_from: float, pass_below: float | None
     ) -> None:
-        self._examples = [_nfc(example) for example in examples]
+        self._examples = [normal_form("NFC", example) for example in examples]
         self._model = model
         self._block_from = block_from
         self._pass_below = pass_below
@@ -56,7 +56,7 @@ class Similarity:
             examples = self._vectors if self._vectors is not None else await self._embedded()
         if isinstance(examples, Failure):
             return examples
-        found = await self._model.embed([_nfc(text)])
+        found = await self._model.embed([normal_form("NFC", text)])
         if isinstance(found, Failure):
             return found
         asked = _units(found)
@@ -91,7 +91,3 @@ def _units(found: Embeddings) -> NDArray[np.float64] | Failure:
 
 def _malformed(why: str) -> Failure:
     return Failure(reasons.MALFORMED, why)
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
