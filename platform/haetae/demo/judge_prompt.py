@@ -20,19 +20,26 @@ _RAGAS_INPUT = re.compile(r"Now perform the same with the following input\s*inpu
 _SCHEMA_MARK = re.compile(r"schema[^{}\n]{0,80}\s*(?=\{)", re.IGNORECASE)
 _LABELS = {
     "statements": ("statement", "claim", "진술"),
-    "reference": ("reference", "expected", "정답", "모범"),
+    "reference": ("reference", "expected", "ground_truth", "정답", "모범"),
     "contexts": ("context", "passage", "document", "문맥", "안내문", "지문"),
     "question": ("question", "user_input", "input", "질문"),
     "answer": ("answer", "output", "response", "candidate", "답변", "출력"),
 }
+_TURN = re.compile(r"turn-\d+-(user|assistant|tool)")
+_TURNS = {"user": "asked", "assistant": "said", "tool": "returned"}
 
 
 @dataclass(slots=True)
 class JudgePrompt:
-    """The schema of the reply (None: none was found) and the texts under the words of `_LABELS`."""
+    """The schema of the reply (None: none was found) and the texts under the words of `_LABELS`.
+
+    Of a dialogue the turns are `asked`, `said` and `returned`; where nothing else is the question or the answer, the
+    last ones are. `task` is what the last message says outside the fences.
+    """
 
     schema: Mapping[str, Any] | None
     texts: dict[str, list[str]] = field(default_factory=dict)
+    task: str = ""
 
     def text(self, label: str) -> str:
         """The texts of one label as one; empty where there is none."""
@@ -44,7 +51,7 @@ def read(messages: tuple[tuple[str, str], ...], schema: Mapping[str, Any] | None
     prompt = "\n\n".join(text for _, text in messages)
     fenced = list(_fenced(prompt))
     inputs = [] if fenced else list(_RAGAS_INPUT.finditer(prompt))
-    found = JudgePrompt(schema or _pasted_schema(prompt, first=bool(inputs)))
+    found = JudgePrompt(schema or _pasted_schema(prompt, first=bool(inputs)), task=_outside(messages, prompt))
     ragas = _object_at(prompt, inputs[-1].end()) if inputs else None
     if ragas is not None:
         labelled = [(key, str(text)) for key, value in ragas.items() for text in _listed(value)]
@@ -54,6 +61,9 @@ def read(messages: tuple[tuple[str, str], ...], schema: Mapping[str, Any] | None
         name = _label(label)
         if name is not None:
             found.texts.setdefault(name, []).append(text.strip())
+    for name, turns in (("question", "asked"), ("answer", "said")):
+        if turns in found.texts:
+            found.texts.setdefault(name, found.texts[turns][-1:])
     return found
 
 
@@ -62,6 +72,8 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _label(words: str) -> str | None:
+    if turn := _TURN.fullmatch(words):
+        return _TURNS[turn.group(1)]
     return next((name for name, marks in _LABELS.items() if any(mark in words.lower() for mark in marks)), None)
 
 
@@ -86,11 +98,23 @@ def _fenced(prompt: str) -> Iterator[tuple[str, str]]:
     The mark is the first one told, in the judge's rules, which stand before every text: a text cannot
     know it, so whatever looks like a fence inside a text is a part of that text.
     """
-    told = _MARK.search(prompt)
-    if told is not None:
-        fence = rf"^<([\w-]+)-{told.group(1)}>\n(.*?)\n?^</\1-{told.group(1)}>$"
-        for match in re.finditer(fence, prompt, re.DOTALL | re.MULTILINE):
+    if (fence := _fence(prompt)) is not None:
+        for match in fence.finditer(prompt):
             yield match.group(1), match.group(2)
+
+
+def _fence(prompt: str) -> re.Pattern[str] | None:
+    told = _MARK.search(prompt)
+    if told is None:
+        return None
+    mark = told.group(1)
+    return re.compile(rf"^<([\w-]+)-{mark}>\n(.*?)\n?^</\1-{mark}>$", re.DOTALL | re.MULTILINE)
+
+
+def _outside(messages: tuple[tuple[str, str], ...], prompt: str) -> str:
+    """The last message without its fenced texts."""
+    fence, last = _fence(prompt), messages[-1][1]
+    return last if fence is None else fence.sub("", last)
 
 
 def _under_headings(prompt: str) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from haetae.core.canonical import Json
 from haetae.demo.choosing import STEPS, choose, label_of
+from haetae.demo.deciding import NONCOMMITTAL, classified, reached, stops
 from haetae.demo.grading import quality
 from haetae.demo.judge_prompt import JudgePrompt
 from haetae.demo.text import coverage, features, is_korean, sentences
@@ -21,11 +22,6 @@ from haetae.demo.wire import ApiError
 
 _CLAIM_END = re.compile(r";\s+")
 _MARK = re.compile(r"^\s*(?:\[\d+\]|\(?\d+[.):]|[-*•])\s*")
-_NONCOMMITTAL = re.compile(
-    r"does not say|do not know|don't know|not sure|cannot (?:answer|tell)|it depends|no information|"
-    r"확인할 수 없|알 수 없|모르겠|잘 모릅",
-    re.IGNORECASE,
-)
 _MOST_QUESTIONS = 100
 _TEMPLATES = {
     False: ("{first}?", "What about this: {first}?", "What is said about {words}?"),
@@ -54,6 +50,8 @@ def reply(prompt: JudgePrompt, revision: int) -> Json:
     if prompt.schema is None:
         raise ApiError(400, "lexical-judge answers with JSON only: give a JSON schema", "response_format")
     strict, names = STRICTNESS[revision], _names(prompt.schema)
+    if names & {"reached", "block", "TP"}:
+        return _decision(prompt, strict, names)
     # a statement list with verdicts, as ragas asks for it, also has the name of a list without
     if {"attributed", "verdict", "verdicts"} & names:
         return _verdicts(prompt, strict)
@@ -61,8 +59,9 @@ def reply(prompt: JudgePrompt, revision: int) -> Json:
         return _relevance(prompt, strict)
     if {"questions", "question", "noncommittal"} & names:
         return _questions(prompt)
-    if "statements" in names:
-        return _fill(prompt.schema, {"statements": claims(prompt.text("answer"))})
+    if {"statements", "claims"} & names:
+        listed = claims(prompt.text("answer"))
+        return _fill(prompt.schema, {"statements": listed, "claims": listed})
     if "steps" in names:
         return _fill(prompt.schema, {"steps": list(STEPS)})
     if "best" in names:
@@ -81,6 +80,17 @@ def reply(prompt: JudgePrompt, revision: int) -> Json:
 def claims(answer: str) -> list[str]:
     """The sentences of an answer, and the halves of those with a semicolon."""
     return [claim.strip() for sentence in sentences(answer) for claim in _CLAIM_END.split(sentence) if claim.strip()]
+
+
+def _decision(prompt: JudgePrompt, strict: Strictness, names: frozenset[str]) -> Json:
+    schema = prompt.schema or {}
+    if "TP" in names:
+        return _fill(schema, classified(prompt, strict.supported))
+    if "reached" in names:
+        done, reason = reached(prompt, strict.supported, strict.partly)
+    else:
+        done, reason = stops(prompt, strict.partly)
+    return _fill(schema, {"reason": reason, "reasoning": reason, "reached": int(done), "block": done})
 
 
 def _verdicts(prompt: JudgePrompt, strict: Strictness) -> Json:
@@ -129,7 +139,7 @@ def _questions(prompt: JudgePrompt) -> Json:
             asked.append(_TEMPLATES[is_korean(answer)][number].format(first=first, words=" ".join(words[:6])))
         else:
             asked.append(f"{first} ({number + 1})?")
-    noncommittal = int(bool(_NONCOMMITTAL.search(answer)) or not words)
+    noncommittal = int(bool(NONCOMMITTAL.search(answer)) or not words)
     return _fill(schema, {"questions": asked, "question": asked[1 % wanted], "noncommittal": noncommittal})
 
 

@@ -28,7 +28,9 @@ DESCRIPTIONS = {
     ),
     "lexical-judge": (
         "Judges by shared words and simple features of form; answers in the JSON schema it is given. "
-        "Understands nothing: a paraphrase looks unfaithful to it. Revision 2 is stricter than revision 1."
+        "Understands nothing: a paraphrase looks unfaithful to it, a goal is reached when the words of its reference "
+        "came up, a guard stops a text that shares words with its prompt, and pictures are passed over. "
+        "Revision 2 is stricter than revision 1."
     ),
     "ngram-lm": (
         "A character n-gram language model with Witten-Bell smoothing, trained at start on a few texts. "

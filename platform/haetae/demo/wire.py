@@ -145,13 +145,19 @@ def _message(turn: Any, where: str) -> tuple[str, str]:
         raise ApiError(400, f"{where} has no role", where)
     content = turn.get("content")
     if isinstance(content, list):
-        parts = [part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)]
-        if len(parts) != len(content):
-            raise ApiError(400, f"{where} has a part that is not text", where)
-        content = "".join(parts)
+        content = "".join(_text(part, where) for part in content)
     if not isinstance(content, str):
         raise ApiError(400, f"{where} has no text", where)
     return turn["role"], content
+
+
+def _text(part: Any, where: str) -> str:
+    """What a part of a message says. A picture says nothing here: no model sees it. Raises ApiError 400."""
+    if isinstance(part, dict) and part.get("type") == "image_url":
+        return ""
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return str(part["text"])
+    raise ApiError(400, f"{where} has a part that is neither text nor a picture", where)
 
 
 def usage(given: Sequence[str], made: Sequence[str]) -> Json:

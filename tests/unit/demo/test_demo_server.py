@@ -48,6 +48,17 @@ def test_a_chat_completion_has_the_shape_of_openai(talk: Any) -> None:
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] > 0
 
 
+def test_pictures_are_passed_over_and_other_parts_refused(talk: Any) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    path, request = chat()
+    request["messages"][0]["content"] = [{"type": "text", "text": PROMPT}, picture]
+    heard = {**request, "messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}
+    [(seen, reply), (status, error)] = talk((path, request), (path, heard))
+    assert (seen, text(reply)) == (200, "Tokens expire after 90 days.")
+    assert status == 400
+    assert "messages[0] has a part that is neither text nor a picture" in error["error"]["message"]
+
+
 def test_the_judge_names_its_revision_in_every_reply(talk: Any) -> None:
     schema = {"type": "object", "properties": {"score": {"type": "integer", "minimum": 1, "maximum": 5}}}
     form = {"type": "json_schema", "json_schema": {"name": "grade", "schema": schema}}
