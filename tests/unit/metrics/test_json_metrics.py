@@ -6,6 +6,7 @@ import http.server
 import json
 import math
 import threading
+import tracemalloc
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
+from haetae.metrics.form import schema_faults
 from haetae.metrics.form.json_match import JsonMatch
 from haetae.metrics.form.json_schema import JsonSchema
 from haetae.metrics.form.json_text import JsonValid
@@ -120,22 +122,43 @@ def test_a_schema_may_be_a_file_and_its_content_is_signed(tmp_path: Path, score_
 
 
 @pytest.mark.parametrize(
-    ("schema", "why"),
+    ("schema", "place", "why"),
     [
-        ({"type": "objekt"}, "at type"),
-        ({"properties": {"a": {"minimum": "x"}}}, "at properties/a/minimum"),
-        ({"$ref": "file:///etc/passwd"}, "not fetched"),
-        ({"$ref": "other.json"}, "retrieving it failed"),
-        ({"$ref": "#/$defs/none"}, "does not exist"),
-        ({"format": "emial"}, "emial"),
-        ({"pattern": "(?=a)b"}, "regex"),
-        ({"$schema": "http://example.com/own"}, "meta-schema"),
+        ({"type": "objekt"}, "type", "'objekt' is no type; there are array, boolean, integer, null, number, object"),
+        ({"properties": {"a": {"minimum": "x"}}}, "properties.a.minimum", '"x" is not of type "number"'),
+        ({"$ref": "file:///etc/passwd"}, "$ref", "file:///etc/passwd lies outside the schema and is not fetched"),
+        ({"items": {"$ref": "other.json"}}, "items.$ref", "other.json lies outside the schema and is not fetched"),
+        ({"allOf": [{"$ref": "#/$defs/none"}]}, "allOf.0.$ref", "#/$defs/none points at nothing in the schema"),
+        ({"format": "emial"}, "format", "uri-template, uuid; did you mean email?"),
+        ({"pattern": "(?=a)b"}, "pattern", "as in `regex` there is no look-around and no back-reference"),
+        ({"patternProperties": {"(?=a)": {}}}, "patternProperties.(?=a)", "'(?=a)' is no expression that takes linear"),
+        ({"$schema": "http://example.com/own"}, "$schema", "http://example.com/own is no draft of JSON Schema"),
+        ({"requird": ["a"]}, "requird", "unknown keyword; did you mean required?"),
+        ({"properties": {"a": {"minimun": 1}}}, "properties.a.minimun", "unknown keyword; did you mean minimum?"),
     ],
 )
-def test_a_wrong_schema_is_refused_before_the_run(schema: dict[str, Any], why: str) -> None:
-    with pytest.raises(ConfigError, match=why) as caught:
+def test_a_wrong_schema_is_refused_before_the_run(schema: dict[str, Any], place: str, why: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
         JsonSchema(schema)
-    assert caught.value.problems[0].field == "json_schema"
+    (problem,) = caught.value.problems
+    assert (problem.field, why in problem.message) == (f"schema.{place}", True), problem
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps(schema))
+    with pytest.raises(ConfigError) as caught:
+        JsonSchema(file)
+    assert str(caught.value).startswith(f"{file}: {place}: no JSON schema that can be used: ")
+
+
+@pytest.mark.parametrize("known", schema_faults.FORMATS)
+def test_every_format_that_is_offered_is_checked(known: str, score_of: ScoreOf) -> None:
+    wrong = {"regex": '"("', "json-pointer": '"a"', "uri-reference": '"\\\\"', "iri-reference": '"\\\\"'}
+    metric = JsonSchema({"format": known})
+    assert score_of(metric, wrong.get(known, '"{ /"')).value == 0.0
+
+
+def test_keywords_that_no_draft_knows_are_comments(score_of: ScoreOf) -> None:
+    comments = {"example": 1, "comment": "c", "x-order": 2, "defs": {"a": {"requird": []}}, "nullable": True}
+    assert score_of(JsonSchema({**comments, "properties": {"requird": {"type": "string"}}}), "{}").value == 1.0
 
 
 @pytest.mark.parametrize("place", ["$ref", "$schema", "$dynamicRef"])
@@ -213,6 +236,21 @@ def test_a_twin_in_another_unicode_form_is_equal_and_the_best_reference_counts(s
     reference = '{"도시": "서울"}'
     assert score_of(JsonMatch(), unicodedata.normalize("NFD", reference), "[]", reference).value == 1.0
     assert score_of(JsonMatch(), '{"\\ub3c4\\uc2dc": "서울"}', reference).value == 1.0
+
+
+@pytest.mark.parametrize("measure", ["equal", "fields"])
+def test_a_long_list_in_deep_nesting_takes_memory_for_its_values_not_for_their_paths(
+    measure: str, score_of: ScoreOf
+) -> None:
+    text = "[" * 900 + ",".join(["1"] * 50_000) + "]" * 900
+    tracemalloc.start()
+    try:
+        value = score_of(JsonMatch(measure), text, text[:900] + text[902:]).value
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert value == (0.0 if measure == "equal" else 49_999 / 50_000)
+    assert peak < 50_000_000  # 50,000 paths of 900 steps would take 360 MB
 
 
 def test_a_reference_that_is_no_json_scores_nothing(score_of: ScoreOf) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.generation import Generation
@@ -12,8 +14,11 @@ from haetae.metrics.choices import canonical, flag, one_of
 from haetae.metrics.form.json_text import read_json
 from haetae.metrics.text import nfc, no_reference, references
 
-_Place = tuple[str | int, ...]
-_Fields = dict[_Place, Json]
+_Places = dict[tuple[int, str | int], int]
+"""The number of each path by the number of the path before it, 0 of the whole, and its last step.
+
+Paths that are spelled out would be as long together as the leaves are many and the nesting deep."""
+_Fields = dict[int, Json]
 
 
 class JsonMatch:
@@ -42,28 +47,32 @@ class JsonMatch:
         read = [read_json(reference, fenced=False) for reference in references(sample)]
         if not read:
             return no_reference()
-        wanted = [_fields(each.value) for each in read if each.fault is None]
+        places: _Places = {}
+        wanted = [_fields(each.value, places) for each in read if each.fault is None]
         if not wanted:
             return Score.unscored(reasons.MISSING_REFERENCE, f"no reference is JSON: {read[0].fault}")
         given = read_json(generation.output, fenced=self._fenced)
         if given.fault is not None:
             return Score(0.0, explanation=f"the output is not JSON: {given.fault}")
-        found = _fields(given.value)
+        found = _fields(given.value, places)
         if self._equal:
             return Score(float(found in wanted))
         return Score(max(_share(found, fields) for fields in wanted))
 
 
-def _fields(value: Json) -> _Fields:
-    """Every leaf of a value under its path; without recursion, so that no nesting is too deep."""
+def _fields(value: Json, places: _Places) -> _Fields:
+    """Every leaf of a value under the number of its path; without recursion, so that no nesting is too deep."""
     fields: _Fields = {}
-    waiting: list[tuple[_Place, Json]] = [((), value)]
+    waiting: list[tuple[int, Json]] = [(0, value)]
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, dict) and value:
-            waiting += [((*path, nfc(key)), inner) for key, inner in value.items()]
-        elif isinstance(value, list) and value:
-            waiting += [((*path, place), inner) for place, inner in enumerate(value)]
+        steps: Sequence[tuple[str | int, Json]] = ()
+        if isinstance(value, dict):
+            steps = [(nfc(key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            steps = list(enumerate(value))
+        if steps:
+            waiting += [(places.setdefault((path, step), len(places) + 1), inner) for step, inner in steps]
         else:
             fields[path] = _leaf(value)
     return fields
