@@ -57,10 +57,10 @@ def test_a_check_of_form_is_one_line_of_a_suite(line: str, value: float, project
         ("{ regex: '(?=a)b' }", "metrics.checked.regex", "no look-around"),  # SEC-09
         (
             "{ json_schema: { $ref: 'http://127.0.0.1:9/s.json' } }",
-            "metrics.checked.json_schema",
+            "metrics.checked.json_schema.$ref",
             "not fetched",
         ),  # SEC-10
-        ("{ json_schema: { pattern: '(a)\\1' } }", "metrics.checked.json_schema", "regex"),
+        ("{ json_schema: { pattern: '(a)\\1' } }", "metrics.checked.json_schema.pattern", "no back-reference"),
         ("{ json_schema: gone.json }", "metrics.checked.json_schema", "gone.json"),
         ("{ json_schema: ../../order.schema.json }", "metrics.checked.json_schema", "order.schema.json"),
         ("{ json_schema: 3 }", "metrics.checked.json_schema", "expected the name of a file"),

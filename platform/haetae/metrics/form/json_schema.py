@@ -16,6 +16,7 @@ from haetae.core.score import Score
 from haetae.errors import ConfigError, Problem
 from haetae.metrics.choices import canonical, flag
 from haetae.metrics.form.json_text import read_json
+from haetae.metrics.form.schema_faults import Place, fault, misspelt
 
 _ERRORS = 3
 """Errors that an explanation tells."""
@@ -29,16 +30,16 @@ class JsonSchema:
 
     The schema is a mapping in the suite or a JSON file of the project, of draft 4 to 2020-12 (`$schema`
     says which; 2020-12 where it says nothing). `format` is checked. Patterns run in linear time. Nothing is
-    fetched: a `$ref` must point into the schema itself. A wrong schema, a remote `$ref`, an unknown format
-    and a pattern with look-around are refused before the run. `fenced: true` takes off a Markdown fence.
-    A text with half
-    of a surrogate pair is allowed by no schema. Range 0 to 1, higher is better. Never unscored.
+    fetched: a `$ref` must point into the schema itself. A wrong schema, a misspelt keyword, a remote `$ref`, an
+    unknown format and a pattern with look-around are refused before the run. `fenced: true` takes off a Markdown
+    fence. A text with half of a surrogate pair is allowed by no schema. Range 0 to 1, higher is better. Never
+    unscored.
     """
 
     def __init__(self, schema: Path | dict[str, Any], *, fenced: bool = False) -> None:
         self._fenced = flag("json_schema", "fenced", fenced)
         read = _from_file(schema) if isinstance(schema, Path) else schema
-        self._validator = _validator(read)
+        self._validator = _validator(read, str(schema) if isinstance(schema, Path) else None)
         self.facts = MetricFacts(
             text=canonical("json_schema", schema.name if isinstance(schema, Path) else schema, fenced=(fenced, False)),
             version="1",
@@ -77,9 +78,10 @@ def _from_file(path: Path) -> Json:
     return read.value
 
 
-def _validator(schema: Json) -> jsonschema_rs.Validator:
+def _validator(schema: Json, file: str | None) -> jsonschema_rs.Validator:
+    wrong = list(misspelt(schema))
     try:
-        return jsonschema_rs.validator_for(
+        validator = jsonschema_rs.validator_for(
             schema,
             validate_formats=True,
             ignore_unknown_formats=False,
@@ -87,11 +89,18 @@ def _validator(schema: Json) -> jsonschema_rs.Validator:
             pattern_options=jsonschema_rs.RegexOptions(),  # the linear engine: no look-around, no back-references
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as exc:
-        place = "/".join(map(str, getattr(exc, "instance_path", ())))
         why = getattr(exc, "message", str(exc))
-        wrong = f"no JSON schema that can be used{f', at {place}' if place else ''}: {why}"
-        raise ConfigError(Problem(wrong, field="json_schema")) from exc
+        wrong.append(fault(schema, tuple(getattr(exc, "instance_path", ())), why))
+    if wrong:
+        raise ConfigError([_problem(place, why, file) for place, why in wrong])
+    return validator
+
+
+def _problem(place: Place, why: str, file: str | None) -> Problem:
+    """A mistake at its place of the suite, or of the schema's own file."""
+    field = ".".join(map(str, place if file else ("schema", *place)))
+    return Problem(f"no JSON schema that can be used: {why}", file=file, field=field or None)
 
 
 def _refuse(uri: str) -> Json:
-    raise ValueError(f"{uri} lies outside the schema and is not fetched; write it under $defs")
+    raise ValueError(f"{uri} is not fetched")
