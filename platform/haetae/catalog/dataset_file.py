@@ -47,6 +47,7 @@ class DatasetFile:
         self.count = 0
         self.longest: int | None = None
         self.rejects: list[Problem] = []
+        self._found = 0
         self._file = file
         self._require = require
         self._skip_bad = skip_bad
@@ -63,16 +64,18 @@ class DatasetFile:
     def check(self, limit: int | None) -> None:
         """Read the whole file. Raises DatasetError with every problem (100 at most)."""
         clean = self._in_parts()
-        found, version = (clean.count, clean.version) if clean else self._row_by_row()
+        self._found, version = (clean.count, clean.version) if clean else self._row_by_row()
         self.longest = clean.longest if clean else None
         self._must_be_unchanged()
         if self.rejects and not self._skip_bad:
             raise DatasetError(self.rejects)
-        if found == 0 or limit == 0:
-            reason = "the limit is 0" if found else "no row is a sample" if self.rejects else "the file has no rows"
+        if self._found == 0 or limit == 0:
+            reason = (
+                "the limit is 0" if self._found else "no row is a sample" if self.rejects else "the file has no rows"
+            )
             raise NoSamplesError([*self.rejects[:MAX_PROBLEMS], Problem(f"0 samples: {reason}", self._file)])
         self.version = f"sha256:{version}"
-        self.count = found if limit is None else min(found, limit)
+        self.count = self._found if limit is None else min(self._found, limit)
 
     def _in_parts(self) -> CleanFile | None:
         """What is to be said of a large file without a fault; None for every other file."""
@@ -119,7 +122,13 @@ class DatasetFile:
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples in file order. Raises DatasetError when the file changed since it was checked."""
-        left = self.count
+        return self._samples(self.count)
+
+    def whole(self) -> Iterator[Sample]:
+        """All samples of the file, whatever the limit."""
+        return self._samples(self._found)
+
+    def _samples(self, left: int) -> Iterator[Sample]:
         self._must_be_unchanged()
         if not left:
             return

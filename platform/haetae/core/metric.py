@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from haetae.core.canonical import Json
+from haetae.core.expected import Expected
 from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
@@ -29,7 +30,8 @@ class MetricFacts:
     is that of a model whose probabilities it reads: no judge, as it has no opinion that people could
     share or correct. `answer` is False for a metric that looks at the sample alone, whatever the target
     answered. `calls` is how many calls one score takes at most, None where nobody counted: a forecast asks for
-    it, and it is not kept.
+    it. `expected` is what it takes for granted of the dataset and the target: a check before the first call asks
+    for it. Neither of the two is kept.
     """
 
     text: str
@@ -44,6 +46,7 @@ class MetricFacts:
     model: Mapping[str, Json] | None = None
     answer: bool = True
     calls: int | None = field(default=None, compare=False)
+    expected: Expected = field(default=Expected(), compare=False)
 
     @property
     def judges(self) -> Sequence[Mapping[str, Json]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from haetae.core.canonical import Json
@@ -15,7 +15,8 @@ class Target(Protocol):
 
     `fingerprint` is what fixes its answers: model, prompt, decoding, code. `free` says that a call
     costs nothing worth keeping (recorded outputs). `reusable` says that the fingerprint and the request
-    are all that fixes an answer, so that the answer of an earlier run may be taken.
+    are all that fixes an answer, so that the answer of an earlier run may be taken. `stages` are the names of
+    all stages that its answers can have, None where only an answer tells.
     """
 
     @property
@@ -26,6 +27,9 @@ class Target(Protocol):
 
     @property
     def reusable(self) -> bool: ...
+
+    @property
+    def stages(self) -> Collection[str] | None: ...
 
     def request(self, sample: Sample) -> Json:
         """What would be asked for this sample: with the fingerprint it addresses the call.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from haetae.core import reasons
+from haetae.core.expected import Expected
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
@@ -21,7 +22,7 @@ class Latency:
 
     def __init__(self, stage: str | None = None) -> None:
         self._stage = None if stage is None else stage_name("latency_s", "stage", stage)
-        self.facts = _facts(canonical("latency_s", stage=(stage, None)), "latency")
+        self.facts = _facts(canonical("latency_s", stage=(stage, None)), "latency", stage)
 
     def score(self, sample: Sample, generation: Generation) -> Score:
         part = generation if self._stage is None else stage_of(generation, self._stage)
@@ -53,7 +54,7 @@ class Cost:
 
     def __init__(self, stage: str | None = None) -> None:
         self._stage = None if stage is None else stage_name("cost_usd", "stage", stage)
-        self.facts = _facts(canonical("cost_usd", stage=(stage, None)), "cost")
+        self.facts = _facts(canonical("cost_usd", stage=(stage, None)), "cost", stage)
 
     def score(self, sample: Sample, generation: Generation) -> Score:
         part = generation if self._stage is None else stage_of(generation, self._stage)
@@ -90,8 +91,15 @@ class Recorded:
         return Score.of(value, self._low, self._high)
 
 
-def _facts(text: str, need: str) -> MetricFacts:
-    return MetricFacts(text=text, version="1", high=None, higher_is_better=False, needs=frozenset({need}))
+def _facts(text: str, need: str, stage: str | None = None) -> MetricFacts:
+    return MetricFacts(
+        text=text,
+        version="1",
+        high=None,
+        higher_is_better=False,
+        needs=frozenset({need}),
+        expected=Expected({"stage": stage}),
+    )
 
 
 def _measured(value: float | None, reason: str, explanation: str) -> Score:

@@ -32,6 +32,7 @@ class FunctionTarget:
 
     free = False
     reusable = False
+    stages = None
 
     def __init__(self, function: Callable[..., Any], name: str, clock: Clock, timeout_s: float, meter: Meter) -> None:
         self._function = function

@@ -24,6 +24,7 @@ class Prompted:
 
     free = False
     reusable = True
+    stages = ()
 
     def __init__(self, model: LanguageModel, prompt: Prompt | None) -> None:
         if prompt is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from haetae.core import reasons
@@ -12,7 +12,7 @@ from haetae.core.sample import Sample
 
 
 class Recorded:
-    """Answers joined to samples by id.
+    """Answers joined to samples by id; `stages` are the names of those that any of them has.
 
     The file is read along with the samples: memory stays small when both are in the same order, and
     holds the answers read ahead when they are not.
@@ -21,9 +21,15 @@ class Recorded:
     free = True
     reusable = False
 
-    def __init__(self, outputs: Iterator[tuple[str, Generation]], fingerprint: Mapping[str, Json]) -> None:
+    def __init__(
+        self,
+        outputs: Iterator[tuple[str, Generation]],
+        fingerprint: Mapping[str, Json],
+        stages: Collection[str] = (),
+    ) -> None:
         self._outputs = outputs
         self._fingerprint = fingerprint
+        self.stages = stages
         self._ahead: dict[str, Generation] = {}
 
     @property

@@ -27,6 +27,7 @@ from haetae.settings import Settings
 from haetae.targets.function import FunctionTarget
 from haetae.targets.prompted import Prompted
 from haetae.targets.recorded import Recorded
+from haetae.workbench.expecting import check_expected
 from haetae.workbench.resolve import Resolver
 from haetae.workbench.tolerances import check_tolerances
 
@@ -86,6 +87,7 @@ def assemble(
     check_tolerances(loaded, metrics)
     target = _target(loaded, resolver, clock)
     dataset = _dataset(loaded, registry, settings, resolver, skip_bad, _required(metrics))
+    check_expected(loaded, metrics, target, dataset)
     _check_requests(dataset, target)
     manifest = Manifest(
         suite=suite.as_json(),
@@ -138,11 +140,10 @@ def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
 
 def _recorded(file: Path, root: Path) -> Recorded:
     """Recorded outputs, read through once so that a bad row stops the run before its start."""
-    for _ in open_outputs(file, root=root):
-        pass
+    stages = {stage.name: None for _, answer in open_outputs(file, root=root) for stage in answer.stages}
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return Recorded(open_outputs(file, root=root), {"file": file.name, "digest": digest})
+    return Recorded(open_outputs(file, root=root), {"file": file.name, "digest": digest}, tuple(stages))
 
 
 def _dataset(

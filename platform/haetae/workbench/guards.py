@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from haetae.core.canonical import Json, loads
+from haetae.core.expected import Label, is_label
 from haetae.core.generation import Generation
 from haetae.core.ledger import Ledger
 from haetae.core.run import Run
 from haetae.errors import ConfigError
-from haetae.metrics.stages.guard import Label, is_positive
 from haetae.workbench.columns import aligned
 from haetae.workbench.export import pages
 from haetae.workbench.guard_tally import HEADER, Tally
@@ -67,7 +67,7 @@ def guard_report(ledger: Ledger, run_id: str, label: str | None = None, positive
             failed += 1
             continue
         told = result.sample.metadata.get(key)
-        harmful = None if told is None else is_positive(told, value)
+        harmful = None if told is None else is_label(told, value)
         unlabelled += harmful is None
         for stage in answer.stages:
             tally = stages.setdefault(stage.name, Tally(stage.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from haetae.core import reasons
+from haetae.core.expected import Expected
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
@@ -32,6 +33,7 @@ class AnnRecall:
             text=canonical("ann_recall", k, stage=(stage, None), exact=(exact, None)),
             version="1",
             signature={"ids": "NFC", "duplicates": "first rank"},
+            expected=Expected({"stage": stage, "exact": exact}),
         )
 
     def score(self, sample: Sample, generation: Generation) -> Score:

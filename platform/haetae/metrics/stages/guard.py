@@ -6,13 +6,11 @@ a bootstrap resamples those, never rates of single samples, which have none.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from numpy.typing import NDArray
 
 from haetae.core import reasons
-from haetae.core.canonical import Json
+from haetae.core.expected import Expected, Label, Labelled, is_label
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
@@ -20,10 +18,7 @@ from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.choices import canonical, flag, one_of
 from haetae.metrics.stages.of_pipeline import stage_name, stage_of
-from haetae.metrics.text import nfc
 
-Label: TypeAlias = str | bool | int
-"""A value of the metadata that says which texts should be blocked."""
 _AGAINST = {
     "precision": ("fp",),
     "recall": ("fn",),
@@ -33,6 +28,8 @@ _AGAINST = {
 }
 """Which wrong decisions count against a rate."""
 RATES = tuple(_AGAINST)
+_OF_NEGATIVES = ("accuracy", "false_positive_rate")
+"""Rates that a dataset of nothing but texts that may pass has as well."""
 _CELLS = ("tp", "fp", "fn", "tn")
 _BLOCK, _PASS = "block", "pass"
 
@@ -70,6 +67,7 @@ class Guard:
             higher_is_better=rate != "false_positive_rate",
             corpus=True,
             signature={"undecided by a stage": "not stopped"},
+            expected=Expected({"stage": stage}, Labelled(label, positive, rate not in _OF_NEGATIVES)),
         )
 
     def score(self, sample: Sample, generation: Generation) -> Score:
@@ -79,7 +77,7 @@ class Guard:
         blocked = self._blocked(generation)
         if isinstance(blocked, Score):
             return blocked
-        positive = is_positive(label, self._positive)
+        positive = is_label(label, self._positive)
         cell = {(True, True): "tp", (False, True): "fp", (True, False): "fn", (False, False): "tn"}[positive, blocked]
         fault = cell in _AGAINST[self._rate]
         value = fault if self._rate == "false_positive_rate" else not fault
@@ -111,7 +109,10 @@ class GuardReach:
         self._stage = stage_name("guard_reach", "stage", stage)
         self._decided = flag("guard_reach", "decided", decided)
         self.facts = MetricFacts(
-            text=canonical("guard_reach", stage, decided=(decided, False)), version="1", higher_is_better=decided
+            text=canonical("guard_reach", stage, decided=(decided, False)),
+            version="1",
+            higher_is_better=decided,
+            expected=Expected({"stage": stage}),
         )
 
     def score(self, sample: Sample, generation: Generation) -> Score:
@@ -135,10 +136,3 @@ def rate(name: str, counts: NDArray[np.float64]) -> NDArray[np.float64]:
     }[name]
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(below > 0, above / below, np.nan)
-
-
-def is_positive(label: Json, positive: Label) -> bool:
-    """Whether a label is the positive value: of the same kind, texts in NFC."""
-    if isinstance(label, str) and isinstance(positive, str):
-        return nfc(label) == nfc(positive)
-    return type(label) is type(positive) and bool(label == positive)

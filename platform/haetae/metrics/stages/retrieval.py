@@ -9,6 +9,7 @@ from importlib.metadata import version
 import ir_measures
 
 from haetae.core import reasons
+from haetae.core.expected import Expected
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
@@ -65,6 +66,7 @@ class Retrieval:
                 "match": "ids, or texts with single blanks, in NFC",
                 "duplicates": "first rank",
             },
+            expected=Expected({"stage": stage}),
         )
 
     def score(self, sample: Sample, generation: Generation) -> Score:

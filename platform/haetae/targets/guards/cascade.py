@@ -22,6 +22,7 @@ class Cascade:
 
     def __init__(self, stages: Mapping[str, GuardStage], default: Decision, clock: Clock) -> None:
         self._stages = dict(stages)
+        self.stages = tuple(stages)
         self._default = default
         self._clock = clock
         self.free = all(stage.free for stage in self._stages.values())
