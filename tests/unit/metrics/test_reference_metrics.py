@@ -40,6 +40,16 @@ def test_exact_match_looks_past_blanks_at_the_ends_and_the_unicode_form(score_of
         ("ＧＰＴ-4o", "gpt 4o"),
         ("서\u200b울", "서울"),
         ("﷽", unicodedata.normalize("NFD", "﷽")),
+        ("**-5**", "-5"),
+        ("–5", "-5"),
+        ("답: −5", "답:-5"),
+        ("코로나-19", "코로나 19"),
+        ("$5-$10", "$5 $10"),
+        ("10²", "10^2"),
+        ("m²", "m2"),
+        ("...5", "5"),
+        ("#1", "1"),
+        ("서울#부산", "서울 부산"),
     ],
 )
 def test_what_only_marks_case_and_width_tell_apart_is_one_answer(
@@ -50,12 +60,45 @@ def test_what_only_marks_case_and_width_tell_apart_is_one_answer(
 
 @pytest.mark.parametrize(
     ("output", "reference"),
-    [("3.5", "35"), ("-5", "5"), ("50%", "50"), ("10:30", "1030"), ("?!", "..."), ("서울", "부산"), ("1,000", "1.000")],
+    [
+        *(("3.5", "35"), ("-5", "5"), ("50%", "50"), ("10:30", "1030"), ("?!", "..."), ("서울", "부산")),
+        *(("**-5**", "5"), ('"-5"', "5"), ("–5", "5"), ("‐5", "5"), ("-$5", "$5"), ("–₩5", "₩5"), ("(-5)", "5")),
+        *(("답:-5", "답: 5"), ("-.5", ".5"), (".5", "5"), ("10²", "102"), ("1½", "11/2"), ("5‰", "5"), ("C#", "C")),
+        *(("C++", "C"), ("1,000", "1.000"), ("\u200b", "\u200c")),
+    ],
 )
 def test_what_makes_another_number_or_another_word_stays(
     output: str, reference: str, score_of: Callable[..., Score]
 ) -> None:
     assert score_of(ExactMatch("unicode"), output, reference).value == 0.0
+
+
+@pytest.mark.parametrize("normalise", ["none", "nfc", "squad", "unicode"])
+@pytest.mark.parametrize("reference", ["A", "the", "?!", "\u200b", "답"])
+def test_an_empty_output_is_no_answer_whatever_is_left_of_the_reference(
+    normalise: str, reference: str, score_of: Callable[..., Score]
+) -> None:
+    for empty in ("", " \n"):
+        found = score_of(ExactMatch(normalise), empty, reference)
+        assert (found.value, found.explanation) == (0.0, "the output is empty")
+    assert score_of(ExactMatch(normalise), reference, reference).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("output", "reference", "value"),
+    [
+        ("the", "A", 0.0),
+        ("?!", "A.", 0.0),
+        ("?!", "...", 0.0),
+        ("a.", "A", 1.0),
+        ("The (A)", "the a", 1.0),
+        ("A", "B", 0.0),
+    ],
+)
+def test_answers_that_squad_leaves_nothing_of_are_told_apart(
+    output: str, reference: str, value: float, score_of: Callable[..., Score]
+) -> None:
+    assert score_of(ExactMatch("squad"), output, reference).value == value
 
 
 def test_token_f1_is_squads_formula(score_of: Callable[..., Score]) -> None:

@@ -11,14 +11,14 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.metrics.choices import canonical, one_of
 from haetae.metrics.reference.counting import counted, overlap
-from haetae.metrics.reference.normalise import squad_normalise, unicode_normalise
+from haetae.metrics.reference.normalise import squad_answer, unicode_normalise
 from haetae.metrics.reference.tokenize import tokenizer
 from haetae.metrics.text import EMPTY_OUTPUT, nfc, no_reference, references
 
 _NORMALISE: dict[str, Callable[[str], str]] = {
     "none": lambda text: text,
     "nfc": lambda text: nfc(text).strip(),
-    "squad": squad_normalise,
+    "squad": squad_answer,
     "unicode": unicode_normalise,
 }
 
@@ -28,15 +28,16 @@ class ExactMatch:
 
     `normalise` is what both sides go through first: `nfc` (NFC, no blanks at the ends), `squad` (the
     normalisation of SQuAD 1.1: lower case, no ASCII punctuation, no English articles), `unicode` (NFKC, case
-    folded, no punctuation of any script but inside numbers: for Korean as for English) or `none`. Range 0 to 1.
-    Unscored where every reference is blank.
+    folded, no punctuation of any script but inside numbers: for Korean as for English) or `none`. A text that
+    `squad` leaves nothing of, such as the choice A, is compared with its articles, one of marks alone as it is.
+    Range 0 to 1; an empty output is 0. Unscored where every reference is blank.
     """
 
     def __init__(self, normalise: str = "nfc") -> None:
         self._normalise = _NORMALISE[one_of("exact_match", "normalise", normalise, _NORMALISE)]
         self.facts = MetricFacts(
             text=canonical("exact_match", normalise=(normalise, "nfc")),
-            version="1",
+            version="2",
             needs=frozenset({"reference"}),
             signature={"normalise": normalise},
         )
@@ -45,9 +46,10 @@ class ExactMatch:
         given = [reference for reference in sample.references if reference.strip()]
         if not given:
             return no_reference()
+        if not generation.output.strip():
+            return Score(0.0, explanation=EMPTY_OUTPUT)
         output = self._normalise(generation.output)
-        equal = any(output == self._normalise(reference) for reference in given)
-        return Score(float(equal), explanation=None if generation.output.strip() else EMPTY_OUTPUT)
+        return Score(float(any(output == self._normalise(reference) for reference in given)))
 
 
 class TokenF1:
