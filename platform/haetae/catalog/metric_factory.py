@@ -27,6 +27,7 @@ from haetae.catalog.metric_line import MetricLine, form
 from haetae.catalog.metric_references import WORDS, Resolver
 from haetae.core.canonical import Json
 from haetae.core.metric import Metric
+from haetae.engine.contained import Left, contained
 from haetae.errors import ConfigError, MissingExtra, Problem
 
 
@@ -104,12 +105,13 @@ class _Builder:
         given: Mapping[str, tuple[str, Json]],
     ) -> Metric:
         try:
-            metric = factory(**arguments)
+            with contained():
+                metric = factory(**arguments)
         except ImportError as exc:
             raise self._placed(lacking(kind, exc), given) from exc
         except ConfigError as exc:
             raise self._placed(exc, given) from exc
-        except (TypeError, ValueError) as exc:
+        except (TypeError, ValueError, Left) as exc:
             raise ConfigError(self._problem(self._field, f"{kind}: {exc}")) from exc
         if not isinstance(metric, Metric):
             raise ConfigError(self._problem(self._field, f"{kind} made {type(metric).__name__}, which is no metric"))

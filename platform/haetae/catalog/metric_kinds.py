@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from haetae.catalog.explain import nearest
+from haetae.engine.contained import Left, contained
 from haetae.errors import ConfigError, MissingExtra
 
 GROUP = "haetae.metrics"
@@ -50,10 +51,11 @@ def load_kind(kind: str) -> Callable[..., Any]:
         offers = " and ".join(point.value for point in known[kind])
         raise ConfigError(f"metric {kind!r} is offered twice: {offers}")
     try:
-        return known[kind][0].load()  # type: ignore[no-any-return]  # what was registered
+        with contained():
+            return known[kind][0].load()  # type: ignore[no-any-return]  # what was registered
     except ImportError as exc:
         raise lacking(kind, exc) from exc
-    except AttributeError as exc:
+    except (AttributeError, Left) as exc:
         raise ConfigError(f"metric {kind!r} cannot be loaded: {exc}{_hint(known[kind][0].module)}") from exc
 
 

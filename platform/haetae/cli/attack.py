@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.exceptions import Exit
 
 from haetae.cli.json_to import JsonCommand, check_json_to, errors_as_json, json_option, tell
 
@@ -50,4 +51,4 @@ def attack_command(suite: str, metric: str, json_to: str | None, limit: int, tol
         report = bench.attack(suite, metric, limit=limit, tolerance=tolerance)
     code = report.exit_code(most)
     tell(report.text, {**report.as_json(), "exit_code": code}, json_to)
-    raise SystemExit(code)
+    raise Exit(code)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.exceptions import Exit
 
 from haetae.cli.ci import Outlets, ci_options
 from haetae.cli.json_to import JsonCommand, check_json_to, json_option
@@ -49,7 +50,7 @@ def gate_command(
         else:
             options.forbid()
             code = _gate_suite(suite, options.command(suite, strict), quiet, strict, skip_without_secrets, outlets)
-    raise SystemExit(code)
+    raise Exit(code)
 
 
 def _gate_suite(suite: str, again: str, quiet: bool, strict: bool, skip_without_secrets: bool, outlets: Outlets) -> int:

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.exceptions import Exit
 
 from haetae.cli.attack import attack_command
 from haetae.cli.json_to import JsonCommand, check_json_to, errors_as_json, json_option, tell
@@ -125,7 +126,7 @@ def correct_command(sources: _Sources, json_to: str | None) -> None:
         with Workbench() as bench:
             found = bench.correct(str(sources.run), sources.metric)
     tell(corrections_text(found), corrections_json(found), json_to)
-    raise SystemExit(exit_code(found))
+    raise Exit(exit_code(found))
 
 
 @judge_command.command("report", cls=JsonCommand)
@@ -169,4 +170,4 @@ def agreement_command(sources: _Sources, json_to: str | None) -> None:
             found = bench.agreement(str(sources.run), sources.metric)
     text = "\n".join(each.text for each in found) or f"nobody labelled {sources.run or 'anything'} yet"
     tell(text, {"agreement": [each.as_json() for each in found]}, json_to)
-    raise SystemExit(0 if found else 3)
+    raise Exit(0 if found else 3)

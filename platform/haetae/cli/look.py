@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import click
+from click.exceptions import Exit
 
 from haetae.cli.printing import plain, print_json, print_report, print_table
 
@@ -113,7 +114,7 @@ def sync_command(deadline: float, as_json: bool) -> None:
         print_json(lines)
     else:
         click.echo(plain("\n".join(lines)) or "nothing is waiting")
-    raise SystemExit(3 if waiting else 0)
+    raise Exit(3 if waiting else 0)
 
 
 @click.command("dashboard")

@@ -55,7 +55,13 @@ class _Lazy(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:  # click would exit with 1, which says "regression" here
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(3) from None
+            raise click.exceptions.Exit(3) from None
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as exc:  # commands leave with click's Exit: this was raised by code of others
+            from haetae.engine.contained import as_exception
+
+            raise as_exception(exc) from exc
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,15 +76,14 @@ def haetae() -> None:
 def main() -> None:
     """The entry point: every error of the package becomes a message and an exit code.
 
-    What nobody foresaw exits with 3: it is never taken for a regression.
+    What nobody foresaw exits with 3: it is never taken for a regression, nor for a pass.
     """
     from haetae.cli.printing import plain
+    from haetae.core.secrets import redact
     from haetae.errors import HaetaeError
 
     try:
         sys.exit(haetae(prog_name="haetae", standalone_mode=False))
-    except click.exceptions.Exit as exc:
-        sys.exit(exc.exit_code)
     except click.ClickException as exc:
         exc.show()
         sys.exit(2)
@@ -91,6 +96,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):  # click makes the one of the other
         click.echo("interrupted; what was finished is kept, the same command goes on", err=True)
         sys.exit(3)
-    except Exception:
-        traceback.print_exc()
+    except Exception as exc:
+        click.echo(plain(redact("".join(traceback.format_exception(exc)))), err=True)
         sys.exit(3)

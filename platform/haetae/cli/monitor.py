@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.exceptions import Exit
 
 from haetae.cli.json_to import JsonCommand, check_json_to, errors_as_json, json_option, tell
 
@@ -63,4 +64,4 @@ def monitor_command(
             with Workbench(settings) as bench:
                 said = bench.monitor(suites or None, budget=accepted)
     tell(said.text, said.as_json(), json_to)
-    raise SystemExit(said.exit_code)
+    raise Exit(said.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.exceptions import Exit
 
 from haetae.cli.printing import plain, print_json, print_report
 from haetae.cli.progress import watching
@@ -60,7 +61,7 @@ def run_command(
     with Workbench() as bench, watching(quiet) as watcher:
         report = bench.run(suite, fresh=fresh, resume=resume, skip_bad=skip_bad, watcher=watcher, track=not no_track)
     print_report(report, as_json)
-    raise SystemExit(report.exit_code_when(strict))
+    raise Exit(report.exit_code_when(strict))
 
 
 @click.command("compare")
@@ -81,7 +82,7 @@ def compare_command(candidate: str, baseline: str | None, as_json: bool, strict:
         print_json(comparison.as_json())
     else:
         click.echo(plain("\n".join(comparison_lines(comparison, run.manifest.metrics))))
-    raise SystemExit(exit_code(comparison.verdict, strict))
+    raise Exit(exit_code(comparison.verdict, strict))
 
 
 @click.command("promote")

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
+from click.exceptions import Exit
 
 _PARTS = {
     "mlflow": "mlflow",
@@ -78,7 +79,7 @@ def doctor_command(as_json: bool) -> None:
     else:
         click.echo("\n".join(f"{level:8} {message}" for level, message in said))
     if any(level == "problem" for level, _ in said):
-        raise SystemExit(3)
+        raise Exit(3)
 
 
 def _entry_points() -> Iterator[tuple[str, str]]:

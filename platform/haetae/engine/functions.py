@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from haetae.core import reasons
 from haetae.core.generation import Failure
 from haetae.core.secrets import redact
+from haetae.engine.contained import as_exception, awaited, contained
 from haetae.errors import ConfigError
 
 T = TypeVar("T")
@@ -37,14 +38,15 @@ def load_function(path: str, folder: Path, root: Path) -> Callable[..., Any]:
     first = list(dict.fromkeys((str(folder), str(root))))
     sys.path[:] = [*first, *(place for place in sys.path if place not in first)]
     try:
-        found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
+        with contained():  # a module runs when it is imported, and may raise anything
+            found: Any = importlib.import_module(module_name)
+            for part in attribute.split("."):
+                found = getattr(found, part)
     except ConfigError as exc:  # a function of the module that is decorated wrongly, perhaps another one
         wish = f"{module_name} cannot be imported before that is mended"
         problems = [replace(p, file=_short(p.file, root), message=f"{p.message}; {wish}") for p in exc.problems]
         raise ConfigError(problems) from exc
-    except (Exception, SystemExit) as exc:  # a module runs when it is imported, and may raise anything
+    except Exception as exc:
         why = redact(f"{type(exc).__name__}: {exc}")
         raise ConfigError(f"{path}: {why}; modules are looked for in {' and '.join(first)} first") from exc
     if not callable(found):
@@ -77,26 +79,42 @@ async def answered(
     What either of the two raises is a Failure.
     """
     try:
-        async with asyncio.timeout(timeout_s) as deadline:
-            if inspect.iscoroutinefunction(function):
-                answer = await function(**arguments)
-            else:
-                answer = await in_thread(function, arguments)
-                if inspect.isawaitable(answer):
-                    answer = await answer
-        return read(answer)
-    except (Exception, SystemExit) as exc:
-        if isinstance(exc, TimeoutError) and deadline.expired():
-            return Failure(reasons.TIMEOUT, f"{name} did not answer in {timeout_s:g} s")
+        answer = await called(function, arguments, name, timeout_s)
+        with contained():  # reading asks an object of others for its items
+            return read(answer)
+    except Late as exc:
+        return Failure(reasons.TIMEOUT, str(exc))
+    except Exception as exc:
         return Failure(reasons.TARGET_RAISED, redact("".join(traceback.format_exception(exc, limit=-4))))
 
 
+class Late(Exception):
+    """A call of code of others did not end before its deadline."""
+
+
+async def called(function: Callable[..., Any], arguments: Mapping[str, Any], name: str, timeout_s: float | None) -> Any:
+    """What a function returns, sync (in a thread of its own) or async. Raises Late; all else it raises is its own."""
+    try:
+        async with asyncio.timeout(timeout_s) as deadline:
+            if inspect.iscoroutinefunction(function):
+                return await awaited(function(**arguments))
+            answer = await in_thread(function, arguments)
+            return await awaited(answer) if inspect.isawaitable(answer) else answer
+    except TimeoutError as exc:
+        if deadline.expired():
+            raise Late(f"{name} did not answer in {timeout_s:g} s") from exc
+        raise
+
+
 async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """Call in a daemon thread of its own: a call that never ends holds up no other, nor the end of the program."""
+    """Call in a daemon thread of its own: a call that never ends holds up no other, nor the end of the program.
+
+    Whatever it raises is an Exception.
+    """
     loop, context = asyncio.get_running_loop(), contextvars.copy_context()
     done: asyncio.Future[Any] = loop.create_future()
 
-    def settle(answer: Any, error: BaseException | None) -> None:
+    def settle(answer: Any, error: Exception | None) -> None:
         if not done.done():  # the deadline may have passed
             done.set_result((answer, error))
 
@@ -105,7 +123,7 @@ async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) 
         try:
             answer = context.run(function, **arguments)
         except BaseException as exc:
-            error = exc
+            error = as_exception(exc)
         with suppress(RuntimeError):  # the loop is closed: the run has ended without this answer
             loop.call_soon_threadsafe(settle, answer, error)
 

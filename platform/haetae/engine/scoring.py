@@ -16,6 +16,7 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.secrets import redact
 from haetae.engine.computing import computed
+from haetae.engine.contained import awaited, contained
 from haetae.errors import ConfigError, HaetaeError
 
 _LONG = 5_000
@@ -37,10 +38,11 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
         return Score.unscored(lacking)
     try:
         given = await _begun(metric, sample, result)
-        found = await given if inspect.isawaitable(given) else given
+        found = await awaited(given) if inspect.isawaitable(given) else given
         if not isinstance(found, Score):
             raise TypeError(f"a metric returns a Score, not {type(found).__name__}")
-        found = _plain(found)
+        with contained():
+            found = _plain(found)
     except ConfigError as exc:
         return Score.unscored(reasons.METRIC_RAISED, redact(str(exc)))
     except HaetaeError:
@@ -53,7 +55,8 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
 async def _begun(metric: Metric, sample: Sample, answer: Generation) -> Score | Awaitable[Score]:
     """What `metric.score` returns; where the texts are long it computes in a thread, and the loop turns on."""
     if len(answer.output) + sum(map(len, sample.references)) < _LONG or inspect.iscoroutinefunction(metric.score):
-        return metric.score(sample, answer)
+        with contained():
+            return metric.score(sample, answer)
     return await computed(metric.score, sample, answer)  # type: ignore[no-any-return]  # what it returns
 
 

@@ -17,6 +17,7 @@ from haetae.core.outputs import Outputs
 from haetae.core.run import Manifest
 from haetae.core.sample import Message
 from haetae.core.template import Prompt
+from haetae.engine.contained import contained
 from haetae.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def corpora_of(manifest: Manifest) -> Mapping[str, Callable[[NDArray[np.float64]
             spec = _kind_first(manifest.suite["metrics"][name], facts.text.partition("(")[0])
             metric = build_metric(name, spec, _Refusing(), _problem)
             if isinstance(metric, CorpusMetric):
-                found[name] = metric.corpus
+                found[name] = contained()(metric.corpus)
     return found
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from haetae import Workbench
 from haetae.cli.main import haetae as command_line
+from haetae.engine.contained import Left
 from haetae.errors import ConfigError, Problem, StoreError
 
 ALL = ("--quiet", "--junit", "out/junit.xml", "--markdown", "out/gate.md", "--annotations")
@@ -114,7 +115,7 @@ def test_a_gate_that_is_killed_leaves_no_older_verdict(promoted: Any, monkeypatc
 
     monkeypatch.setattr(Workbench, "gate", die)
     (promoted.folder / "gate.json").write_text('{"verdict": "pass"}')
-    with pytest.raises(SystemExit):
+    with pytest.raises(Left):
         command_line.main(["gate", "suite.yaml", *ALL, "--json", "gate.json"], standalone_mode=False)
     assert outcomes(promoted) == {"gate": "error"}
     document = json.loads((promoted.folder / "gate.json").read_text())

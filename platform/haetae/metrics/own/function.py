@@ -16,7 +16,7 @@ from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
-from haetae.engine.functions import code_digest, in_thread
+from haetae.engine.functions import called, code_digest
 from haetae.errors import ConfigError, Problem, boundary
 from haetae.metrics.choices import canonical
 from haetae.metrics.own.parameters import Parameters, read_parameters
@@ -71,15 +71,7 @@ class FunctionMetric:
 
     async def score(self, sample: Sample, generation: Generation) -> Score:
         arguments = {**self._given, **self._parameters.fill(sample, generation)}
-        try:
-            if inspect.iscoroutinefunction(self._function):
-                found = await self._function(**arguments)
-            else:
-                found = await in_thread(self._function, arguments)
-                if inspect.isawaitable(found):
-                    found = await found
-        except SystemExit as exc:
-            raise RuntimeError(f"{self._name} left with sys.exit({exc.code!r})") from exc
+        found = await called(self._function, arguments, self._name, None)
         if isinstance(found, Score):
             return found
         if found is None:

@@ -7,8 +7,10 @@ import hashlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 os.environ["NEMO_GUARDRAILS_NO_USAGE_STATS"] = "1"  # read when rails are made
 
@@ -20,7 +22,11 @@ from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure
 from haetae.core.guard import Check
 from haetae.core.secrets import redact
+from haetae.engine.contained import Left, awaited, contained
 from haetae.errors import ConfigError, boundary
+
+_LEFT: ContextVar[list[Left]] = ContextVar("left")
+"""What the actions of one check raised that was to end more than themselves."""
 
 
 class NemoStage:
@@ -34,7 +40,7 @@ class NemoStage:
     reusable = False
 
     def __init__(self, folder: Path, *, cost_usd: float | None, timeout_s: float) -> None:
-        with boundary(ConfigError, f"{folder.name} is not a configuration of NeMo Guardrails"):
+        with boundary(ConfigError, f"{folder.name} is not a configuration of NeMo Guardrails"), contained():
             config = RailsConfig.from_path(str(folder))
             if config.models:
                 engines = ", ".join(sorted(model.type for model in config.models))
@@ -54,9 +60,13 @@ class NemoStage:
 
     async def check(self, text: str) -> Check | Failure:
         """The input rails on one text, within the deadline."""
+        left: list[Left] = []
+        _LEFT.set(left)
         try:
             async with asyncio.timeout(self._timeout_s) as deadline:
                 found = await self._rails.check_async([{"role": "user", "content": text}], [RailType.INPUT])
+                if left:
+                    raise left[0]
         except Exception as exc:
             if isinstance(exc, TimeoutError) and deadline.expired():
                 return Failure(reasons.TIMEOUT, f"the rails did not answer in {self._timeout_s:g} s")
@@ -71,7 +81,20 @@ def _made(config: RailsConfig) -> LLMRails:
         return LLMRails(config)
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, make()).result()
+        rails = pool.submit(asyncio.run, make()).result()
+    actions = rails.runtime.action_dispatcher
+    execute = actions.execute_action
+
+    async def executed(name: str, parameters: dict[str, Any]) -> Any:
+        """The action, contained right here: rails that run beside one another have tasks of their own."""
+        try:
+            return await awaited(execute(name, parameters))
+        except Left as exc:
+            _LEFT.get().append(exc)
+            return None, "failed"  # as the library says of an action that raised
+
+    actions.execute_action = executed
+    return rails
 
 
 def _digest(folder: Path) -> str:
