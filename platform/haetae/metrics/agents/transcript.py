@@ -14,8 +14,8 @@ from haetae.metrics.text import nfc
 MAX_SHOWN = 40_000
 """Characters of a dialogue that a judge is shown, unless a metric says otherwise."""
 
-_NOTE = 60
-"""Characters that are kept for the note on what is left out."""
+_Parts = list[tuple[str, str]]
+"""What a turn holds: the ending of the tag of each part, and its text."""
 
 
 def dialogue(sample: Sample, generation: Generation) -> tuple[Message, ...]:
@@ -57,20 +57,21 @@ def fence_of(sample: Sample, turns: Sequence[Message]) -> Fence:
 def fenced(turns: Sequence[Message], fence: Fence, most: int, before: int, *, first: int = 1) -> str:
     """The turns for a judge, each between fences of its own with its number and role, counted up from `first`.
 
-    The first `before` turns are marked as given. Turns of over `most` characters together are cut: a turn over a
-    quarter of that is shown without its middle, and of turns that are still too many the first stay, up to a
-    quarter, and the last; a note says what is left out.
+    Pictures and calls stand between fences of their own, since a turn's text can look like any of them, and so do
+    notes on what is left out. The first `before` turns are marked as given. Turns of over `most` characters together
+    are cut: a text over a quarter of that is shown without its middle, and of turns that are still too many the
+    first stay, up to a quarter, and the last.
     """
-    texts = [_text(turn) for turn in turns]
-    if sum(map(len, texts)) > most:
-        texts = [_shortened(text, most // 4) for text in texts]
-    head, tail = _kept([len(text) for text in texts], most)
+    parts = [_parts(turn) for turn in turns]
+    limit = most if sum(len(text) for each in parts for _, text in each) <= most else most // 4
+    head, tail = _kept([sum(min(len(text), limit) for _, text in each) for each in parts], most)
     shown = []
-    for place, (turn, text) in enumerate(zip(turns, texts, strict=True)):
+    for place, (turn, each) in enumerate(zip(turns, parts, strict=True)):
+        origin = "-given" if place < before and turn.role == "assistant" else ""
         label = f"turn-{first + place}-{turn.role}"
-        shown.append(fence(f"{label}-given" if place < before and turn.role == "assistant" else label, text))
+        shown += ["\n".join(_fenced(f"{label}{kind}{origin}", text, limit, fence) for kind, text in each)]
     if head < tail:
-        note = f"[turns {first + head} to {first + tail - 1} are left out here]"
+        note = fence("left-out", f"turns {first + head} to {first + tail - 1}")
         shown = [*shown[:head], note, *shown[tail:]]
     return "\n".join(shown)
 
@@ -90,19 +91,22 @@ def _kept(sizes: Sequence[int], most: int) -> tuple[int, int]:
     return head, tail
 
 
-def _shortened(text: str, most: int) -> str:
+def _fenced(label: str, text: str, most: int, fence: Fence) -> str:
     if len(text) <= most:
-        return text
-    half = (most - _NOTE) // 2
-    return f"{text[:half]}\n[{len(text) - 2 * half} characters are left out here]\n{text[-half:]}"
+        return fence(label, text)
+    half = most // 2
+    note = fence(f"{label}-left-out", f"{len(text) - 2 * half} characters")
+    return "\n".join([fence(label, text[:half]), note, fence(label, text[-half:])])
 
 
-def _text(turn: Message) -> str:
-    """What a turn says, the pictures it shows and the calls it makes."""
-    pictures = [f"[picture {image.path}]" for image in turn.images]
-    calls = [f"[calls {call.name} {dumps(dict(call.arguments))}]" for call in turn.tool_calls]
-    return nfc("\n".join([*([turn.content] if turn.content else []), *pictures, *calls]))
+def _parts(turn: Message) -> _Parts:
+    """What a turn says, the pictures it shows and the calls it makes: each call a line, also where its name has two."""
+    pictures = "\n".join(image.path for image in turn.images)
+    calls = "\n".join(dumps(call.as_json()) for call in turn.tool_calls)
+    parts = [("", turn.content), ("-pictures", pictures), ("-calls", calls)]
+    return [(kind, nfc(text)) for kind, text in parts if text] or [("", "")]
 
 
 def _said(turn: Message) -> tuple[object, ...]:
-    return turn.role, turn.content, [call.as_json() for call in turn.tool_calls]
+    """What makes two turns one: applications trim what they are given, and bring it to one form of Unicode."""
+    return turn.role, nfc(turn.content).strip(), [call.as_json() for call in turn.tool_calls]

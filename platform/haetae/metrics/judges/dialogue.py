@@ -37,7 +37,7 @@ class Dialogue:
     The conversation is the transcript, else the input and the answer. The rubric may use `dialogue` (all of it
     that is judged, turn by turn), or `input` and `output` (what stands before the last judged turn, and that
     turn on), so a rubric for `judge` serves here too; and `reference`, `contexts` and `metadata` as there.
-    Every turn stands between fences of its own, with its tool calls. Turns given with the input are shown as
+    Every turn stands between fences of its own, and so do its tool calls. Turns given with the input are shown as
     given and not judged. A dialogue over `max_chars` characters is shown without its middle, which a note says;
     one with more than `max_turns` turns to judge singly is unscored with `text_too_long`. Where one turn cannot
     be judged the conversation is unscored with its reason: a mean over what is left would be of another one.
@@ -58,7 +58,7 @@ class Dialogue:
         temperature: float | None = None,
         max_tokens: int = 1024,
     ) -> None:
-        check_variables(prompt, OFFERED | {"dialogue"}, frozenset({"dialogue", "output"}))
+        check_variables(prompt, OFFERED | {"dialogue"}, frozenset({"dialogue", "output"}), "usefulness.ko")
         self._prompt, self._model, self._scale = prompt, model, Scale("dialogue", scale, steps)
         self._by = one_of("dialogue", "by", by, ("dialogue", "turn", "evolution"))
         self._max_turns = whole("dialogue", "max_turns", max_turns, 1, 1000)
@@ -78,7 +78,7 @@ class Dialogue:
                 temperature=(self._decoding["temperature"], 0.0),
                 max_tokens=(max_tokens, 1024),
             ),
-            version="1",
+            version="2",
             low=-width if by == "evolution" else self._scale.low,
             high=width if by == "evolution" else self._scale.high,
             needs=prompt.variables & {"reference", "contexts"},

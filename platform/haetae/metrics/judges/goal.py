@@ -28,7 +28,7 @@ class Goal:
 
     The goal is what the turns ask for. The sample's references, where it has any, say what is so when it is
     reached; one of them is enough. The judge sees the transcript (else the input and the answer) turn by turn,
-    each between fences with its tool calls, at most `max_chars` characters of it: of a longer one the middle is
+    each between fences, its tool calls too, at most `max_chars` characters of it: of a longer one the middle is
     left out with a note. Unscored as `judge` is. Source: the agent goal accuracy of ragas 0.4, with and without
     a reference; here one question is asked of the whole dialogue, where ragas lets the judge write down the
     goal and the end state first and compares these.
@@ -39,7 +39,7 @@ class Goal:
         self._most = shown_most("goal", max_chars)
         self.facts = MetricFacts(
             text=canonical("goal", max_chars=(max_chars, MAX_SHOWN)),
-            version="1",
+            version="2",
             signature={
                 "prompts": {name: shipped_prompt(name).digest for name in ("rules.md", "goal.md")},
                 "max_chars": max_chars,
