@@ -18,6 +18,7 @@ from haetae.core.clock import SystemClock
 from haetae.core.generation import Failure, Usage
 from haetae.core.local_spec import LocalSpec
 from haetae.core.model import Likelihood
+from haetae.core.sample import Message, ToolCall
 from haetae.core.score import Score
 from haetae.errors import ConfigError, JudgeError
 from haetae.metrics.perplexity import Perplexity
@@ -90,13 +91,53 @@ def test_given_the_prompt_only_the_text_is_scored_after_the_input_and_a_line(sco
     assert model.asked == [("Is it?\n", "yes"), ("Is it? ", "yes"), ("", "yes")]
 
 
-def test_of_several_references_the_most_probable_counts_and_all_are_paid_for(score_of: ScoreOf) -> None:
-    model = Half({"worse": Likelihood((-5.0,), 1), "refused": Failure(reasons.NO_LOGPROBS, "none")})
-    metric = _of(of="reference", model=model)
-    found = score_of(metric, "ignored", "worse", "better", "refused", " ")
+CHAT = (
+    Message("system", "Be brief."),
+    Message("user", unicodedata.normalize("NFD", "호텔?")),
+    Message("assistant", "", tool_calls=(ToolCall("search", {"city": "부산"}),)),
+    Message("tool", "해운대"),
+    Message("user", "Is it free?"),
+)
+
+
+def test_a_chat_is_read_whole_before_the_text_and_one_question_as_it_is(score_of: ScoreOf) -> None:
+    model = Half()
+    score_of(_of(model=model, given="prompt"), "yes", input=CHAT)
+    score_of(_of(model=model, given="prompt"), "yes", input=CHAT[-1:])
+    whole = (
+        "system: Be brief.\nuser: 호텔?\nassistant: \n"
+        '{"arguments":{"city":"부산"},"name":"search"}\ntool: 해운대\nuser: Is it free?\n'
+    )
+    assert model.asked == [(whole, "yes"), ("Is it free?\n", "yes")]
+    assert "chat" in _of(given="prompt").facts.signature
+    assert "chat" not in _of().facts.signature
+
+
+def test_of_several_references_the_lowest_value_counts_and_all_are_paid_for(score_of: ScoreOf) -> None:
+    model = Half({"worse": Likelihood((-5.0,), 1), "x": Likelihood((), 1)})
+    found = score_of(_of(of="reference", model=model), "ignored", "worse", "better", "x", " ")
     assert found.value == pytest.approx(2.0)
     assert found.calls == 3
-    assert [text for _, text in model.asked] == ["worse", "better", "refused"]
+    assert [text for _, text in model.asked] == ["worse", "better", "x"]
+
+
+@pytest.mark.parametrize("reason", [reasons.TIMEOUT, reasons.NO_LOGPROBS])
+def test_a_reference_that_could_not_be_measured_leaves_no_score_of_the_others(reason: str, score_of: ScoreOf) -> None:
+    model = Half({"bad": Likelihood((-5.0,), 1), "better": Failure(reason, "why")})
+    for given in (("bad", "better"), ("better", "bad")):
+        found = score_of(_of(of="reference", model=model), "ignored", *given)
+        assert (found.value, found.reason, found.explanation) == (None, reason, "why")
+    assert score_of(_of(of="reference", model=model), "ignored", "bad", "better").calls == 2
+
+
+def test_a_long_text_without_blanks_has_no_perplexity_per_word_and_is_told_of_bytes(score_of: ScoreOf) -> None:
+    text = "这是一个没有空格的句子。" * 100
+    found = score_of(_of(unit="word"), text)
+    assert (found.value, found.reason) == (None, reasons.NOT_FINITE)
+    assert found.explanation == (
+        "exp(832 / 1), of 1 word, is beyond all floats; a language written without blanks is measured by unit: byte"
+    )
+    assert score_of(_of(unit="byte"), text).value == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
