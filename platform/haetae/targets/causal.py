@@ -6,14 +6,14 @@ Nothing is fetched, no code of a model's own is run, and only safetensors are re
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteria
 from transformers.utils import logging
 
 from haetae.core.local_spec import LocalDecoding, LocalSpec
@@ -42,14 +42,17 @@ class Found:
 
 
 class Causal:
-    """The model and its tokenizer, loaded. One thread may use it at a time.
+    """The model and its tokenizer, loaded. One thread may use it at a time. `check` is called between batches
+    and between the tokens that it writes, and may raise to break the work off.
 
     Texts are tokenized as text: what looks like a special token in one is not one. Log probabilities are
     computed in float32 whatever the model's precision, and rows are padded on the right, where nothing
     that is scored looks.
     """
 
-    def __init__(self, folder: Path, spec: LocalSpec, window: int, stride: int) -> None:
+    def __init__(
+        self, folder: Path, spec: LocalSpec, window: int, stride: int, check: Callable[[], None] = lambda: None
+    ) -> None:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
@@ -62,7 +65,7 @@ class Causal:
         self._model = model.to(spec.device).eval()
         self._texts = _of_plain_text(self._tokenizer)
         self._bos: Ids = [self._tokenizer.bos_token_id] if spec.bos and self._tokenizer.bos_token_id is not None else []
-        self._spec, self._window, self._stride = spec, window, stride
+        self._spec, self._window, self._stride, self._check = spec, window, stride, check
         self._keeps = "logits_to_keep" in inspect.signature(self._model.forward).parameters
 
     def likelihoods(self, asked: Sequence[tuple[str, str]]) -> list[Found]:
@@ -94,6 +97,7 @@ class Causal:
 
     @torch.inference_mode()
     def _forward(self, rows: Sequence[Ids], group: Sequence[Window]) -> list[list[float]]:
+        self._check()
         width = group[0].length
         ids = torch.zeros((len(group), width), dtype=torch.long)
         for n, window in enumerate(group):
@@ -124,6 +128,7 @@ class Causal:
                 max_new_tokens=room,
                 eos_token_id=ends or None,
                 pad_token_id=ends[0] if ends else 0,
+                stopping_criteria=[_Checked(self._check)],
                 **sampled,
             )
         made = whole[0, len(prompt) :].tolist()
@@ -157,6 +162,17 @@ class Causal:
     def _ends(self) -> Ids:
         declared = self._model.generation_config.eos_token_id
         return [declared] if isinstance(declared, int) else list(declared or ())
+
+
+class _Checked(StoppingCriteria):
+    """Stops nothing by itself: it calls `check` at every token."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
+        self._check()
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
 def _of_plain_text(tokenizer: Any) -> Tokenizer:

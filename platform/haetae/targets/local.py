@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.local_spec import LocalDecoding, LocalSpec
 from haetae.core.model import Embeddings, Likelihood
 from haetae.core.sample import Message
+from haetae.targets.worker import Worker
 
 if TYPE_CHECKING:
     from haetae.targets.causal import Causal, Found
@@ -41,7 +41,8 @@ class Local:
     """A model in a folder. It is loaded at the first call, in the thread that runs it: the event loop never waits.
 
     Likelihoods that are asked for while the thread is busy are scored together when it is free, in batches
-    of like length. Chats are answered one by one. `window` and `stride` are the resolved ones.
+    of like length. Chats are answered one by one. `window` and `stride` are the resolved ones. Closing it breaks
+    off what is under way at the next batch or token.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Local:
         self._fingerprint = fingerprint
         self._window, self._stride = window, stride
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="haetae-local")
+        self._worker = Worker("haetae-local")
         self._causal: Causal | None = None
         self._waiting: list[_Asked] = []
         self._scoring: asyncio.Task[None] | None = None
@@ -128,16 +129,16 @@ class Local:
             if self._causal is None:
                 from haetae.targets.causal import Causal  # torch takes seconds to import
 
-                self._causal = Causal(self._folder, self._spec, self._window, self._stride)
+                self._causal = Causal(self._folder, self._spec, self._window, self._stride, self._worker.check)
             return work(self._causal)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, here)
+            return await self._worker.run(here)
         except Exception as exc:
             why = f"the model in {self._folder.name} failed: {type(exc).__name__}: {exc}"[:600]
             return Failure(reasons.REJECTED, why, fatal=self._causal is None)
 
     async def aclose(self) -> None:
         """End the thread and let the model go."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        await self._worker.aclose()
         self._causal = None

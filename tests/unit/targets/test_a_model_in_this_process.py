@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from haetae.core.generation import Failure, Generation
 from haetae.core.local_spec import LocalDecoding, LocalSpec
 from haetae.core.sample import Image, Message
 from haetae.targets.local import Local
+from haetae.targets.worker import Stopped
 
 if TYPE_CHECKING:
     from haetae.targets.causal import Causal
@@ -170,6 +172,52 @@ def test_the_event_loop_goes_on_while_the_model_works(tiny_lm: Path) -> None:
         return turns
 
     assert asyncio.run(work()) > 10
+
+
+def test_the_model_asks_at_every_batch_and_token_whether_to_go_on(tiny_lm: Path) -> None:
+    from haetae.targets.causal import Causal
+
+    left = 0
+
+    def check() -> None:
+        nonlocal left
+        if left == 0:
+            raise Stopped
+        left -= 1
+
+    model = Causal(tiny_lm, LocalSpec(path="tiny", batch_tokens=64), 64, 32, check)
+    with pytest.raises(Stopped):
+        model.likelihoods([("", "A job waits.")])
+    left = 3
+    with pytest.raises(Stopped):
+        model.likelihoods([("", "A job waits in its queue. " * 40)])
+    left = 3
+    with pytest.raises(Stopped):
+        model.reply([{"role": "user", "content": "A job"}], LocalDecoding(max_tokens=40))
+    left = 1_000
+    assert model.reply([{"role": "user", "content": "A job"}], LocalDecoding(max_tokens=40)).written > 4
+
+
+def test_closing_breaks_off_the_answer_that_is_written(tiny_lm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from haetae.targets.causal import Causal
+
+    begun = threading.Event()
+
+    def endless(self: Causal, *_: Any) -> None:
+        while True:
+            begun.set()
+            self._check()
+
+    monkeypatch.setattr(Causal, "reply", endless)
+
+    async def work() -> Generation | Failure:
+        model = Local(tiny_lm, LocalSpec(path="tiny"), fingerprint={}, window=64, stride=32, clock=SystemClock())
+        asked = asyncio.ensure_future(model.chat(ASK))
+        await asyncio.to_thread(begun.wait)
+        await model.aclose()
+        return await asked
+
+    assert "Stopped" in asyncio.run(work()).message  # type: ignore[union-attr]  # it is a Failure
 
 
 def test_those_who_ask_while_it_is_busy_are_scored_together(tiny_lm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
