@@ -52,6 +52,6 @@ def load_prompt(path: Path, root: Path | None = None) -> Prompt:
 
 def _parsed(name: str, content: str | list[dict[str, str]], file: str) -> Prompt:
     try:
-        return Prompt.of(name, content)
+        return Prompt.of(name, content, file)
     except ConfigError as exc:  # a prompt knows its name, a reader looks for a file
         raise ConfigError([Problem(p.message, file, p.line, p.column, p.field) for p in exc.problems]) from exc

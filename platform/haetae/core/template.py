@@ -7,12 +7,13 @@ be made of is in `haetae.core.template_shape`, what bounds them while they run i
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, meta
+from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.exceptions import SecurityError, UndefinedError
 
 from haetae.core.canonical import Json, digest
@@ -30,13 +31,14 @@ _environment = Sandbox()
 
 @dataclass(frozen=True)
 class Prompt:
-    """A chat template under a name: messages whose contents are templates."""
+    """A chat template under a name: messages whose contents are templates. `file` is where it was read from."""
 
     name: str
     messages: tuple[Message, ...]
+    file: str | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, name: str, content: Json) -> Prompt:
+    def of(cls, name: str, content: Json, file: str | None = None) -> Prompt:
         """From a text (one user message) or a list of {role, content}.
 
         Raises ConfigError with the line of a syntax error, and for what a sandbox must refuse.
@@ -44,7 +46,7 @@ class Prompt:
         turns: Sequence[Mapping[str, Any]] = (
             [{"role": "user", "content": content}] if isinstance(content, str) else content
         )
-        prompt = cls(name, tuple(Message(_role(turn["role"], name), turn["content"]) for turn in turns))
+        prompt = cls(name, tuple(Message(_role(turn["role"], name), turn["content"]) for turn in turns), file)
         _ = prompt._compiled
         return prompt
 
@@ -117,16 +119,31 @@ def _role(text: str, name: str) -> Role:
     return text  # type: ignore[return-value]  # narrowed above
 
 
-def check_variables(prompt: Prompt, offered: frozenset[str], required: frozenset[str]) -> None:
-    """Raises ConfigError naming template and variable: one that nobody offers, or one it must use."""
-    for missing in sorted(prompt.variables - offered):
-        raise ConfigError(
-            Problem(f"variable {missing!r} is not offered; there are {', '.join(sorted(offered))}", file=prompt.name)
-        )
+def check_variables(prompt: Prompt, offered: frozenset[str], required: frozenset[str], such_as: str = "") -> None:
+    """Raises ConfigError at the field `prompt`: for each variable that nobody offers, or none that it must use.
+
+    `such_as` names a prompt that would do.
+    """
+    shown, there, wrong, wish = prompt.file or prompt.name, ", ".join(sorted(offered)), [], ""
     if required and not prompt.variables & required:
-        raise ConfigError(
-            Problem(
-                f"the template uses none of {', '.join(sorted(required))}: every sample would be asked the same",
-                file=prompt.name,
-            )
-        )
+        wanted = " or ".join(f"{{{{ {name} }}}}" for name in sorted(required))
+        wish = f"; expected one with {wanted}{f', such as {such_as}' if such_as else ''}"
+    for name in sorted(prompt.variables - offered):
+        near = difflib.get_close_matches(name, sorted(offered), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        wrong.append(f"{_line_of(prompt, name)}variable {name!r} is not offered{hint}; there are {there}{wish}")
+    if wish and not wrong:
+        needed = ", ".join(sorted(required))
+        wrong.append(f"the template uses none of {needed}: every sample would be asked the same{wish}")
+    if wrong:
+        raise ConfigError([Problem(f"{shown}: {why}", field="prompt") for why in wrong])
+
+
+def _line_of(prompt: Prompt, variable: str) -> str:
+    """Where a template asks for a variable first: `line 3: `, and of a chat the message too."""
+    for place, message in enumerate(prompt.messages, 1):
+        names = _environment.parse(message.content).find_all(nodes.Name)
+        lines = [name.lineno for name in names if name.name == variable]
+        if lines:
+            return f"{f'message {place}, ' if len(prompt.messages) > 1 else ''}line {min(lines)}: "
+    return ""

@@ -198,4 +198,5 @@ def _placed(loaded: LoadedSuite, field: str, problem: Problem) -> Problem:
     """A problem found behind a field of the suite file, shown at that field."""
     if problem.file:
         return problem
-    return replace(loaded.problem(field, problem.message), variable=problem.variable)
+    at = loaded.problem(".".join(filter(None, (field, problem.field))), problem.message)
+    return replace(at, variable=problem.variable)

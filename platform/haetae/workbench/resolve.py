@@ -95,7 +95,7 @@ class Resolver:
             return load_prompt(locate(text, folder=self._folder, root=self._root))
         rubric = shipped_rubric(text)
         if rubric is not None and not self._registry.versions("prompt", text):
-            return replace(load_prompt(rubric, rubric.parent), name=text)
+            return replace(load_prompt(rubric, rubric.parent), name=text, file=None)
         try:
             content = self._content("prompt", text)
         except RegistryError as exc:

@@ -152,10 +152,24 @@ def test_a_syntax_error_names_the_line_and_a_wrong_role_the_role() -> None:
 def test_variables_that_nobody_offers_are_named() -> None:  # REG-05
     prompt = Prompt.of("p", "{{ input }} {{ question }} {{ range(3) | list }}")
     assert prompt.variables == {"input", "question"}
-    with pytest.raises(ConfigError, match="p: variable 'question' is not offered; there are input"):
+    with pytest.raises(ConfigError, match="p: line 1: variable 'question' is not offered; there are input"):
         check_variables(prompt, frozenset({"input"}), frozenset())
     with pytest.raises(ConfigError, match="uses none of output"):
         check_variables(prompt, frozenset({"input", "question"}), frozenset({"output"}))
+
+
+def test_a_variable_is_named_with_its_file_and_line_and_the_nearest_that_is_offered() -> None:
+    offered, text = frozenset({"output", "reference"}), "Is it right?\n\n{{ refrence }} {{ output }} {{ refrence }}"
+    with pytest.raises(ConfigError) as caught:
+        check_variables(Prompt.of("typo", text, "rubrics/typo.md"), offered, frozenset({"output"}))
+    (problem,) = caught.value.problems
+    wish = "variable 'refrence' is not offered; did you mean reference?; there are output, reference"
+    assert (problem.field, problem.message) == ("prompt", f"rubrics/typo.md: line 3: {wish}")
+    chat = Prompt.of("chat", [{"role": "system", "content": "s"}, {"role": "user", "content": "\n{{ answers }}"}])
+    with pytest.raises(
+        ConfigError, match=r"chat: message 2, line 2: .*; expected one with .. output .., such as a.md$"
+    ):
+        check_variables(chat, offered, frozenset({"output"}), "a.md")
 
 
 def test_a_prompts_digest_is_of_its_content() -> None:

@@ -28,7 +28,7 @@ class Contest:
     """
 
     def __init__(self, prompt: Prompt, form: str, places: int, *, ties: bool) -> None:
-        check_variables(prompt, OFFERED, frozenset({"answers"}))
+        check_variables(prompt, OFFERED, frozenset({"answers"}), "preference.ko")
         self._prompt, self._labels = prompt, LABELS[:places]
         self._choices = [*self._labels, *([TIE] if ties else [])]
         self._form = shipped_prompt(form).render({"labels": ", ".join(self._labels)}, "")[0]

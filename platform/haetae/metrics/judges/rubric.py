@@ -28,7 +28,7 @@ class Rubric:
     """
 
     def __init__(self, prompt: Prompt, scale: Scale) -> None:
-        check_variables(prompt, OFFERED, frozenset({"output"}))
+        check_variables(prompt, OFFERED, frozenset({"output"}), "helpfulness.ko")
         self.name, self.scale = prompt.name, scale
         self.needs = prompt.variables & {"reference", "contexts"}
         self.signature: dict[str, Json] = {
