@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from haetae.catalog.explain import found, nearest
 from haetae.catalog.rows import Fault, turn_json
 from haetae.core.canonical import Json
@@ -22,8 +24,8 @@ def stages_of(value: Json, faults: list[Fault]) -> tuple[Stage, ...]:
         _check_stage(f"stages.{index}", stage, faults)
     if len(faults) > before:
         return ()
-    names = [stage["name"] for stage in value]
-    faults += [("stages", f"two stages are named {name!r}") for name in {n for n in names if names.count(n) > 1}]
+    named = Counter(stage["name"] for stage in value)
+    faults += [("stages", f"two stages are named {name!r}") for name, times in named.items() if times > 1]
     return tuple(map(stage_from_json, value))
 
 

@@ -26,6 +26,11 @@ _PIECE = 20_000
 UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
 """Scripts other than Han and kana that are written without spaces between words."""
 
+CLUSTER = r"(?:\p{RI}{2}(?![\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}])|\X)"
+r"""What a reader sees as one character: an extended grapheme cluster of UAX #29, for the package regex.
+
+It is `\X`, but that counts all regional indicators before each flag: a long row of flags takes quadratic time."""
+
 _LETTER = regex.compile(r"\p{L}")
 _SCRIPTS: tuple[tuple[Script, regex.Pattern[str]], ...] = (
     ("kana", regex.compile(r"[\p{Hiragana}\p{Katakana}]")),
@@ -51,9 +56,8 @@ def no_reference() -> Score:
 
 
 def contexts(sample: Sample, generation: Generation) -> tuple[str, ...]:
-    """The passages that the answer rests on: those retrieved for it, else those given with the question."""
-    given = generation.contexts or sample.contexts or ()
-    return tuple(nfc(passage) for passage in given if passage.strip())
+    """The passages that the answer rests on (`Generation.passages`), without blank ones, in NFC."""
+    return tuple(nfc(passage) for passage in generation.passages(sample) if passage.strip())
 
 
 def script_of(text: str) -> Script:

@@ -6,10 +6,14 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
+import regex  # type: ignore[import-untyped]  # ships no types
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from haetae.core.score import Score
 from haetae.errors import ConfigError
 from haetae.metrics.form.length import Length
+from haetae.metrics.text import CLUSTER
 
 ScoreOf = Callable[..., Score]
 
@@ -33,6 +37,20 @@ ScoreOf = Callable[..., Score]
 )
 def test_a_character_is_what_a_reader_sees(text: str, count: int, score_of: ScoreOf) -> None:
     assert score_of(Length(), text).value == count
+
+
+CLUSTERS = "🇰🇷🇯\u0301\u200d👩🏽a\u0600\u0903\r\nक\u094d가ᄀ\u1161"
+
+
+@settings(deadline=None)
+@given(st.text(CLUSTERS, max_size=12))
+def test_characters_are_the_clusters_of_the_regex_package(text: str) -> None:
+    assert regex.findall(CLUSTER, text) == regex.findall(r"\X", text)
+
+
+@pytest.mark.parametrize("count", ["characters", "tokens"])
+def test_a_row_of_half_a_million_flags_is_counted_in_one_walk(count: str, score_of: ScoreOf) -> None:
+    assert score_of(Length(count), "🇰🇷" * 500_000).value == 500_000  # counted anew from its start, it would take hours
 
 
 def test_words_stand_between_blanks_and_tokens_are_those_of_the_overlap_metrics(score_of: ScoreOf) -> None:

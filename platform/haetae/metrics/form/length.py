@@ -11,9 +11,9 @@ from haetae.core.score import Score
 from haetae.errors import ConfigError, Problem
 from haetae.metrics.choices import canonical, one_of, whole
 from haetae.metrics.reference.tokenize import tokenizer
-from haetae.metrics.text import nfc
+from haetae.metrics.text import CLUSTER, nfc
 
-_CLUSTER = regex.compile(r"\X")
+_CLUSTER = regex.compile(CLUSTER)
 _MOST = 10**9
 
 

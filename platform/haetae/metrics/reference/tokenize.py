@@ -28,7 +28,7 @@ import regex  # type: ignore[import-untyped]  # ships no types
 from haetae.errors import MissingExtra
 from haetae.metrics.choices import one_of
 from haetae.metrics.reference.normalise import squad_normalise
-from haetae.metrics.text import UNSPACED, nfc, script_of
+from haetae.metrics.text import CLUSTER, UNSPACED, nfc, script_of
 
 Cut = Callable[[str], tuple[str, ...]]
 
@@ -38,7 +38,7 @@ _UNICODE = regex.compile(
     rf"[{_BY_CHARACTER}]\p{{M}}*"
     r"|\p{Hangul}[\p{Hangul}\p{M}]*"
     rf"|[[\p{{L}}\p{{N}}]--[{_BY_CHARACTER}\p{{Hangul}}]][[\p{{L}}\p{{N}}\p{{M}}]--[{_BY_CHARACTER}\p{{Hangul}}]]*"
-    r"|(?=[\p{Extended_Pictographic}\p{Regional_Indicator}])\X",
+    rf"|(?=[\p{{Extended_Pictographic}}\p{{Regional_Indicator}}]){CLUSTER}",
     regex.V1,
 )
 
