@@ -305,6 +305,11 @@ def test_the_gate_compares_the_means_of_repeated_judgements(kinds: Any, server: 
         ("{ jury: politeness.ko, models: [grader, nobody] }", "metrics.x.models.1: "),
         ("{ g_eval: polite, scale: [1, 10] }", "a score of two digits"),
         ("{ judge: politenes.ko }", "did you mean politeness.ko?"),
+        ("{ judge: judge/politeness.ko }", "metrics.x.judge: 'judge/politeness.ko' is not a name; write politeness.ko"),
+        ("{ judge: preference.ko }", "variable 'answers' is not offered"),
+        ("{ judge: preference.ko }", "expected one with {{ output }}, such as helpfulness.ko"),
+        ("{ pairwise: helpfulness.ko }", "metrics.x.pairwise: helpfulness.ko: line "),
+        ("{ pairwise: helpfulness.ko }", "expected one with {{ answers }}, such as preference.ko"),
         ("{ judge: tone.md, scale: { good: 1 } }", "labels are two or more different names"),
         ("{ judge: tone.md, scale: { good: yes, bad: no } }", "metrics.x.scale"),
     ],
@@ -315,6 +320,16 @@ def test_a_judge_that_cannot_be_is_named_at_its_field(kinds: Any, server: Any, l
         bench.check(kinds.suite)
     assert said in str(caught.value)
     assert server.bodies == []
+
+
+def test_a_judge_of_the_whole_suite_is_missed_once_and_the_target_with_it(kinds: Any) -> None:
+    lines = "".join(f"  m{n}: {{ judge: politeness.ko }}\n" for n in range(3))
+    suite = re.sub(r"judge: \w+", "judge: nobody", _only(lines), count=1)
+    kinds.suite.write_text(re.sub(r"target: .*", "target: { model: neither }", suite))
+    with kinds.bench() as bench, pytest.raises(ConfigError) as caught:
+        bench.check(kinds.suite)
+    said = [(problem.field, problem.message.partition(" is registered")[0]) for problem in caught.value.problems]
+    assert sorted(said) == [("judge", "no model 'nobody'"), ("target", "no model 'neither'")]
 
 
 def test_the_command_line_tells_the_report(

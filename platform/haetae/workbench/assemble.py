@@ -83,9 +83,8 @@ def assemble(
         mirror=mirror,
         code=settings.evaluate_folders,
     )
-    metrics = _metrics(loaded, resolver)
+    metrics, target = _metrics_and_target(loaded, resolver, clock)
     check_tolerances(loaded, metrics)
-    target = _target(loaded, resolver, clock)
     dataset = _dataset(loaded, registry, settings, resolver, skip_bad, _required(metrics))
     check_expected(loaded, metrics, target, dataset)
     _check_requests(dataset, target)
@@ -103,6 +102,19 @@ def assemble(
     return Assembly(loaded, dataset, target, metrics, manifest, meter, resolver)
 
 
+def _metrics_and_target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> tuple[dict[str, Metric], Target]:
+    """Both, or every mistake of both: one that several metrics share (the suite's judge) is told once."""
+    try:
+        metrics = _metrics(loaded, resolver)
+    except ConfigError as wrong:
+        try:
+            _target(loaded, resolver, clock)
+        except ConfigError as also:
+            raise ConfigError(list(dict.fromkeys([*wrong.problems, *also.problems]))) from also
+        raise
+    return metrics, _target(loaded, resolver, clock)
+
+
 def _metrics(loaded: LoadedSuite, resolver: Resolver) -> dict[str, Metric]:
     metrics, problems = {}, []
     for name, spec in loaded.suite.metrics.items():
@@ -112,7 +124,7 @@ def _metrics(loaded: LoadedSuite, resolver: Resolver) -> dict[str, Metric]:
         except ConfigError as exc:
             problems += [_placed(loaded, f"metrics.{name}", problem) for problem in exc.problems]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(list(dict.fromkeys(problems)))
     return metrics
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from haetae.catalog.code_folder import locate_code
-from haetae.catalog.explain import nearest
 from haetae.catalog.files import locate
 from haetae.catalog.prompt_file import load_prompt
 from haetae.catalog.recorded import open_outputs
@@ -36,7 +35,8 @@ from haetae.errors import ConfigError, HaetaeError, JudgeError, RegistryError, b
 from haetae.targets.local import Local
 from haetae.targets.wire import Price
 from haetae.workbench.local_models import local_model
-from haetae.workbench.shipped import shipped_rubric, shipped_rubrics
+from haetae.workbench.shipped import shipped_rubric
+from haetae.workbench.unregistered import check_reference, unregistered
 
 if TYPE_CHECKING:
     from haetae.targets.endpoint import Endpoint
@@ -96,10 +96,7 @@ class Resolver:
         rubric = shipped_rubric(text)
         if rubric is not None and not self._registry.versions("prompt", text):
             return replace(load_prompt(rubric, rubric.parent), name=text, file=None)
-        try:
-            content = self._content("prompt", text)
-        except RegistryError as exc:
-            raise RegistryError(f"{exc}{nearest(text, shipped_rubrics())}") from exc
+        content = self._content("prompt", text)
         with boundary(ConfigError, f"prompt {text} is not a chat template"):
             return Prompt.of(text.removeprefix(MIRROR).partition("@")[0], content)
 
@@ -142,7 +139,11 @@ class Resolver:
             number, content = self._mirror().resolve(kind, reference.name, reference.selector)
             self.pins[text] = f"{MIRROR}{reference.name}@{number}"
             return content
-        version = self._registry.find(kind, Reference.parse(text))
+        check_reference(kind, text)
+        try:
+            version = self._registry.find(kind, Reference.parse(text))
+        except RegistryError as exc:
+            raise unregistered(kind, text, self._registry, exc) from exc
         self.pins[text] = version.reference
         return version.content
 

@@ -209,6 +209,34 @@ def test_a_name_that_is_nearly_that_of_a_rubric_is_told_which(resolver: Callable
         resolver().prompt("helpfullness.ko")
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("model", "grader", "registered are: judge; register one: haetae register model grader.yaml --name grader"),
+        ("model", "grader@production", "haetae register model grader.yaml --name grader --alias production"),
+        ("model", "jugde@2", "no model 'jugde' is registered; registered are: judge; did you mean judge?"),
+        ("model", "judge@9", "there is no model judge@9; versions of judge: 1"),
+        ("model", "openai-community/gpt2", "'openai-community/gpt2' is not a name; a name of a hub is not taken"),
+        ("prompt", "judge/helpfulness.ko", "'judge/helpfulness.ko' is not a name; write helpfulness.ko"),
+        ("prompt", "rubrics/mine", "is not a name; a prompt in a file ends with one of .j2, .md, .txt, .yaml, .yml"),
+        ("prompt", "helpfulness.kr", "24 rubrics ship, such as helpfulness.ko; did you mean helpfulness.ko?"),
+        (
+            "prompt",
+            "zzz",
+            "rubrics ship, such as helpfulness.ko; register one: haetae register prompt zzz.md --name zzz",
+        ),
+    ],
+)
+def test_a_name_that_is_not_registered_is_told_what_to_do(
+    resolver: Callable[..., Resolver], ledger: SqlLedger, kind: str, name: str, said: str
+) -> None:
+    ledger.register("model", "judge", MODEL, AT)
+    made = resolver()
+    with pytest.raises(ConfigError) as caught:
+        made.model(name) if kind == "model" else made.prompt(name)
+    assert said in str(caught.value)
+
+
 def test_recorded_outputs_of_another_system_are_read_whole(resolver: Callable[..., Resolver], tmp_path: Path) -> None:
     file = tmp_path / "other.jsonl"
     file.write_text('{"id": "a", "output": "답"}\n{"id": "b", "output": " "}\n{"id": "c", "win": 0.5}\n', "utf-8")
