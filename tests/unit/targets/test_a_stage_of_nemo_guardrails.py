@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -132,3 +133,61 @@ def test_every_file_of_the_folder_is_in_the_fingerprint(folder: Path, stage: Cal
 
 def test_the_librarys_telemetry_is_declined(stage: Callable[..., Any]) -> None:
     assert os.environ["NEMO_GUARDRAILS_NO_USAGE_STATS"] == "1"
+
+
+def test_code_outside_the_folder_is_refused_before_it_runs(
+    folder: Path, tmp_path: Path, stage: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\n"
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "actions.py").write_text(ran)
+    inside, actions = (folder / "actions.py").read_text(), folder / "actions.py"
+    actions.unlink()
+    actions.symlink_to(outside / "actions.py")
+    with pytest.raises(ConfigError, match=r"actions.py leads to .*outside"):
+        stage(folder)
+    actions.unlink()
+    (folder / "actions").symlink_to(outside)
+    with pytest.raises(ConfigError, match=r"actions leads to .*outside"):
+        stage(folder)
+    (folder / "actions").unlink()
+    actions.write_text(inside)
+    (folder / "config.yml").write_text(f"import_paths: [{outside}]\n{CONFIG}", "utf-8")
+    with pytest.raises(ConfigError, match=r"imports .*outside"):
+        stage(folder)
+    (folder / "config.yml").write_text(CONFIG, "utf-8")
+    monkeypatch.chdir(outside)
+    with pytest.raises(ConfigError, match=r"would run .*outside.actions.py too"):
+        stage(folder)
+    assert not (outside / "ran").exists()
+    monkeypatch.chdir(tmp_path)
+    assert stage(folder).fingerprint["kind"] == "nemo"
+
+
+def test_documents_that_would_fetch_a_model_are_refused(folder: Path, stage: Callable[..., Any]) -> None:
+    (folder / "kb").mkdir()
+    (folder / "kb" / "facts.md").write_text("# A fact\n")
+    with pytest.raises(ConfigError, match=r"has documents \(kb/\)"):
+        stage(folder)
+    (folder / "kb" / "facts.md").unlink()
+    (folder / "config.yml").write_text(f"docs: [{{ format: md, content: x }}]\n{CONFIG}", "utf-8")
+    with pytest.raises(ConfigError, match="has documents"):
+        stage(folder)
+
+
+def test_what_an_action_raises_is_not_written_to_the_terminal(
+    folder: Path, stage: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            kept.append(record.getMessage())
+
+    kept: list[str] = []
+    logging.getLogger().addHandler(handler := Kept())
+    try:
+        assert asyncio.run(stage(folder).check("raise")) == Check(True, cost_usd=0.0)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    said = capfd.readouterr()
+    assert (said.out, said.err, [text for text in kept if "did not load" in text]) == ("", "", [])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from typing import Any
 
 os.environ["NEMO_GUARDRAILS_NO_USAGE_STATS"] = "1"  # read when rails are made
 
+import nemoguardrails
 from nemoguardrails import LLMRails, RailsConfig
 from nemoguardrails.rails.llm.options import RailStatus, RailType
 
@@ -22,8 +24,13 @@ from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure
 from haetae.core.guard import Check
 from haetae.core.secrets import redact
+from haetae.engine.code_files import code_files
 from haetae.engine.contained import Left, awaited, contained
 from haetae.errors import ConfigError, boundary
+
+_LOG = logging.getLogger("nemoguardrails")
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False  # it writes texts and what actions raise as they are, secrets too
 
 _LEFT: ContextVar[list[Left]] = ContextVar("left")
 """What the actions of one check raised that was to end more than themselves."""
@@ -33,22 +40,27 @@ class NemoStage:
     """The input rails of a configuration folder. What they block is stopped, all else left to the next stage.
 
     The folder's `config.py` and `actions.py` are code of the project and run, as a `function` does. A folder that
-    configures models is refused: their calls would pass neither the budget nor the limits of the suite. A text
-    whose action raises is blocked by the library itself.
+    configures models is refused: their calls would pass neither the budget nor the limits of the suite. So is one
+    with documents (`kb/`), for which the library would download an embedding model, and one that imports from
+    elsewhere. A text whose action raises is blocked by the library itself, whose log is silent: it shows texts.
     """
 
     reusable = False
 
     def __init__(self, folder: Path, *, cost_usd: float | None, timeout_s: float) -> None:
         with boundary(ConfigError, f"{folder.name} is not a configuration of NeMo Guardrails"), contained():
+            files = code_files(folder)
             config = RailsConfig.from_path(str(folder))
+            _check_imports(config, folder)
+            if config.docs:
+                raise ConfigError(f"{folder.name} has documents (kb/), for which an embedding model would be fetched")
             if config.models:
                 engines = ", ".join(sorted(model.type for model in config.models))
                 raise ConfigError(f"{folder.name} configures models ({engines}); ask a model in a judge stage instead")
             if not config.rails.input.flows:
                 raise ConfigError(f"{folder.name} has no input rails, so it would block nothing")
             self._rails = _made(config)
-        self._digest = _digest(folder)
+        self._digest = _digest(folder, files)
         self._cost_usd = cost_usd
         self._timeout_s = timeout_s
         self.free = cost_usd == 0
@@ -97,8 +109,18 @@ def _made(config: RailsConfig) -> LLMRails:
     return rails
 
 
-def _digest(folder: Path) -> str:
+def _check_imports(config: RailsConfig, folder: Path) -> None:
+    """Raises ConfigError where code would be run that is neither the folder's nor the library's."""
+    places = (folder.resolve(), Path(nemoguardrails.__file__).resolve().parent)
+    for name, path in (config.imported_paths or {}).items():
+        if not any(Path(path).resolve().is_relative_to(place) for place in places):
+            raise ConfigError(f"{folder.name} imports {name} from {path}, which is outside the folder")
+    for there in (Path.cwd() / "actions.py", Path.cwd() / "actions"):
+        if there.exists() and not there.resolve().is_relative_to(folder.resolve()):
+            raise ConfigError(f"NeMo Guardrails would run {there} too; start haetae in another folder, or rename it")
+
+
+def _digest(folder: Path, files: Sequence[Path]) -> str:
     """SHA-256 over the names and contents of all files of the folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     named = [(str(path.relative_to(folder)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
     return digest(named)
