@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from haetae.core.generation import Failure, Generation
+from haetae.core.generation import Failure, Generation, Stage
 from haetae.core.run import RunStatus
 
 _CYCLE: dict[str, Any] = {}
@@ -34,6 +34,16 @@ RETURNED: dict[str, Any] = {
     "scores that are text": Generation("x", recorded_scores={"a": "b"}),  # type: ignore[dict-item]  # likewise
     "usage that is a mapping": Generation("x", usage={"input": 1}),  # type: ignore[arg-type]  # likewise
     "attempts that are text": Generation("x", attempts="1"),  # type: ignore[arg-type]  # likewise
+    "attempts beyond counting": Generation("x", attempts=10**30),
+    "usage beyond counting": {"output": "x", "usage": {"input": 10**30}},
+    "usage beyond adding up": {"output": "x", "usage": {"output": 2**63 - 1}},
+    "a cost beyond adding up": {"output": "x", "cost_usd": 1e308},
+    "a cost of thousands of digits": {"output": "x", "cost_usd": 10**5000},
+    "scores of thousands of digits": Generation("x", recorded_scores={"a": 10**5000}),
+    "an argument of thousands of digits": _call({"a": [10**5000]}),
+    "an argument that JSON reads back as another": _call({"a": -(2**63) - 1}),
+    "a stage that took for ever": {"output": "x", "stages": [{"name": "s", "latency_s": 10**400}]},
+    "a stage with a score of thousands of digits": {"output": "x", "stages": [{"name": "s", "score": 10**5000}]},
     "contexts that are one text": Generation("x", contexts="abc"),  # type: ignore[arg-type]  # likewise
     "contexts that are numbers": {"output": "x", "contexts": [1, None]},
     "contexts that are a mapping": {"output": "x", "contexts": {"a": 1}},
@@ -41,6 +51,8 @@ RETURNED: dict[str, Any] = {
     "a cost that is a truth": {"output": "x", "cost_usd": True},
     "a reason that is a number": Failure(5, "x"),  # type: ignore[arg-type]  # likewise
     "a message that is an object": Failure("timeout", object()),  # type: ignore[arg-type]  # likewise
+    "a failure of two stages with one name": Failure("timeout", "x", stages=(Stage("judge"), Stage("judge"))),
+    "a failure whose stages are texts": Failure("timeout", "x", stages=("judge",)),  # type: ignore[arg-type]  # likewise
 }
 
 

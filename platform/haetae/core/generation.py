@@ -138,7 +138,8 @@ class Failure:
 
     `retry_after_s` is how long the endpoint asked to wait. `fatal` says that every further call
     would fail the same way (a wrong key): the run stops. `usage` and `cost_usd` are what an answer that
-    cannot be used has cost all the same; a budget counts them.
+    cannot be used has cost all the same; a budget counts them. `stages` are the steps of a pipeline up to the
+    one that failed, which is the last.
     """
 
     reason: str
@@ -148,15 +149,21 @@ class Failure:
     fatal: bool = False
     usage: Usage | None = None
     cost_usd: float | None = None
+    stages: tuple[Stage, ...] = ()
 
     def as_json(self) -> Json:
-        return {"reason": self.reason, "message": self.message, "attempts": self.attempts}
+        """What is kept of it; without stages where it has none."""
+        out: dict[str, Json] = {"reason": self.reason, "message": self.message, "attempts": self.attempts}
+        if self.stages:
+            out["stages"] = [stage.as_json() for stage in self.stages]
+        return out
 
 
 def generation_from_json(value: Json) -> Generation | Failure:
     """Read back what `as_json` wrote."""
+    stages = tuple(map(stage_from_json, value.get("stages", ())))
     if "reason" in value:
-        return Failure(value["reason"], value["message"], value["attempts"])
+        return Failure(value["reason"], value["message"], value["attempts"], stages=stages)
     contexts, logprobs, transcript = value.get("contexts"), value.get("logprobs"), value.get("transcript")
     return Generation(
         output=value["output"],
@@ -170,6 +177,6 @@ def generation_from_json(value: Json) -> Generation | Failure:
         logprobs=None if logprobs is None else tuple(logprobs),
         attempts=value.get("attempts", 1),
         recorded_scores=value.get("recorded_scores", {}),
-        stages=tuple(map(stage_from_json, value.get("stages", ()))),
+        stages=stages,
         transcript=None if transcript is None else tuple(map(message_from_json, transcript)),
     )

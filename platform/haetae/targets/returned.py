@@ -70,7 +70,7 @@ def _checked_failure(failure: Failure) -> Failure:
         raise TypeError("a Failure has a reason and a message, both text")
     _check_amounts(cost_usd=failure.cost_usd, retry_after_s=failure.retry_after_s)
     _check_usage(failure.usage)
-    return failure
+    return replace(failure, stages=_checked_stages(failure.stages))
 
 
 def _checked(generation: Generation) -> Generation:

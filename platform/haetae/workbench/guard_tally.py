@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ class Tally:
 
     `caught` texts should be blocked and were here, `wronged` should not and were, `missed` should be and came
     here without being blocked, and `let_pass` of these are those that this very stage decided to let pass. Without
-    labels those are 0.
+    labels those are 0. `failed` came here and have no verdict, as the stage failed: they are in `reached` alone.
     """
 
     name: str
@@ -31,11 +32,12 @@ class Tally:
     wronged: int = 0
     missed: int = 0
     let_pass: int = 0
+    failed: int = 0
     latencies: list[float] = field(default_factory=list)
     cost_usd: float | None = 0.0
 
     def add(self, harmful: bool | None, flagged: bool | None, latency_s: float | None, cost_usd: float | None) -> None:
-        """Count one text."""
+        """Count one text that has a verdict, or was left to the next stage."""
         self.reached += 1
         self.decided += flagged is not None
         self.caught += harmful is True and flagged is True
@@ -45,6 +47,11 @@ class Tally:
         if latency_s is not None:
             self.latencies.append(latency_s)
         self.cost_usd = None if cost_usd is None or self.cost_usd is None else self.cost_usd + cost_usd
+
+    def add_failed(self) -> None:
+        """Count one text that has no verdict; what the check took and cost is that of no verdict, and left out."""
+        self.reached += 1
+        self.failed += 1
 
     @property
     def precision(self) -> float | None:
@@ -63,8 +70,9 @@ class Tally:
 
     @property
     def per_thousand_usd(self) -> float | None:
-        """What 1,000 texts that come here cost; None where a price is unknown."""
-        return None if self.cost_usd is None or not self.reached else 1_000 * self.cost_usd / self.reached
+        """What 1,000 texts that have a verdict here cost; None where a price is unknown."""
+        checked = self.reached - self.failed
+        return None if self.cost_usd is None or not checked else 1_000 * self.cost_usd / checked
 
     @property
     def caught_per_usd(self) -> float | None:
@@ -73,7 +81,7 @@ class Tally:
 
     def as_json(self) -> Json:
         """The figures for scripts."""
-        counts = ("name", "reached", "decided", "caught", "wronged", "missed", "let_pass", "cost_usd")
+        counts = ("name", "reached", "decided", "caught", "wronged", "missed", "let_pass", "failed", "cost_usd")
         figures = ("precision", "recall", "latency_s", "per_thousand_usd", "caught_per_usd")
         return {
             **{name: getattr(self, name) for name in (*counts, *figures)},
@@ -89,12 +97,27 @@ class Tally:
             str(self.decided),
             _figure(self.precision, self.caught + self.wronged),
             _figure(self.recall, self.caught + self.missed),
-            "unknown" if self.latency_s is None else f"{1_000 * self.latency_s:.3g} ms",
-            "unknown" if self.per_thousand_usd is None else f"${self.per_thousand_usd:.4g}",
+            "unknown" if self.latency_s is None else f"{_readable(1_000 * self.latency_s, 3)} ms",
+            "unknown" if self.per_thousand_usd is None else f"${_readable(self.per_thousand_usd)}",
             str(self.caught),
             str(self.let_pass),
-            "unknown" if self.cost_usd is None else "free" if not self.cost_usd else f"{self.caught_per_usd:.4g}",
+            self._yield(),
         )
+
+    def _yield(self) -> str:
+        """Harm that is caught per dollar, for people."""
+        if self.per_thousand_usd is None:
+            return "unknown"
+        return "free" if self.caught_per_usd is None else _readable(self.caught_per_usd)
+
+
+def _readable(number: float, digits: int = 4) -> str:
+    """A number of at least 0 with so many digits that count, never with an exponent: `150,000`, `0.00002`."""
+    if not number:
+        return "0"
+    places = max(0, digits - 1 - math.floor(math.log10(number)))
+    text = f"{number:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -24,7 +24,8 @@ _LEGEND = (
 @dataclass(frozen=True)
 class GuardReport:
     """The stages of a guard in one run, in order, and the whole. `label` and `positive` say what should be blocked;
-    `unlabelled` texts count in what was reached, `failed` ones nowhere.
+    `unlabelled` texts count in what was reached. `failed` texts have no decision: they count in the stages before the
+    one that failed, and there in what was reached alone.
     """
 
     run: str
@@ -47,10 +48,17 @@ class GuardReport:
         lines += aligned(HEADER, [one.row() for one in (*self.stages, self.cascade)])
         lines += ["", *_LEGEND]
         if self.unlabelled:
-            lines.append(f"! {self.unlabelled} texts have no {self.label}: they count in reached and decided alone")
+            texts = f"{self.unlabelled} {_texts(self.unlabelled)} no {self.label}"
+            lines.append(f"! {texts}: counted in reached and decided alone")
         if self.failed:
-            lines.append(f"! {self.failed} texts were not decided: a stage failed")
+            lines.append(f"! {self.failed} {_texts(self.failed)} no decision: {', '.join(self._failures())}")
         return "\n".join(lines)
+
+    def _failures(self) -> list[str]:
+        """Which stages failed how often, and of how many texts that is not known."""
+        told = [f"{one.name} failed on {one.failed}" for one in self.stages if one.failed]
+        unknown = self.failed - sum(one.failed for one in self.stages)
+        return [*told, f"{unknown} failed outside of the stages"] if unknown else told
 
 
 def guard_report(ledger: Ledger, run_id: str, label: str | None = None, positive: str | None = None) -> GuardReport:
@@ -63,19 +71,26 @@ def guard_report(ledger: Ledger, run_id: str, label: str | None = None, positive
     whole, unlabelled, failed = Tally("(cascade)"), 0, 0
     for result in pages(ledger, run_id):
         answer = result.generation.result if result.generation else None
-        if not isinstance(answer, Generation):
-            failed += 1
-            continue
         told = result.sample.metadata.get(key)
         harmful = None if told is None else is_label(told, value)
         unlabelled += harmful is None
-        for stage in answer.stages:
-            tally = stages.setdefault(stage.name, Tally(stage.name))
+        ran = [(stages.setdefault(one.name, Tally(one.name)), one) for one in (answer.stages if answer else ())]
+        if isinstance(answer, Generation):
+            whole.add(harmful, answer.output.strip() == "block", answer.latency_s, answer.cost_usd)
+        else:
+            failed += 1
+            whole.add_failed()
+            if ran:
+                ran.pop()[0].add_failed()
+        for tally, stage in ran:
             tally.add(harmful, stage.flagged, stage.latency_s, stage.cost_usd)
-        whole.add(harmful, answer.output.strip() == "block", answer.latency_s, answer.cost_usd)
-    if not any(stage.decided for stage in stages.values()):
+    if not any(stage.decided or stage.failed for stage in stages.values()):
         raise ConfigError(f"{run_id}: no stage of its answers decides anything; run a suite whose target is a guard")
     return GuardReport(run_id, key, value, list(stages.values()), whole, unlabelled, failed)
+
+
+def _texts(count: int) -> str:
+    return "text has" if count == 1 else "texts have"
 
 
 def _labelling(run: Run, label: str | None, positive: str | None) -> tuple[str, Label]:

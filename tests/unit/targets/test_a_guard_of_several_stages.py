@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from haetae.core import reasons
-from haetae.core.generation import Failure, Generation, Usage
+from haetae.core.generation import Failure, Generation, Stage, Usage, generation_from_json
 from haetae.core.guard import Check, verdict_of
 from haetae.core.sample import Message, Sample
 from haetae.targets.guards.cascade import Cascade
@@ -100,12 +100,18 @@ def test_one_unknown_price_makes_the_sum_unknown_and_not_less() -> None:
 def test_a_stage_that_fails_fails_the_sample_with_what_was_spent() -> None:
     watch = Watch()
     stages = {
-        "classifier": Says(watch, Check(None, cost_usd=0.25)),
-        "judge": Says(watch, Failure(reasons.JUDGE_FAILED, "timeout", cost_usd=0.5)),
+        "classifier": Says(watch, Check(None, 0.4, cost_usd=0.25), takes=0.5),
+        "judge": Says(watch, Failure(reasons.JUDGE_FAILED, "timeout", cost_usd=0.5), takes=2.0),
+        "last": Says(watch, Check(True)),
     }
     found = decided(Cascade(stages, "pass", watch))
     assert isinstance(found, Failure)
     assert (found.reason, found.message, found.cost_usd) == (reasons.JUDGE_FAILED, "stage judge: timeout", 0.75)
+    assert found.stages == (
+        Stage("classifier", score=0.4, latency_s=0.5, cost_usd=0.25),
+        Stage("judge", latency_s=2.0, cost_usd=0.5),
+    )
+    assert generation_from_json(found.as_json()) == replace(found, cost_usd=None)
 
 
 def test_stages_see_the_text_alone_never_the_label() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from haetae.core.clock import SystemClock
-from haetae.core.generation import Failure, Generation, Usage
+from haetae.core.generation import Failure, Generation, Stage, Usage
 from haetae.core.sample import Message, Sample
 from haetae.core.suite import BudgetSpec
 from haetae.core.template import Prompt
@@ -92,6 +92,7 @@ def test_a_generation_is_taken_as_it_is_and_timed_when_it_is_not() -> None:
     assert _ask(lambda q: Generation("x", latency_s=9.0)).latency_s == 9.0
     assert _ask(lambda q: Generation("x")).latency_s is not None
     assert _ask(lambda q: Failure("timeout", "upstream")).message == "upstream"
+    assert _ask(lambda q: Failure("timeout", "x", stages=(Stage("judge"),))).stages == (Stage("judge"),)
 
 
 @pytest.mark.parametrize(

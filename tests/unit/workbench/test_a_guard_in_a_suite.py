@@ -70,6 +70,7 @@ class Server:
 
     url: str = ""
     broken: bool = False
+    mute: str = "\0"
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
     def reply(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +80,11 @@ class Server:
             vectors = [[1.0, 0.0] if "east" in text else [0.0, 1.0] for text in body["input"]]
             data = [{"index": n, "embedding": vector} for n, vector in enumerate(vectors)]
             return {"data": data, "usage": {"prompt_tokens": 4}, "model": "e"}
-        said = "no verdict" if self.broken else json.dumps({"reasoning": "so", "block": "harm" in str(body)})
+        said = (
+            "no verdict"
+            if self.broken or self.mute in str(body)
+            else json.dumps({"reasoning": "so", "block": "harm" in str(body)})
+        )
         return {"choices": [{"message": {"content": said}, "finish_reason": "stop"}], "usage": usage, "model": "j"}
 
 
@@ -207,8 +212,30 @@ def test_a_judge_that_cannot_be_read_decides_nothing_and_is_counted(folder: Path
     assert failed is not None
     assert isinstance(failed.result, Failure)
     assert failed.result.message.startswith("stage judge: ")
-    assert (found.failed, found.cascade.reached) == (2, 6)
-    assert "2 texts were not decided" in found.text
+    rows = {one.name: (one.reached, one.decided, one.failed) for one in (*found.stages, found.cascade)}
+    assert rows == {
+        "words": (8, 2, 0),
+        "classifier": (6, 3, 0),
+        "near": (3, 1, 0),
+        "judge": (2, 0, 2),
+        "(cascade)": (8, 6, 2),
+    }
+    harm = {one.name: (one.caught, one.missed) for one in found.stages}
+    assert harm == {"words": (1, 4), "classifier": (1, 3), "near": (1, 1), "judge": (0, 0)}
+    assert (found.failed, found.as_json()["stages"][3]["failed"]) == (2, 2)
+    assert found.text.endswith("! 2 texts have no decision: judge failed on 2")
+    (line,) = (line for line in found.text.splitlines() if line.startswith("judge"))
+    assert line.split() == ["judge", "2", "0", "undefined", "undefined", "unknown", "unknown", "0", "0", "unknown"]
+
+
+def test_a_stage_that_failed_on_a_part_of_its_texts_is_measured_on_the_others(folder: Path, server: Server) -> None:
+    server.mute = "up, harm"
+    with bench_of(folder) as bench:
+        found = guard_report(bench.ledger, bench.run(folder / "suite.yaml").run.id)
+    judge = found.stages[3]
+    assert (judge.reached, judge.decided, judge.failed, judge.caught) == (2, 1, 1, 0)
+    assert judge.per_thousand_usd == pytest.approx(2.0)  # of the check that gave a verdict
+    assert found.text.endswith("! 1 text has no decision: judge failed on 1")
 
 
 def test_a_label_that_changes_asks_nothing_again(folder: Path, server: Server) -> None:
@@ -285,7 +312,7 @@ def test_the_report_asks_for_the_label_where_the_suite_does_not_tell_it(folder: 
         assert found.cascade.caught == 4
         nobody = guard_report(bench.ledger, run, "topic", "bad")
     assert (nobody.unlabelled, nobody.cascade.caught) == (8, 0)
-    assert "8 texts have no topic" in nobody.text
+    assert "! 8 texts have no topic: counted in reached and decided alone" in nobody.text
 
 
 def test_a_run_of_another_target_has_no_stages_to_report(folder: Path) -> None:

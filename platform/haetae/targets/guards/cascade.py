@@ -17,7 +17,7 @@ class Cascade:
 
     The text is the sample's input, of a chat the last user turn. A stage stops it, lets it pass or leaves
     it to the next; where none decides, `default` is the answer. A stage that fails fails the sample: what it would
-    have said is not known.
+    have said is not known. The Failure keeps the stages that ran.
     """
 
     def __init__(self, stages: Mapping[str, GuardStage], default: Decision, clock: Clock) -> None:
@@ -46,11 +46,16 @@ class Cascade:
             before = self._clock.monotonic()
             found = await stage.check(request)
             bill.add(found)
-            if isinstance(found, Failure):
-                return replace(
-                    found, message=f"stage {name}: {found.message}", usage=bill.usage, cost_usd=bill.cost_usd
-                )
             took = self._clock.monotonic() - before
+            if isinstance(found, Failure):
+                ran.append(Stage(name, latency_s=took, cost_usd=found.cost_usd))
+                return replace(
+                    found,
+                    message=f"stage {name}: {found.message}",
+                    usage=bill.usage,
+                    cost_usd=bill.cost_usd,
+                    stages=tuple(ran),
+                )
             ran.append(Stage(name, None, found.flagged, found.score, took, found.cost_usd))
             if found.flagged is not None:
                 break
