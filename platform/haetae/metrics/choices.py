@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from haetae.core.canonical import Json, dumps
+from haetae.core.canonical import Json, dumps, loads
 from haetae.errors import ConfigError, Problem
+
+_PLAIN = re.compile(r'(?:[^,()="]|\([^,()"]*+\))++')
+"""A text without the marks that part arguments, other than inside a pair of its own brackets."""
+
+_EXACT = 2**53
+"""Below it every whole number is a float."""
 
 
 def one_of(metric: str, parameter: str, value: object, known: Iterable[str]) -> str:
@@ -49,15 +57,39 @@ def bounds(metric: str, scale: object) -> tuple[float, float]:
 def canonical(kind: str, /, *positional: Json, **parameters: tuple[Json, Json]) -> str:
     """`rouge(L, tokenizer=korean)`: the kind, its first argument, and every parameter that is not the default.
 
-    Each parameter is given as (value, default).
+    Each parameter is given as (value, default), `...` where it has none. Other values make another text: a text
+    is written as it is where it can be read as nothing else, `x`, and as JSON where it could, `"true"`, `"a, b"`.
+    Numbers of the same value make the same: 1.0 is written 1.
     """
     shown = [_shown(value) for value in positional]
-    shown += [f"{name}={_shown(value)}" for name, (value, default) in parameters.items() if value != default]
+    for name, (value, default) in parameters.items():
+        if default is ... or _shown(value) != _shown(default):
+            shown.append(f"{name}={_shown(value)}")
     return f"{kind}({', '.join(shown)})" if shown else kind
 
 
 def _shown(value: Json) -> str:
-    return value if isinstance(value, str) else dumps(value)
+    return value if isinstance(value, str) and _is_plain(value) else dumps(_one_number(value))
+
+
+def _is_plain(text: str) -> bool:
+    if not _PLAIN.fullmatch(text) or text != text.strip() or not text.isprintable():
+        return False
+    try:
+        loads(text)
+    except json.JSONDecodeError:
+        return True
+    except ValueError:  # an integer of thousands of digits
+        return False
+    return False
+
+
+def _one_number(value: Json) -> Json:
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return int(value)
+    if isinstance(value, list | tuple):
+        return [_one_number(inner) for inner in value]
+    return {key: _one_number(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 
 def _wrong(metric: str, parameter: str, value: object, why: str) -> ConfigError:

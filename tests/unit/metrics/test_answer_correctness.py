@@ -45,6 +45,17 @@ def test_precision_is_over_the_answers_claims_and_recall_over_the_references(
     assert "1. 라\n2. 마" in prompts[3]
 
 
+@pytest.mark.parametrize("references", [("", "right"), ("right", "")])
+def test_a_similarity_that_is_no_number_leaves_no_score_of_the_other_reference(
+    references: tuple[str, str], judge: Callable[..., Any], scripted: Any, score_of: Callable[..., Score]
+) -> None:
+    model = judge([claims("a")], [verdicts(1)])
+    vectors = scripted(vectors=lambda text: (0.0, 0.0) if "void" in text else (1.0, 0.0))
+    given = [text or "void" for text in references]
+    found = score_of(AnswerCorrectness(model=model, embeddings=vectors), "answer", *given)
+    assert (found.value, found.reason) == (None, reasons.NOT_FINITE)
+
+
 @pytest.mark.parametrize(
     ("right", "told", "beta", "expected"),
     [
@@ -88,14 +99,14 @@ def test_weights_are_normalised_and_shown(judge: Callable[..., Any], scripted: A
     near = scripted(vectors=lambda text: (1.0, 0.0) if text == "answer" else (0.6, 0.8))
     metric = AnswerCorrectness(model=judge([claims("a")], [verdicts(1)]), embeddings=near, weights=(1, 3))
     assert score_of(metric, "answer", "reference").value == pytest.approx((1 + 3 * 0.6) / 4)
-    assert metric.facts.text == "answer_correctness(weights=[1.0,3.0])"
+    assert metric.facts.text == "answer_correctness(weights=[1,3])"
 
 
 def test_claims_only_is_declared(scripted: Any) -> None:
     with_embeddings = AnswerCorrectness(model=scripted(), embeddings=scripted()).facts
     without = AnswerCorrectness(model=scripted()).facts
     assert with_embeddings.text == "answer_correctness"
-    assert without.text == "answer_correctness(weights=[1.0,0.0])"
+    assert without.text == "answer_correctness(weights=[1,0])"
     assert without.signature["similarity"] == "none: claims only"
     unused = AnswerCorrectness(model=scripted(), embeddings=scripted(), weights=(1.0, 0.0)).facts
     assert unused == without

@@ -41,7 +41,7 @@ def test_labels_stand_for_numbers(scripted: Any, score_of: Callable[..., Score])
     score = score_of(judge, "x")
     assert (score.value, score.explanation) == (0.0, "잘 썼다")
     assert (judge.facts.low, judge.facts.high) == (0.0, 1.0)
-    assert judge.facts.text == 'judge(polite.md, scale={"fail":0.0,"pass":1.0})'
+    assert judge.facts.text == 'judge(polite.md, scale={"fail":0,"pass":1})'
     (_, user), schema, _ = model.chats[0]
     assert list(schema["properties"]) == ["reasoning", "label"]  # the reasoning is written first
     assert schema["properties"]["label"]["enum"] == ["pass", "fail"]

@@ -78,7 +78,7 @@ def test_a_juror_that_can_never_answer_stops_the_run(voted: Callable[..., Score]
 def test_the_jury_is_its_fingerprint(scripted: Any) -> None:
     facts = Jury(RUBRIC, models=(scripted(), scripted()), scale={"good": 1, "bad": 0}, vote="majority").facts
     assert facts.judge == {"jury": [scripted().fingerprint] * 2}
-    assert facts.text == 'jury(polite.md, scale={"bad":0.0,"good":1.0}, vote=majority)'
+    assert facts.text == 'jury(polite.md, scale={"bad":0,"good":1}, vote=majority)'
     assert facts.signature["ties"] == "lowest"
 
 

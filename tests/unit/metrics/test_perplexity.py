@@ -181,7 +181,7 @@ def test_of_the_output_the_model_is_an_instrument_and_of_the_reference_it_is_wha
 def test_the_canonical_text_holds_what_differs_from_the_defaults() -> None:
     assert _of().facts.text == "perplexity"
     made = _of(of="reference", given="prompt", unit="byte", separator=" ", average="texts")
-    assert made.facts.text == "perplexity(of=reference, given=prompt, unit=byte, separator= , average=texts)"
+    assert made.facts.text == 'perplexity(of=reference, given=prompt, unit=byte, separator=" ", average=texts)'
     assert (made.facts.low, made.facts.high, made.facts.higher_is_better) == (0.0, None, False)
     assert (made.facts.corpus, _of().facts.corpus, _of().facts.low) == (False, True, 1.0)
     with pytest.raises(ConfigError, match="unit 'char' is none of token, word, byte"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from haetae.core.canonical import dumps
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.model import LanguageModel
@@ -69,7 +68,7 @@ class GEval:
         self.facts = MetricFacts(
             text=canonical(
                 "g_eval",
-                dumps(self._criteria),
+                self._criteria,
                 steps=(steps, None),
                 shown=([*self._parts], ["input"]),
                 scale=([*scale], [1, 5]),

@@ -33,6 +33,7 @@ class Decoding:
         self.temperature = self.usual if temperature is None else temperature
         if number(self.temperature) is None or not 0 <= self.temperature <= 2:
             raise ConfigError(f"{metric}: temperature {temperature!r} is not a number from 0 to 2")
+        self.temperature = float(self.temperature)
         self.max_tokens = whole(metric, "max_tokens", max_tokens, 1, 10**6)
         self.seed = None if seed is None else whole(metric, "seed", seed, 0, 2**31 - 101)
 

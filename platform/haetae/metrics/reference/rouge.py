@@ -50,8 +50,9 @@ class Rouge:
     def __init__(self, variant: str | int = "L", *, tokenizer: str = "unicode") -> None:
         self._variant = one_of("rouge", "variant", str(variant), ("1", "2", "L", "Lsum"))
         self._tokenizer = _tokenizer(tokenizer, "rouge")
+        shown = int(variant) if self._variant.isdigit() else self._variant
         self.facts = MetricFacts(
-            text=canonical("rouge", self._variant, tokenizer=(tokenizer, "unicode")),
+            text=canonical("rouge", shown, tokenizer=(tokenizer, "unicode")),
             version="1",
             needs=frozenset({"reference"}),
             signature={"tokenizer": self._tokenizer.signature, "unicode": "NFC", "case": "lower", "measure": "F1"},
