@@ -6,6 +6,7 @@ from collections import Counter
 
 from haetae.catalog.explain import found, nearest
 from haetae.catalog.rows import Fault, turn_json
+from haetae.core.amounts import MOST, is_amount
 from haetae.core.canonical import Json
 from haetae.core.generation import Stage, stage_from_json
 from haetae.core.sample import Message, message_from_json
@@ -52,17 +53,19 @@ def _check_stage(where: str, stage: Json, faults: list[Fault]) -> None:
             faults.append((f"{where}.{name}", f"expected a list of ids, got {found(value)}"))
         elif name == "flagged" and not isinstance(value, bool | None):
             faults.append((f"{where}.{name}", f"expected true or false, got {found(value)}"))
-        elif name in ("score", *_MEASURES) and not _is_measure(value, negative=name == "score"):
+        elif name == "score" and not _is_score(value):
             faults.append((f"{where}.{name}", f"expected a finite number, got {found(value)}"))
+        elif name in _MEASURES and value is not None and not is_amount(value):
+            faults.append((f"{where}.{name}", f"expected a number from 0 to {MOST:,}, got {found(value)}"))
 
 
 def _are_texts(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
-def _is_measure(value: Json, *, negative: bool) -> bool:
+def _is_score(value: Json) -> bool:
     if value is None:
         return True
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return abs(value) < float("inf") and (negative or value >= 0)
+    return abs(value) < float("inf")

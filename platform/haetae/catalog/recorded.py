@@ -12,6 +12,7 @@ from haetae.catalog.files import shown
 from haetae.catalog.jsonl import read_jsonl
 from haetae.catalog.pipeline import stages_of, transcript_of
 from haetae.catalog.rows import BadRow, Fault, id_fault, tool_calls
+from haetae.core.amounts import MOST, is_amount, is_count
 from haetae.core.canonical import Json
 from haetae.core.generation import Generation, Usage
 from haetae.core.sample import ToolCall
@@ -125,8 +126,8 @@ def _usage(value: Json, faults: list[Fault]) -> Usage | None:
         if name not in _BUCKETS:
             listed = ", ".join(sorted(_BUCKETS))
             faults.append((f"usage.{name}", f"unknown bucket{nearest(name, _BUCKETS) or f'; there are {listed}'}"))
-        elif type(count) is not int or count < 0:
-            faults.append((f"usage.{name}", f"expected a whole number of at least 0, got {found(count)}"))
+        elif not is_count(count):
+            faults.append((f"usage.{name}", f"expected a whole number from 0 to {MOST:,}, got {found(count)}"))
     return Usage(**value) if len(faults) == before else None
 
 
@@ -138,9 +139,9 @@ def _text(field: str, value: Json, faults: list[Fault]) -> str:
 
 
 def _amount(field: str, value: Json, faults: list[Fault]) -> float | None:
-    if _is_number(value) and value >= 0:
+    if is_amount(value):
         return float(value)
-    faults.append((field, f"expected a number of at least 0, got {found(value)}"))
+    faults.append((field, f"expected a number from 0 to {MOST:,}, got {found(value)}"))
     return None
 
 

@@ -32,6 +32,8 @@ def _encoded(value: Json) -> bytes:
 def loads(text: str | bytes) -> Json:
     """Parse JSON strictly: NaN and Infinity are refused, a lone surrogate is kept, `1e999` is infinite.
 
+    An integer over 64 bits is a float.
+
     Raises json.JSONDecodeError with the position, also where the nesting is too deep.
     """
     try:
@@ -39,13 +41,23 @@ def loads(text: str | bytes) -> Json:
     except orjson.JSONDecodeError:
         source = text if isinstance(text, str) else text.decode("utf-8")
         try:
-            return json.loads(source, parse_constant=_refuse_constant)
+            return json.loads(source, parse_constant=_refuse_constant, parse_int=_integer)
         except RecursionError:
             raise json.JSONDecodeError("nested too deep", source, 0) from None
 
 
 def _refuse_constant(name: str) -> None:
     raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
+
+
+def _integer(text: str) -> int | float:
+    """An integer as orjson reads it."""
+    number = int(text) if len(text) <= _DIGITS else None
+    return number if number is not None and -(2**63) <= number < 2**64 else float(text)
+
+
+_DIGITS = 20
+"""Digits of 2**64, or those of -2**63 and its sign."""
 
 
 def digest(*parts: Json) -> str:

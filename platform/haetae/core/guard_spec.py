@@ -47,7 +47,7 @@ class StageSpec(Spec):
     model: str | None = Field(None, description="the registered model that is asked")
     block_from: float | None = Field(None, description="the least score that is blocked")
     pass_below: float | None = Field(None, description="scores below this pass; those between go to the next stage")
-    cost_usd: Annotated[float, Field(ge=0)] | None = Field(None, description="what one check costs")
+    cost_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = Field(None, description="what one check costs")
 
     @property
     def kind(self) -> str:

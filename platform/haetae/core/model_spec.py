@@ -21,7 +21,7 @@ from haetae.errors import ConfigError, Problem
 _LITERAL = "a literal secret is refused; write ${NAME} and set that environment variable"
 _SECRET_HEADERS = frozenset({"cookie", "proxy-authorization"})
 
-Dollars = Annotated[float, Field(ge=0)]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
 class PriceSpec(Spec):

@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from haetae.core import reasons
+from haetae.core.amounts import MOST, is_amount, is_count
 from haetae.core.generation import Failure, Generation, Stage, Usage
 from haetae.core.sample import Message, Role, ToolCall
 
 _MOST_LEVELS = 64
 """Of a tool call's arguments."""
+_MOST_ATTEMPTS = 1_000_000
 
 
 def generation_of(answer: Any, latency_s: float) -> Generation | Failure:
@@ -82,8 +84,8 @@ def _checked(generation: Generation) -> Generation:
     _check_usage(generation.usage)
     if not all(_is_number(number) for number in (*(generation.logprobs or ()), *generation.recorded_scores.values())):
         raise ValueError("logprobs and recorded_scores are finite numbers")
-    if type(generation.attempts) is not int:
-        raise TypeError("attempts is a whole number")
+    if type(generation.attempts) is not int or not 0 <= generation.attempts <= _MOST_ATTEMPTS:
+        raise TypeError(f"attempts is a whole number of at most {_MOST_ATTEMPTS:,}")
     for call in generation.tool_calls or ():
         check_call(call)
     for turn in generation.transcript or ():
@@ -126,15 +128,15 @@ def _texts(contexts: Iterable[str] | None) -> tuple[str, ...] | None:
 
 def _check_amounts(**amounts: float | None) -> None:
     for name, amount in amounts.items():
-        if amount is not None and not (_is_number(amount) and amount >= 0):
-            raise ValueError(f"{name} is a finite number of at least 0, got {amount!r}")
+        if amount is not None and not is_amount(amount):
+            raise ValueError(f"{name} is a number from 0 to {MOST:,}, got {_shown(amount)}")
 
 
 def _check_usage(usage: Usage | None) -> None:
     if usage is None:
         return
-    if not isinstance(usage, Usage) or not all(type(count) is int and count >= 0 for count in usage.as_json()):
-        raise TypeError("usage counts tokens: whole numbers of at least 0")
+    if not isinstance(usage, Usage) or not all(map(is_count, usage.as_json())):
+        raise TypeError(f"usage counts tokens: whole numbers from 0 to {MOST:,}")
 
 
 def check_call(call: ToolCall) -> None:
@@ -142,14 +144,16 @@ def check_call(call: ToolCall) -> None:
     if not isinstance(call, ToolCall) or not isinstance(call.name, str) or not call.name:
         raise TypeError("a tool call has a name, which is text, and arguments")
     if not isinstance(call.arguments, Mapping) or not _is_json(dict(call.arguments), _MOST_LEVELS):
-        raise TypeError(f"the arguments of a tool call are a JSON object of at most {_MOST_LEVELS} levels")
+        raise TypeError(
+            f"the arguments of a tool call are a JSON object of at most {_MOST_LEVELS} levels, its integers of 64 bits"
+        )
 
 
 def _is_json(value: Any, levels: int) -> bool:
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, str | bool):
         return True
-    if isinstance(value, float):
-        return math.isfinite(value)
+    if isinstance(value, int | float):
+        return _is_number(value)
     if levels == 0:
         return False
     if isinstance(value, dict):
@@ -158,4 +162,13 @@ def _is_json(value: Any, levels: int) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a value is a finite number; of integers those of 64 bits, as no other is read back as it was."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -(2**63) <= value < 2**64 if isinstance(value, int) else math.isfinite(value)
+
+
+def _shown(value: Any) -> str:
+    """How messages call what is no amount; Python writes no integer of thousands of digits."""
+    long = isinstance(value, int) and value.bit_length() > 64
+    return f"an integer of {value.bit_length()} bits" if long else repr(value)[:60]

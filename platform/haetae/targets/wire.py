@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from haetae.core import reasons
+from haetae.core.amounts import is_count
 from haetae.core.canonical import Json, dumps, loads
 from haetae.core.generation import Alternative, Failure, Generation, Usage
 from haetae.core.sample import ToolCall
@@ -55,7 +56,7 @@ def usage_of(body: Json) -> Usage | None:
 def _count(counts: Json, name: str) -> int | None:
     """A count of tokens; None for what cannot be one."""
     count = counts.get(name) if isinstance(counts, dict) else None
-    return count if type(count) is int and 0 <= count < 2**53 else None
+    return count if is_count(count) else None
 
 
 def chat_reply(raw: bytes, latency_s: float, price: Price | None) -> Generation | Failure:

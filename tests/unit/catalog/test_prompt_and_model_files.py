@@ -91,12 +91,13 @@ def test_a_literal_secret_is_refused_with_its_line_and_not_repeated(write: Write
 
 
 def test_the_mistakes_of_a_model_file_come_all_at_once(write: Write) -> None:
-    text = "base_url: ftp://x\nmodell: m\nprice: {input: -1, output: 1}\nlikelihood: ecko\n"
+    text = "base_url: ftp://x\nmodell: m\nprice: {input: -1, output: 1.0e+308}\nlikelihood: ecko\n"
     assert _refusal(write("m.yaml", text)).splitlines() == [
         "m.yaml:1:1: model: missing",
         "m.yaml:1:11: base_url: expected an http or https URL, got ftp:",
         "m.yaml:2:1: modell: unknown key; did you mean model?",
-        "m.yaml:3:16: price.input: expected a number of at least 0, got -1",
+        "m.yaml:3:16: price.input: expected a number from 0 to 1e+06, got -1",
+        "m.yaml:3:28: price.output: expected a number from 0 to 1e+06, got 1.0e+308",
         "m.yaml:4:13: likelihood: expected 'echo' or 'prompt_logprobs', got text 'ecko'; did you mean echo?",
     ]
 

@@ -152,6 +152,17 @@ def test_canonical_json_reads_back_and_does_not_depend_on_the_order(value: Any) 
 def test_lone_surrogates_are_kept_by_escapes() -> None:  # DAT-11
     assert dumps("a\ud835b") == '"a\\ud835b"'
     assert loads(dumps({"x": "a\ud835b"})) == {"x": "a\ud835b"}
+
+
+@pytest.mark.parametrize("beside", ["", ', "half": "\\ud835"'])  # with half a character another parser reads the text
+def test_an_integer_over_64_bits_is_read_as_a_float(beside: str) -> None:
+    for number in (0, -0, 2**63, 2**64 - 1, -(2**63)):
+        read = loads(f'{{"n": {number}{beside}}}')["n"]
+        assert (type(read), read) == (int, number)
+    for text in ("18446744073709551616", "-9223372036854775809", "1" + "0" * 300, "-" + "9" * 40):
+        read = loads(f'{{"n": {text}{beside}}}')["n"]
+        assert (type(read), read) == (float, float(text))
+    assert loads(f'{{"n": 1{"0" * 5000}{beside}}}')["n"] == float("inf")
     assert len(digest("a\ud835b")) == 64
 
 

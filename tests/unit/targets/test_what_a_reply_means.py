@@ -69,6 +69,7 @@ def test_cached_input_is_counted_once() -> None:  # MET-11
         {"prompt_tokens": True},
         {"prompt_tokens": -1},
         {"prompt_tokens": 2**63},
+        {"prompt_tokens": 10**12 + 1},
     ],
 )
 def test_what_cannot_be_a_count_is_no_usage(usage: Any) -> None:
