@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 
 from haetae.core import reasons
+from haetae.core.amounts import MOST, is_amount, is_count
 from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure, Generation, Stage, Usage
 from haetae.core.metric import Metric, MetricFacts
@@ -21,6 +22,9 @@ from haetae.errors import ConfigError, HaetaeError
 
 _LONG = 5_000
 """Characters of output and references from which a metric computes in a thread: below, it is there in milliseconds."""
+
+_MOST_CALLS = 1_000_000
+"""Of one score."""
 
 
 async def score(metric: Metric, sample: Sample, result: Generation | Failure) -> Score:
@@ -64,14 +68,15 @@ def _plain(found: Score) -> Score:
     """The score in plain numbers and texts. Raises TypeError or ValueError for what no ledger could keep."""
     if not all(text is None or isinstance(text, str) for text in (found.reason, found.explanation, found.model)):
         raise TypeError("the reason, explanation and model of a Score are text")
-    if found.usage is not None and not isinstance(found.usage, Usage):
-        raise TypeError("the usage of a Score is a Usage")
+    if found.usage is not None and not (isinstance(found.usage, Usage) and all(map(is_count, found.usage.as_json()))):
+        raise TypeError(f"the usage of a Score is a Usage, whose counts are whole numbers from 0 to {MOST:,}")
+    if type(found.calls) is not int or not 0 <= found.calls <= _MOST_CALLS:
+        raise ValueError(f"the calls of a Score are a whole number from 0 to {_MOST_CALLS:,}")
     return replace(
         found,
         value=None if found.value is None else float(found.value),
         stats=tuple(map(float, found.stats)),
         cost_usd=None if found.cost_usd is None else float(found.cost_usd),
-        calls=int(found.calls),
     )
 
 
@@ -92,7 +97,7 @@ def _lacking(facts: MetricFacts, sample: Sample, generation: Generation) -> str 
 
 def _checked(found: Score, facts: MetricFacts) -> Score:
     """A value outside the declared range, or statistics that are not finite, are unscored, never clamped."""
-    if found.cost_usd is not None and not math.isfinite(found.cost_usd):
+    if found.cost_usd is not None and not is_amount(found.cost_usd):
         found = replace(found, cost_usd=None)
     if found.value is None:
         return found

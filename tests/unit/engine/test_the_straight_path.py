@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from haetae.core import reasons
 from haetae.core.canonical import digest
-from haetae.core.generation import Failure, Generation, Stage
+from haetae.core.generation import Failure, Generation, Stage, Usage
 from haetae.core.run import GenerationRow, ScoreRow
 from haetae.core.sample import Sample
 from haetae.core.score import Score
@@ -99,6 +99,8 @@ def test_every_sample_is_scored_or_unscored_with_a_reason(
         (Score(0.5, explanation=object()), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
         (Score(0.5, model=5), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
         (Score(0.5, usage={"input": 1}), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
+        (Score(0.5, usage=Usage(2**63 - 1)), reasons.METRIC_RAISED),
+        (Score(0.5, calls=10**30), reasons.METRIC_RAISED),
         (Score(0.5, cost_usd="free"), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
         (Score(None, reason=5), reasons.METRIC_RAISED),  # type: ignore[arg-type]  # likewise
         (Score.unscored("no_claims"), "no_claims"),
@@ -117,8 +119,9 @@ def test_a_metric_that_goes_wrong_is_unscored_with_a_reason(says: Any, reason: s
         assert row.score.cost_usd == says.cost_usd  # what it cost was spent all the same
 
 
-def test_a_cost_that_is_no_number_is_unknown(fakes: Any, ledger: Any) -> None:
-    metric = fakes.Metric(lambda output: Score(1.0, cost_usd=float("inf")))
+@pytest.mark.parametrize("cost", [float("inf"), float("nan"), -1.0, 1e308])
+def test_a_cost_that_cannot_be_added_up_is_unknown(cost: float, fakes: Any, ledger: Any) -> None:
+    metric = fakes.Metric(lambda output: Score(1.0, cost_usd=cost))
     _evaluate(fakes, ledger, fakes.Target(lambda i, n: "x"), {"m": metric}, 1)
     (row,) = ledger.scores.values()
     assert (row.score.value, row.score.cost_usd) == (1.0, None)
