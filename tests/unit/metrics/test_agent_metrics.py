@@ -99,8 +99,8 @@ def test_a_sample_without_expected_calls_is_unscored(metric: Any) -> None:
     ],
 )
 def test_values_are_equal_as_json(one: Any, other: Any, same: bool) -> None:
-    assert same_json(one, other) is same
-    assert same_json(other, one) is same
+    assert (same_json(one) == same_json(other)) is same
+    assert (same_json([one]) == same_json([other])) is same
 
 
 def test_a_subset_allows_arguments_that_were_not_expected_and_names_ask_for_none() -> None:
@@ -167,7 +167,9 @@ def test_as_many_calls_are_paired_as_can_be() -> None:
 
     for _ in range(300):
         made, expected = some(), some()
-        fits = [[place for place, each in enumerate(made) if agreement.holds(each, want)] for want in expected]
+        compared = agreement.compared([*made, *expected])
+        did, should = compared[: len(made)], compared[len(made) :]
+        fits = [[place for place, each in enumerate(did) if agreement.holds(each, want)] for want in should]
         assert matched(made, expected, agreement, in_order=True) == _brute(fits, True)
         found = matched(made, expected, agreement, in_order=False)
         assert found == _brute(fits, False)
@@ -190,9 +192,28 @@ def test_more_pairs_than_can_be_compared_in_time_are_unscored() -> None:
         assert (score.value, score.reason) == (None, reasons.TEXT_TOO_LONG)
         assert "501 calls against 500" in (score.explanation or "")
     assert scored(ToolCalls(), [SEARCH] * 500, [SEARCH] * 500).value == 1.0
+        wide = [ToolCall("pay", {f"a{n}": n for n in range(50)})] * 500
+        score = scored(metric, wide, wide)
+        assert (score.value, score.reason) == (None, reasons.TEXT_TOO_LONG)
+        assert "25,000 arguments" in (score.explanation or "")
 
 
 WAYS = {
+@pytest.mark.parametrize("mode", ["exact", "subset"])
+def test_arguments_are_walked_once_for_each_call_and_not_for_each_pair(mode: Any) -> None:
+    walks = 0
+
+    class Counted(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            nonlocal walks
+            walks += 1
+            return super().__iter__()
+
+    made, expected = ([call("search", cities=Counted([7, n])) for n in range(30)] for _ in range(2))
+    assert scored(ToolCalls("recall", arguments=mode), made[::-1], expected).value == 1.0
+    assert walks == 60
+
+
     "as expected": [SEARCH, BOOK, PAY],
     "turned": [BOOK, SEARCH, PAY],
     "one more": [SEARCH, call("chat"), BOOK, PAY],

@@ -19,6 +19,9 @@ Kind = Literal["exact", "in_order", "any_order", "unordered", "subset", "strict"
 
 MAX_PAIRS = 250_000
 """Pairs of a call made and one expected that are compared: some tenths of a second."""
+MAX_ARGUMENTS = 10_000_000
+"""Pairs of a call made and an argument of one expected: some tenths of a second too."""
+
 _SAME_KIND = {"strict": "exact", "superset": "any_order"}
 """Names of agentevals for what ADK and Vertex AI call otherwise."""
 _ONE_SIDE_EMPTY = "no tool should be called and some were, or some should be and none was"
@@ -34,7 +37,7 @@ class ToolCalls:
     not their kinds: a call made twice must be expected twice. Nothing called where nothing was expected is 1;
     where only one side is empty all three are 0. Statistics: [matched, made, expected]. Unscored with
     `missing_expected` where the sample names no `tool_calls` at all (an empty list says that none is right), with
-    `text_too_long` where there are over 250,000 pairs to compare.
+    `text_too_long` where there are over 250,000 pairs of calls, or 10,000,000 of arguments, to compare.
     Source: precision and recall of a trajectory as in Vertex AI's agent evaluation, on multisets.
     """
 
@@ -143,7 +146,9 @@ def _counts(
     if sample.tool_calls is None:
         return Score.unscored(reasons.MISSING_EXPECTED, "the sample does not say which tools should be called")
     made, expected = calls_made(sample, generation), sample.tool_calls
-    if len(made) * len(expected) > MAX_PAIRS:
-        many = f"{len(made)} calls against {len(expected)} are over {MAX_PAIRS:,} pairs to compare"
+    arguments = sum(len(call.arguments) for call in expected)
+    if len(made) * len(expected) > MAX_PAIRS or len(made) * arguments > MAX_ARGUMENTS:
+        most = f"over {MAX_PAIRS:,} pairs of calls, or {MAX_ARGUMENTS:,} of arguments, to compare"
+        many = f"{len(made)} calls against {len(expected)} with {arguments:,} arguments are {most}"
         return Score.unscored(reasons.TEXT_TOO_LONG, many)
     return float(matched(made, expected, agreement, in_order=in_order)), float(len(made)), float(len(expected))

@@ -17,7 +17,7 @@ Values are equal as JSON: 1 is 1.0 and is neither "1" nor true; texts are compar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +32,10 @@ from haetae.metrics.text import nfc
 
 Mode = Literal["exact", "subset", "names"]
 MODES: tuple[Mode, ...] = ("exact", "subset", "names")
+RULES = ("exact", "text", "number", "ignore")
+
+_Compared = tuple[str, Mapping[str, object]]
+"""The name of a tool and, of every argument that counts, what is equal where two values agree."""
 
 _CLOSE = 1e-9
 """How far, relative to the larger, two numbers of the rule `number` may be apart."""
@@ -63,53 +67,61 @@ class Agreement:
             raise ConfigError(f"{metric}: rules compare arguments, and arguments: names compares none; choose one")
         return cls(mode, dict(rules))  # type: ignore[arg-type]  # narrowed above
 
-    def holds(self, made: ToolCall, expected: ToolCall) -> bool:
-        """Whether one call, its names in NFC, answers the other."""
-        if made.name != expected.name:
+    def compared(self, calls: Sequence[ToolCall]) -> list[_Compared]:
+        """The calls as they are compared, with all names in NFC. Equal arguments are the same number in all that one
+        list of calls holds, so that a pair of calls costs nothing for how large they are."""
+        numbers: dict[Hashable, int] = {}
+        found = list[_Compared]()
+        for call in calls:
+            tool, arguments = nfc(call.name), dict[str, object]()
+            for name, value in call.arguments.items() if self.mode != "names" else ():
+                rule = self.rules.get(f"{tool}.{nfc(name)}", self.rules.get(nfc(name), "exact"))
+                if rule == "number":
+                    arguments[nfc(name)] = _Near(_number(value))
+                elif rule != "ignore":  # which also lets it be absent
+                    key = _same_text(value) if rule == "text" else same_json(value)
+                    arguments[nfc(name)] = numbers.setdefault(key, len(numbers))
+            found.append((tool, arguments))
+        return found
+
+    def holds(self, made: _Compared, expected: _Compared) -> bool:
+        """Whether one call answers the other."""
+        (name, got), (wished, wanted) = made, expected
+        if name != wished:
             return False
-        if self.mode == "names":
-            return True
-        got, wanted = made.arguments, expected.arguments
-        names = wanted if self.mode == "subset" else {**wanted, **got}
-        return all(self._agrees(expected.name, name, got, wanted) for name in names)
-
-    def _agrees(self, tool: str, name: str, got: Mapping[str, Json], wanted: Mapping[str, Json]) -> bool:
-        rule = self.rules.get(f"{tool}.{name}", self.rules.get(name, "exact"))
-        if rule == "ignore":
-            return True
-        return name in got and name in wanted and RULES[rule](got[name], wanted[name])
+        return wanted.items() <= got.items() if self.mode == "subset" else got == wanted
 
 
-def _composed(calls: Sequence[ToolCall]) -> list[ToolCall]:
-    """The calls with the names of tools and arguments in NFC."""
-    return [ToolCall(nfc(call.name), {nfc(name): value for name, value in call.arguments.items()}) for call in calls]
+def same_json(value: Json) -> Hashable:
+    """What is equal for two values that are the same JSON: types count, the form of a number or of Unicode does not."""
+    if isinstance(value, bool):
+        return bool, value  # no list begins with a type
+    if isinstance(value, str):
+        return nfc(value)
+    if isinstance(value, Mapping):
+        return frozenset({nfc(name): same_json(inner) for name, inner in value.items()}.items())
+    if isinstance(value, list | tuple):
+        return tuple(map(same_json, value))
+    return value  # type: ignore[no-any-return]  # a number or null
 
 
-def same_json(one: Json, other: Json) -> bool:
-    """Whether two values are the same JSON: types count, the form of a number or of Unicode does not."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, str) and isinstance(other, str):
-        return nfc(one) == nfc(other)
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        ones, others = ({nfc(name): value for name, value in each.items()} for each in (one, other))
-        return ones.keys() == others.keys() and all(same_json(ones[name], others[name]) for name in ones)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same_json, one, other))
-    return bool(one == other)
+def _same_text(value: Json) -> Hashable:
+    """What is equal for texts that are the same but for case and blanks."""
+    return nfc(" ".join(value.split()).casefold()) if isinstance(value, str) else same_json(value)
 
 
-def _same_text(one: Json, other: Json) -> bool:
-    """Texts but for case and blanks."""
-    if not isinstance(one, str) or not isinstance(other, str):
-        return same_json(one, other)
-    return nfc(" ".join(one.split()).casefold()) == nfc(" ".join(other.split()).casefold())
+@dataclass(frozen=True, slots=True, eq=False)
+class _Near:
+    """A number, also one written as text, that equals another within rounding; nothing equals what is no number."""
 
+    value: float | None
 
-def _same_number(one: Json, other: Json) -> bool:
-    """Numbers, also written as text, within rounding."""
-    first, second = _number(one), _number(other)
-    return first is not None and second is not None and math.isclose(first, second, rel_tol=_CLOSE)
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Near) or self.value is None or other.value is None:
+            return False
+        return math.isclose(self.value, other.value, rel_tol=_CLOSE)
+
+    __hash__ = None  # type: ignore[assignment]  # two that are near need not be near to the same third
 
 
 def _number(value: Json) -> float | None:
@@ -121,17 +133,9 @@ def _number(value: Json) -> float | None:
         return None
 
 
-RULES: Mapping[str, Callable[[Json, Json], bool]] = {
-    "exact": same_json,
-    "text": _same_text,
-    "number": _same_number,
-    "ignore": lambda one, other: True,
-}
-"""`ignore` also lets the argument be absent."""
-
-
 def matched(made: Sequence[ToolCall], expected: Sequence[ToolCall], agreement: Agreement, *, in_order: bool) -> int:
     """How many expected calls are answered at most; `in_order` only by calls that come in their order."""
-    made, expected = _composed(made), _composed(expected)
-    fits = [[place for place, call in enumerate(made) if agreement.holds(call, wanted)] for wanted in expected]
+    compared = agreement.compared([*made, *expected])
+    did, should = compared[: len(made)], compared[len(made) :]
+    fits = [[place for place, call in enumerate(did) if agreement.holds(call, wanted)] for wanted in should]
     return longest_in_order(fits, len(made)) if in_order else maximum_matching(fits)
