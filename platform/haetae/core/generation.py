@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from haetae.core.canonical import Json
-from haetae.core.sample import Message, ToolCall, message_from_json, tool_calls_from_json
+from haetae.core.sample import Message, Sample, ToolCall, message_from_json, tool_calls_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,11 @@ class Generation:
     def stage(self, name: str) -> Stage | None:
         """The stage of a name, None where there is none."""
         return next((stage for stage in self.stages if stage.name == name), None)
+
+    def passages(self, sample: Sample) -> tuple[str, ...]:
+        """What the answer rests on: the contexts that were found for it, none where nothing was found; those of
+        the sample where it tells of no search."""
+        return (sample.contexts or ()) if self.contexts is None else self.contexts
 
     def as_json(self) -> Json:
         """The generation as one JSON object; absent parts are left out."""

@@ -83,7 +83,7 @@ def _plain(found: Score) -> Score:
 def _lacking(facts: MetricFacts, sample: Sample, generation: Generation) -> str | None:
     if "reference" in facts.needs and not any(text.strip() for text in sample.references):
         return reasons.MISSING_REFERENCE
-    if "contexts" in facts.needs and not any(text.strip() for text in generation.contexts or sample.contexts or ()):
+    if "contexts" in facts.needs and not any(map(str.strip, generation.passages(sample))):
         return reasons.MISSING_CONTEXT
     if "usage" in facts.needs and generation.usage is None:
         return reasons.NOT_MEASURED

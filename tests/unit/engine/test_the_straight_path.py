@@ -158,6 +158,28 @@ def test_what_a_sample_lacks_is_said_and_the_metric_not_called(need: str, reason
     assert metric.calls == 0
 
 
+@pytest.mark.parametrize(("found", "called"), [(None, 1), ((), 0), ((" ",), 0), (("x",), 1)])
+def test_contexts_of_the_sample_stand_in_only_where_the_target_tells_of_no_search(
+    found: tuple[str, ...] | None, called: int, fakes: Any, ledger: Any
+) -> None:
+    metric = fakes.Metric(needs=frozenset({"contexts"}))
+    made = Evaluation(
+        run=fakes.run(1),
+        samples=[Sample("s", "q", contexts=("given",))],
+        target=fakes.Target(lambda i, n: Generation("x", contexts=found)),
+        metrics={"m": metric},
+        ledger=ledger,
+        clock=fakes.Clock(),
+        meter=Meter(),
+    )
+
+    async def work() -> None:
+        await made()
+
+    asyncio.run(work())
+    assert metric.calls == called
+
+
 @pytest.mark.parametrize(("need", "part"), [("latency", "latency_s"), ("cost", "cost_usd")])
 def test_a_measure_of_one_stage_is_not_lacking_because_the_whole_was_not_measured(
     need: str, part: str, fakes: Any, ledger: Any

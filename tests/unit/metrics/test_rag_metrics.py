@@ -39,6 +39,22 @@ def test_faithfulness_is_the_share_of_supported_statements(scripted: Any, score_
     assert asked.count("<context-") == 2
 
 
+@pytest.mark.parametrize("kind", [Faithfulness, ContextRelevancy, ContextPrecision, ContextRecall])
+def test_an_answer_for_which_nothing_was_found_is_unscored_whatever_the_sample_brings(
+    kind: Any, scripted: Any, score_of: Callable[..., Score]
+) -> None:
+    model = scripted()
+    found = score_of(kind(model=model), Generation("답", contexts=()), "정답", contexts=CONTEXTS)
+    assert (found.value, found.reason) == (None, reasons.MISSING_CONTEXT)
+    assert model.chats == []
+
+
+def test_a_statement_judged_twice_is_a_fault_also_where_every_statement_is_judged() -> None:
+    rows = [*verdicts(1, 0)["verdicts"], {"index": 1, "verdict": 0}]
+    with pytest.raises(ValueError, match="there are 3 verdicts on 2 of 2 statements"):
+        read_verdicts({"verdicts": rows}, 2)
+
+
 def test_retrieved_contexts_come_before_those_of_the_sample(scripted: Any, score_of: Callable[..., Score]) -> None:
     model = scripted(by_title={"statements": [{"statements": ["a"]}], "verdicts": [verdicts(1)]})
     score_of(Faithfulness(model=model), Generation("답", contexts=("retrieved",)), contexts=CONTEXTS)

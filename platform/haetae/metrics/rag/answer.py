@@ -29,7 +29,7 @@ class Faithfulness(Judged):
     def __init__(self, *, model: LanguageModel) -> None:
         prompts = ("statements.md", "verdicts.md")
         needs = frozenset({"contexts"})
-        super().__init__("faithfulness", version="2", model=model, needs=needs, prompts=prompts, calls=2)
+        super().__init__("faithfulness", version="3", model=model, needs=needs, prompts=prompts, calls=2)
 
     async def _score(self, case: Case) -> Score:
         passages = contexts(case.sample, case.generation)

@@ -35,7 +35,7 @@ class ContextRelevancy(Judged):
 
     def __init__(self, *, model: LanguageModel) -> None:
         prompts = ("relevance-1.md", "relevance-2.md")
-        super().__init__("context_relevancy", version="1", model=model, needs=_CONTEXTS, prompts=prompts, calls=2)
+        super().__init__("context_relevancy", version="2", model=model, needs=_CONTEXTS, prompts=prompts, calls=2)
 
     async def _score(self, case: Case) -> Score:
         passages = contexts(case.sample, case.generation)
@@ -68,7 +68,7 @@ class ContextPrecision(Judged):
         self._against = one_of("context_precision", "against", against, ("auto", "reference", "output"))
         super().__init__(
             canonical("context_precision", against=(against, "auto")),
-            version="1",
+            version="2",
             model=model,
             needs=_CONTEXTS | {"reference"} if against == "reference" else _CONTEXTS,
             prompts=("usefulness.md",),
@@ -86,7 +86,7 @@ class ContextPrecision(Judged):
         question = case.fence("question", case.sample.text)
         fenced = [case.fence("answer", answer) for answer in answers]
         verdicts, reasoning = [], []
-        for passage in case.generation.contexts or case.sample.contexts or ():
+        for passage in case.generation.passages(case.sample):
             useful, reason = 0, "blank"
             if passage.strip():
                 context = case.fence("context", nfc(passage))
@@ -116,7 +116,7 @@ class ContextRecall(Judged):
 
     def __init__(self, *, model: LanguageModel) -> None:
         needs, prompts = _CONTEXTS | {"reference"}, ("attribution.md",)
-        super().__init__("context_recall", version="1", model=model, needs=needs, prompts=prompts, calls=1)
+        super().__init__("context_recall", version="2", model=model, needs=needs, prompts=prompts, calls=1)
 
     async def _score(self, case: Case) -> Score:
         given, passages = references(case.sample), contexts(case.sample, case.generation)

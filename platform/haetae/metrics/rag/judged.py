@@ -100,8 +100,8 @@ class Judged(ABC):
 
 
 def no_context() -> Score:
-    """The score of a sample whose contexts are all blank."""
-    return Score.unscored(reasons.MISSING_CONTEXT, "every context is blank")
+    """The score of an answer for which nothing was found, or nothing but blanks."""
+    return Score.unscored(reasons.MISSING_CONTEXT, "there is no context, or every one is blank")
 
 
 def marked(verdicts: list[int], statements: list[str], good: str, bad: str) -> list[str]:

@@ -55,7 +55,7 @@ class Ragas:
         self._nearness = Nearness(self._embeddings)
         self.facts = MetricFacts(
             text=canonical("ragas", name),
-            version="2",
+            version="3",
             higher_is_better=self._kind.higher_is_better,
             needs=self._kind.needs,
             signature={"ragas": version("ragas"), **DECODING}
