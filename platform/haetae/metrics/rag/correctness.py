@@ -63,7 +63,7 @@ class AnswerCorrectness(Judged):
             similarity = {"similarity": "cosine, at least 0", "embeddings": dict(embeddings.fingerprint)}
         super().__init__(
             canonical("answer_correctness", weights=(list(self._weights), list(_WEIGHTS)), beta=(exact, 1.0)),
-            version="1",
+            version="2",
             model=model,
             needs=frozenset({"reference"}),
             prompts=("statements.md", "agreement.md"),
@@ -82,7 +82,7 @@ class AnswerCorrectness(Judged):
                 await self._nearness.admit(case.interview, output, reference)
         claims = await self._statements(case, output)
         found = [await self._against(case, claims, reference) for reference in given]
-        best = max((one for one in found if one is not None), key=lambda one: one[0], default=None)
+        best = max((one for one in found if one is not None), key=_nan_first, default=None)
         if best is None:
             return Score.unscored(reasons.NO_CLAIMS, "the judge found no statement of fact in the reference")
         return Score.of(settle(best[0], 0.0, 1.0), 0.0, 1.0, "\n".join(best[1]))
@@ -104,6 +104,11 @@ class AnswerCorrectness(Judged):
         (near,) = await self._nearness.cosines(case.interview, case.generation.output, [reference])
         weight, other = self._weights
         return (weight * factual + other * float(near)) / (weight + other), [*lines, f"similarity: {near:.3f}"]
+
+
+def _nan_first(found: tuple[float, list[str]]) -> float:
+    """For the best of several: one that could not be computed may be the best, and leaves the answer unscored."""
+    return math.inf if math.isnan(found[0]) else found[0]
 
 
 def f_beta(right: list[int], told: list[int], beta: float) -> float:
