@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
+import py_compile
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+from dataclasses import replace
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sacrebleu.metrics import CHRF
 
 import haetae
@@ -20,11 +26,14 @@ from haetae.catalog.code_folder import locate_code
 from haetae.core import reasons
 from haetae.core.code_folder import CodeFolder
 from haetae.core.generation import Generation
+from haetae.core.metric import MetricFacts
+from haetae.core.model import Likelihood
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.engine.scoring import score as scored
 from haetae.errors import ConfigError, JudgeError
 from haetae.metrics.measured import Latency
+from haetae.metrics.perplexity import Perplexity
 from haetae.metrics.reference.chrf import Chrf
 from haetae.metrics.reference.rouge import Rouge
 from haetae.metrics.reference.short_answers import ExactMatch, TokenF1
@@ -35,6 +44,7 @@ if find_spec("evaluate") is None:  # an extra, which CI installs; importing it h
     pytest.skip("evaluate is not installed", allow_module_level=True)
 from haetae.metrics.huggingface.adapter import Evaluate, as_evaluate_metric
 from haetae.metrics.huggingface.library import evaluate
+from haetae.metrics.huggingface.module import load_module
 
 MODULE = """\
 import datasets
@@ -253,7 +263,7 @@ def test_edited_code_is_another_metric(tmp_path: Path) -> None:
     ("before", "body", "said"),
     [
         ("raise RuntimeError('password=hunter2hunter2')", "pass", "cannot be loaded: RuntimeError: password="),
-        ("import sys; sys.exit(0)", "pass", "cannot be loaded: SystemExit"),
+        ("import sys; sys.exit(0)", "pass", "cannot be loaded: Left: SystemExit: 0"),
         ("import no_such_library_at_all", "pass", "No module named 'no_such_library_at_all'"),
         ("class Other(evaluate.Metric): pass", "pass", "must have one class that is an evaluate.Metric; found Other"),
     ],
@@ -275,9 +285,94 @@ def test_code_that_is_a_link_to_elsewhere_is_not_run(tmp_path: Path) -> None:  #
     (tmp_path / "elsewhere.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')\n")
     folder = write(tmp_path / "linked", before="import linked_helper")
     (folder.path / "helper.py").symlink_to(tmp_path / "elsewhere.py")
-    with pytest.raises(ConfigError, match=r"helper\.py leads to .*elsewhere\.py, which is outside the folder"):
+    with pytest.raises(ConfigError, match=r"helper\.py leads to .*elsewhere\.py; the code of a folder lies in it"):
         Evaluate(folder)
     assert not (tmp_path / "canary").exists()
+
+
+def test_a_linked_folder_is_not_run_wherever_it_leads(tmp_path: Path) -> None:
+    folder = write(tmp_path / "linked", before="from .more import helper")
+    for place in (tmp_path / "outside", folder.path / "inside"):
+        place.mkdir()
+        (place / "helper.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')\n")
+        (folder.path / "more").symlink_to(place)
+        with pytest.raises(ConfigError, match=rf"more leads to .*{place.name}; the code of a folder lies in it"):
+            Evaluate(folder)
+        (folder.path / "more").unlink()
+    assert not (tmp_path / "canary").exists()
+
+
+def test_bytecode_beside_a_source_is_not_run(tmp_path: Path) -> None:
+    """Python itself would take a .pyc that says it need not be checked against its source."""
+    folder = write(tmp_path / "right", "return {'v': LIMIT}", before="from .helper import LIMIT")
+    helper, forged = folder.path / "helper.py", tmp_path / "forged.py"
+    helper.write_text("LIMIT = 0.25\n")
+    forged.write_text("LIMIT = 1.0\n")
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(forged), cache_from_source(str(helper)), invalidation_mode=unchecked, doraise=True)
+    assert ask(Evaluate(folder)).value == 0.25
+
+
+@pytest.mark.parametrize("suffix", [".pyc", *EXTENSION_SUFFIXES])
+def test_what_is_compiled_already_is_never_loaded(tmp_path: Path, suffix: str) -> None:
+    folder = write(tmp_path / "right", before="from .helper import LIMIT")
+    (tmp_path / "forged.py").write_text("LIMIT = 1.0\n")
+    py_compile.compile(str(tmp_path / "forged.py"), str(folder.path / f"helper{suffix}"), doraise=True)
+    with pytest.raises(ConfigError, match=r"no source of helper lies in the folder"):
+        Evaluate(folder)
+
+
+def test_a_package_of_the_folder_and_what_it_imports_are_found(tmp_path: Path) -> None:
+    folder = write(tmp_path / "right", "return {'v': LIMIT}", before="from .more import LIMIT")
+    (folder.path / "more").mkdir()
+    (folder.path / "more" / "__init__.py").write_text("from ..helper import LIMIT\n")
+    (folder.path / "helper.py").write_text("LIMIT = 0.5\n")
+    assert ask(Evaluate(folder)).value == 0.5
+
+
+def test_every_file_of_the_folder_is_in_the_signature(tmp_path: Path) -> None:
+    folder = write(tmp_path / "right")
+    signatures = {str(Evaluate(folder).facts.signature["code"])}
+    for name in ("words.txt", "data/weights.bin", "README.md"):
+        (folder.path / name).parent.mkdir(exist_ok=True)
+        (folder.path / name).write_bytes(b"\x00 1")
+        signatures.add(str(Evaluate(folder).facts.signature["code"]))
+    assert len(signatures) == 4
+
+
+@pytest.mark.parametrize("what", ["helper.py", "more", "more/words.txt"])
+def test_a_file_that_anybody_may_change_is_refused(tmp_path: Path, what: str) -> None:  # SEC-23
+    folder = write(tmp_path / "right")
+    (folder.path / "more").mkdir()
+    for name in ("helper.py", "more/words.txt"):
+        (folder.path / name).touch()
+    (folder.path / what).chmod(0o777)
+    with pytest.raises(ConfigError, match=rf"is code that anybody may change: .*{what}$"):
+        Evaluate(folder)
+
+
+# how long
+
+
+def test_a_call_that_never_ends_costs_its_sample_and_no_other(tmp_path: Path) -> None:
+    body = 'if predictions[0] == "never": threading.Event().wait()\n        return {"v": 1.0}'
+    folder = replace(write(tmp_path / "slow", body, before="import threading"), timeout_s=0.2)
+    metric = Evaluate(folder)
+    samples = [Sample(f"s{n}", "q", ("a",)) for n in range(6)]
+
+    async def ask_all() -> list[Score]:
+        outputs = ["a", "never", "b", "never", "c", "d"]
+        return await asyncio.gather(*(scored(metric, s, Generation(o)) for s, o in zip(samples, outputs, strict=True)))
+
+    assert [score.reason or score.value for score in asyncio.run(ask_all())] == [
+        1.0,
+        "timeout",
+        1.0,
+        "timeout",
+        1.0,
+        1.0,
+    ]
+    assert [score.reason or score.value for score in asyncio.run(ask_all())][:2] == [1.0, "timeout"]
 
 
 # which folders
@@ -352,6 +447,21 @@ def test_a_suite_names_a_module_by_its_folder(tmp_path: Path) -> None:
         assert str(caught.value).startswith(f"{tmp_path.name}/suite.yaml:5:") or "suite.yaml:5:" in str(caught.value)
 
 
+@pytest.mark.parametrize("before", ["", "import huggingface_hub.constants\n", "import datasets\n"])
+def test_the_bridge_is_offline_whatever_was_imported_or_set_before(tmp_path: Path, before: str) -> None:
+    code = (
+        f"{before}from haetae.metrics.huggingface.library import evaluate\n"
+        "import datasets, huggingface_hub.constants as hub\n"
+        "print(evaluate.config.HF_EVALUATE_OFFLINE, datasets.config.HF_DATASETS_OFFLINE)\n"
+        "print(datasets.config.HF_HUB_OFFLINE, hub.is_offline_mode())\n"
+    )
+    names = ("HF_EVALUATE_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE")
+    environment = {**os.environ, "HF_HOME": str(tmp_path), **dict.fromkeys(names, "0")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True"] * 4
+
+
 def test_the_bridge_is_offline_loads_no_torch_and_leaves_nothing_behind(tmp_path: Path) -> None:
     folder = write(tmp_path / "right").path
     code = (
@@ -404,7 +514,7 @@ def test_two_of_one_kind_are_told_apart_by_their_text() -> None:
 def test_one_of_ours_stands_beside_a_module_of_a_folder(tmp_path: Path) -> None:
     """evaluate gives each its own columns."""
     folder = write(tmp_path / "right", columns={"predictions": TEXT, "references": TEXT})
-    theirs = Evaluate(folder)._module
+    theirs = load_module(folder, None)[0]
     found = evaluate.combine([theirs, as_evaluate_metric(TokenF1())]).compute(predictions=["x"], references=["x"])
     assert found == {"right": 1.0, "token_f1": 1.0, "token_f1_unscored": 0}
 
@@ -414,6 +524,37 @@ def test_a_metric_without_references_takes_predictions_alone() -> None:
     made = as_evaluate_metric(polite, "polite")
     assert made.compute(predictions=["좋아요", "좋다"]) == {"polite": 0.5, "polite_unscored": 0}
     assert made.compute(predictions=["좋아요"], references=["x"]) == {"polite": 1.0, "polite_unscored": 0}
+
+
+class Surprise:
+    """A language model that finds each character of a text as improbable as the text is long."""
+
+    fingerprint: Mapping[str, Any] = {"kind": "surprise"}
+
+    async def likelihood(self, text: str, *, prompt: str = "") -> Likelihood:
+        return Likelihood((-math.log(len(text)),) * len(text), len(text))
+
+
+def test_a_mean_over_texts_stays_a_mean_also_of_a_metric_that_could_sum() -> None:
+    texts = ["ab", "abcdefgh"]
+    mean = as_evaluate_metric(Perplexity(model=Surprise(), average="texts"), "ppl").compute(predictions=texts)
+    assert mean == {"ppl": pytest.approx((2 + 8) / 2), "ppl_unscored": 0}
+    whole = as_evaluate_metric(Perplexity(model=Surprise()), "ppl").compute(predictions=texts)
+    assert whole == {"ppl": pytest.approx((2**2 * 8**8) ** (1 / 10)), "ppl_unscored": 0}
+
+
+def test_a_corpus_without_a_value_is_none_and_no_nan() -> None:
+    class Rate:
+        facts = MetricFacts("rate", "1", corpus=True)
+
+        def score(self, sample: Sample, generation: Generation) -> Score:
+            return Score(1.0, (0.0, 0.0))
+
+        def corpus(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
+            with np.errstate(invalid="ignore"):
+                return np.asarray(totals[..., 0] / totals[..., 1])
+
+    assert as_evaluate_metric(Rate()).compute(predictions=["a"]) == {"rate": None, "rate_unscored": 0}
 
 
 def test_what_is_unscored_is_counted_and_not_averaged() -> None:

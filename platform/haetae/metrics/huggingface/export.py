@@ -19,6 +19,7 @@ from haetae.engine.scoring import score
 from haetae.errors import ConfigError
 from haetae.metrics.huggingface.library import Features, Value, evaluate
 from haetae.metrics.huggingface.library import Sequence as ListOf
+from haetae.stats.corpus import corpus_value
 
 _AT_ONCE = 32
 _GIVEN = frozenset({"reference", "contexts"})
@@ -30,7 +31,8 @@ def as_evaluate_metric(metric: Metric, name: str | None = None) -> Any:
     `compute(predictions=…, references=…)` takes one reference or a list of them for each prediction, and
     besides, for metrics that read them, `sources` (the questions) and `contexts` (a list of passages each).
     It returns `{name: value, name_unscored: count}`: the corpus value where the metric has one, else the mean
-    over what was scored, None where nothing was. `name` is by default the metric's text (`rouge_L`).
+    over what was scored, None where nothing was or the corpus has no value. `name` is by default the metric's text
+    (`rouge_L`).
     Raises ConfigError for a metric of what only a call has (latency, tokens, cost).
     """
     missing = sorted(metric.facts.needs - _GIVEN)
@@ -101,8 +103,8 @@ async def _scores(metric: Metric, samples: Sequence[Sample], answers: Sequence[G
 def _aggregate(metric: Metric, scored: Sequence[Score]) -> float | None:
     if not scored:
         return None
-    if isinstance(metric, CorpusMetric):
-        return float(metric.corpus(np.array([found.stats for found in scored]).sum(axis=0)))
+    if metric.facts.corpus and isinstance(metric, CorpusMetric):
+        return corpus_value(metric.corpus, np.array([found.stats for found in scored]))
     return float(np.mean([found.value for found in scored]))
 
 
