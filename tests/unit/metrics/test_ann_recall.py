@@ -66,6 +66,31 @@ def test_a_real_index_has_the_recall_that_faiss_counts(
         assert 0.1 < np.mean(scores) < 0.9
 
 
+@pytest.mark.parametrize("nothing", ["-1", "", " "])
+def test_a_place_without_a_neighbour_is_no_find(nothing: str, score_of: Callable[..., Score]) -> None:
+    metric = AnnRecall(3, stage="ann", exact="exact")
+    found = score_of(metric, answer(["a", nothing, nothing], ["a", "b", nothing]))
+    assert (found.value, found.explanation) == (0.5, "1 of the 2 nearest")
+    assert score_of(metric, answer([nothing], [nothing])).reason == reasons.NOT_MEASURED
+
+
+def test_an_index_that_visits_too_few_vectors_is_counted_with_its_empty_places(
+    vectors: tuple[np.ndarray, np.ndarray], score_of: Callable[..., Score]
+) -> None:
+    few, queries = vectors[0][:30], vectors[1][:20]
+    faiss.omp_set_num_threads(1)
+    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(DIMENSIONS), DIMENSIONS, 20)
+    index.train(few)
+    index.add(few)
+    flat = faiss.IndexFlatL2(DIMENSIONS)
+    flat.add(few)
+    found, exact = index.search(queries, K)[1], flat.search(queries, K)[1]
+    assert (found == -1).any()
+    for mine, best in zip(found, exact, strict=True):
+        score = score_of(AnnRecall(K, stage="ann", exact="exact"), answer([*map(str, mine)], [*map(str, best)]))
+        assert score.value == knn_intersection_measure(mine[None], best[None])
+
+
 def test_only_the_first_k_count_on_both_sides(score_of: Callable[..., Score]) -> None:
     metric = AnnRecall(2, stage="ann", exact="exact")
     found = score_of(metric, answer(["c", "a", "b"], ["a", "b", "c"]))

@@ -166,6 +166,25 @@ def test_ids_typed_decomposed_are_the_same_ids(score_of: Callable[..., Score]) -
     assert score_of(Retrieval("RR"), ranking("a", twin), relevant={"환불-규정": 1}).value == 0.5
 
 
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_id_or_passage_keeps_its_rank_and_is_relevant_to_nothing(
+    blank: str, score_of: Callable[..., Score]
+) -> None:
+    found = score_of(Retrieval("RR"), ranking(blank, blank, "a"), relevant={"a": 1, blank: 1})
+    assert (found.value, found.explanation) == (1 / 3, "1 of 1 relevant among 3 retrieved at rank 3")
+    answer = Generation("x", contexts=(blank, "환불은 7일", blank))
+    found = score_of(Retrieval("P@2"), answer, reference_contexts=("환불은  7일", blank))
+    assert (found.value, found.explanation) == (0.5, "1 of 1 relevant among 3 retrieved at rank 2")
+    assert score_of(Retrieval("R@5"), ranking(blank), relevant={"a": 1}).value == 0.0
+
+
+def test_of_two_places_of_an_id_only_the_first_is_taken_from_the_others(score_of: Callable[..., Score]) -> None:
+    found = score_of(Retrieval("P@2"), ranking("a", "x", "a"), relevant={"a": 1})
+    assert (found.value, found.explanation) == (0.5, "1 of 1 relevant among 2 retrieved at rank 1")
+    assert score_of(Retrieval("nDCG@3"), ranking("a", "x", "a"), relevant={"a": 1}).value == 1.0
+    assert score_of(Retrieval("AP"), ranking("x", "a", "x"), relevant={"a": 1, "b": 1}).value == 0.25
+
+
 def test_an_id_that_stands_twice_counts_once_at_its_first_rank(score_of: Callable[..., Score]) -> None:
     assert score_of(Retrieval("P@2"), ranking("a", "a", "b"), relevant={"a": 1, "b": 1}).value == 1.0
     assert score_of(Retrieval("AP"), ranking("x", "a", "a"), relevant={"a": 1}).value == 0.5

@@ -13,6 +13,9 @@ from haetae.metrics.choices import canonical, whole
 from haetae.metrics.stages.of_pipeline import ranked, stage_name, stage_of
 from haetae.metrics.text import nfc
 
+_NO_NEIGHBOUR = "-1"
+"""What faiss writes in the places that it cannot fill."""
+
 
 class AnnRecall:
     """Recall@k of an approximate index (IVF, HNSW, …) against exact search, in [0, 1], higher is better.
@@ -20,7 +23,8 @@ class AnnRecall:
     |the first k ids of `stage` ∩ the first k ids of `exact`| / k, both stages of the same answer: the
     intersection measure of faiss and of ANN-Benchmarks (Aumüller et al. 2020). Over samples their mean. Where exact
     search found fewer than k (a small corpus) their number takes the place of k. An id that stands twice counts
-    once. Unscored where one of the two stages is not there, or exact search found nothing.
+    once; a blank one and faiss' -1, which says that no neighbour was found, are no finds. Unscored where one of the
+    two stages is not there, or exact search found nothing.
     """
 
     def __init__(self, k: int = 10, *, stage: str, exact: str) -> None:
@@ -31,8 +35,8 @@ class AnnRecall:
             raise ConfigError(f"ann_recall: stage and exact are both {stage!r}; a stage always finds all of itself")
         self.facts = MetricFacts(
             text=canonical("ann_recall", k, stage=(stage, None), exact=(exact, None)),
-            version="1",
-            signature={"ids": "NFC", "duplicates": "first rank"},
+            version="2",
+            signature={"ids": "NFC", "duplicates": "first rank", "no finds": "-1 and blanks"},
             expected=Expected({"stage": stage, "exact": exact}),
         )
 
@@ -48,7 +52,10 @@ class AnnRecall:
         return Score(common / len(wanted), explanation=f"{common} of the {len(wanted)} nearest")
 
     def _first(self, generation: Generation, name: str) -> set[str] | Score:
-        """The first k ids of a stage."""
+        """The ids among the first k of a stage."""
         stage = stage_of(generation, name)
         ids = stage if isinstance(stage, Score) else ranked(stage)
-        return ids if isinstance(ids, Score) else set(list(dict.fromkeys(map(nfc, ids)))[: self._k])
+        if isinstance(ids, Score):
+            return ids
+        first = list(dict.fromkeys(map(nfc, ids)))[: self._k]
+        return {name for name in first if name.strip() and name != _NO_NEIGHBOUR}

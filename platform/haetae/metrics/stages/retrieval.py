@@ -24,6 +24,8 @@ _NAMES = {"nDCG": "nDCG", "P": "P", "R": "R", "RR": "RR", "MRR": "RR", "AP": "AP
 _CUT = frozenset({"P", "R", "Success"})
 """Measures that are defined only down to a rank."""
 _WRITTEN = re.compile(r"(?P<name>\w+)(\(rel=(?P<rel>\d{1,4})\))?(@(?P<cutoff>\d{1,6}))?")
+Ranking = list[str | None]
+"""Passages, the best first, each once; None in the place of a blank one."""
 _SHOWN = 5
 """How many passages an explanation lists."""
 
@@ -44,8 +46,9 @@ class Retrieval:
     pytrec_eval; RR@k is MS MARCO's script). The ids that the `stage` retrieved, by default the last stage
     that ranked, are held against the sample's `relevant`. Where there are no ids on one of the two sides, the
     answer's contexts are held against `reference_contexts` as texts. Ids and texts are compared in NFC, texts with
-    single blanks; a passage that stands twice counts once, at its first rank. A ranking of nothing is 0;
-    a sample that calls no passage relevant is unscored with `missing_expected`.
+    single blanks; a passage that stands twice counts once, at its first rank; a blank one keeps its rank and is
+    relevant to nothing. A ranking of nothing is 0; a sample that calls no passage relevant is unscored with
+    `missing_expected`.
     """
 
     def __init__(self, measure: str, *, stage: str | None = None) -> None:
@@ -58,13 +61,14 @@ class Retrieval:
         self._stage = None if stage is None else stage_name("retrieval", "stage", stage)
         self.facts = MetricFacts(
             text=canonical("retrieval", text, stage=(stage, None)),
-            version="1",
+            version="2",
             signature={
                 "ir_measures": version("ir_measures"),
                 "provider": self._provider.NAME,
                 "pytrec_eval": version("pytrec_eval-terrier"),
                 "match": "ids, or texts with single blanks, in NFC",
                 "duplicates": "first rank",
+                "blank": "keeps its rank",
             },
             expected=Expected({"stage": stage}),
         )
@@ -84,7 +88,7 @@ class Retrieval:
             return Score(0.0, explanation="nothing was retrieved")
         return Score(self._value(grades, ranking), explanation=_told(grades, ranking, needed))
 
-    def _by_id(self, sample: Sample, generation: Generation) -> tuple[dict[str, int], list[str]] | Score:
+    def _by_id(self, sample: Sample, generation: Generation) -> tuple[dict[str, int], Ranking] | Score:
         """Grades and ranking by id, or why there are none."""
         if self._stage is not None:
             stage = stage_of(generation, self._stage)
@@ -98,14 +102,15 @@ class Retrieval:
             return ids
         grades: dict[str, int] = {}
         for name, grade in sample.relevant.items():
-            grades[nfc(name)] = max(grade, grades.get(nfc(name), 0))
+            if name.strip():
+                grades[nfc(name)] = max(grade, grades.get(nfc(name), 0))
         return grades, _once(map(nfc, ids))
 
-    def _value(self, grades: Mapping[str, int], ranking: list[str]) -> float:
+    def _value(self, grades: Mapping[str, int], ranking: Ranking) -> float:
         """The measure. Passages go under their number, so that no id is too odd for a library in C."""
         code = {passage: str(place) for place, passage in enumerate([*ranking, *(grades.keys() - set(ranking))])}
         judged = {"q": {code[passage]: grade for passage, grade in grades.items()}}
-        run = {"q": {code[passage]: float(-rank) for rank, passage in enumerate(ranking)}}
+        run = {"q": {str(place): float(-place) for place in range(len(ranking))}}
         (found,) = self._provider.evaluator([self._measure], judged).iter_calc(run)
         return settle(float(found.value), 0.0, 1.0)
 
@@ -130,13 +135,13 @@ def _read(measure: str) -> tuple[str, int, int | None]:
     return name, whole("retrieval", "rel", int(parts["rel"] or 1), 1, 1_000), cutoff
 
 
-def _by_text(sample: Sample, generation: Generation) -> tuple[dict[str, int], list[str]] | Score | None:
+def _by_text(sample: Sample, generation: Generation) -> tuple[dict[str, int], Ranking] | Score | None:
     """Grades and ranking by the passages' texts; None where one of the two sides has none."""
     if sample.reference_contexts is None:
         return None
     if generation.contexts is None:
         return Score.unscored(reasons.MISSING_CONTEXT, "the answer brought no contexts")
-    wanted = dict.fromkeys(_once(map(_plain, sample.reference_contexts)), 1)
+    wanted = {passage: 1 for passage in map(_plain, sample.reference_contexts) if passage}
     return wanted, _once(map(_plain, generation.contexts))
 
 
@@ -144,12 +149,19 @@ def _plain(passage: str) -> str:
     return " ".join(nfc(passage).split())
 
 
-def _once(passages: Iterable[str]) -> list[str]:
-    """Each passage at its first place; blank ones are left out."""
-    return [passage for passage in dict.fromkeys(passages) if passage]
+def _once(passages: Iterable[str]) -> Ranking:
+    """Each passage at its first place; None in the place of a blank one."""
+    found: Ranking = []
+    seen: set[str] = set()
+    for passage in passages:
+        if passage not in seen:
+            found.append(passage if passage.strip() else None)
+        if passage.strip():
+            seen.add(passage)
+    return found
 
 
-def _told(grades: Mapping[str, int], ranking: list[str], needed: int) -> str:
+def _told(grades: Mapping[str, int], ranking: Ranking, needed: int) -> str:
     """At which ranks the relevant passages are, for people."""
     places = {passage: rank for rank, passage in enumerate(ranking, 1)}
     relevant = [passage for passage, grade in grades.items() if grade >= needed]
