@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import combinations, permutations
 from typing import Any
@@ -281,6 +282,18 @@ def test_turns_that_were_given_are_not_the_agents(instructions: tuple[Message, .
     assert Trajectory("exact").score(sample, answer).value == 1.0
     assert Steps().score(sample, answer).value == 2.0
     assert Steps("calls").score(sample, answer).value == 2.0
+
+
+@pytest.mark.parametrize(
+    "told", [lambda text: unicodedata.normalize("NFD", text), lambda text: f" {text}\n", lambda text: f"\t{text}"]
+)
+def test_a_given_turn_that_comes_back_trimmed_or_decomposed_is_still_given(told: Any) -> None:
+    sample = Sample("s1", TALK[:3], tool_calls=(BOOK, PAY))
+    back = tuple(Message(turn.role, told(turn.content), tool_calls=turn.tool_calls) for turn in TALK[:3])
+    answer = Generation("예약했습니다", transcript=(*back, *TALK[3:]))
+    assert Steps().score(sample, answer).value == 2.0
+    assert Steps("calls").score(sample, answer).value == 2.0
+    assert Trajectory("exact").score(sample, answer).value == 1.0
 
 
 def test_steps_are_turns_or_calls_and_unscored_where_nothing_tells_them() -> None:

@@ -56,7 +56,7 @@ class ToolCalls:
             text=canonical(
                 "tool_calls", part, arguments=(arguments, "exact"), rules=(rules or {}, {}), order=(order, "any")
             ),
-            version="1",
+            version="2",
             signature={"unicode": "NFC"},
         )
 
@@ -94,7 +94,7 @@ class Trajectory:
         self._agreement = Agreement.of("trajectory", arguments, rules or {})
         self.facts = MetricFacts(
             text=canonical("trajectory", self._kind, arguments=(arguments, "exact"), rules=(rules or {}, {})),
-            version="1",
+            version="2",
             signature={"unicode": "NFC"},
         )
 
@@ -128,7 +128,7 @@ class Steps:
     def __init__(self, count: Literal["turns", "calls"] = "turns") -> None:
         self._count = one_of("steps", "count", count, ("turns", "calls"))
         self.facts = MetricFacts(
-            text=canonical("steps", count=(count, "turns")), version="1", high=None, higher_is_better=False
+            text=canonical("steps", count=(count, "turns")), version="2", high=None, higher_is_better=False
         )
 
     def score(self, sample: Sample, generation: Generation) -> Score:
