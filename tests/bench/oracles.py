@@ -96,7 +96,7 @@ def corpora(rng: random.Random, cases: int) -> Iterator[tuple[str, str, int, flo
     pairs: list[tuple[CorpusMetric, Any]] = [
         *((Bleu(name), BLEU(tokenize=name)) for name in names),
         *((Chrf(order), CHRF(word_order=order)) for order in (0, 2)),
-        *((Ter(), TER()), (Ter(True, asian_support=True), TER(normalized=True, asian_support=True))),
+        *((Ter(), TER()), (Ter(normalized=True, asian_support=True), TER(normalized=True, asian_support=True))),
     ]
     for ours, theirs in pairs:
         largest = 0.0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("metrics")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--markdown", is_flag=True, help="Print the reference of all metrics; loads every one.")
+@click.option("--markdown", is_flag=True, help="Print the reference of all metrics; loads every one that it can.")
 def metrics_command(name: str | None, as_json: bool, markdown: bool) -> None:
     """List the metrics that a suite can name, or describe the one called NAME."""
     from haetae.workbench.metric_pages import listed, page_of, pages
@@ -25,7 +25,11 @@ def metrics_command(name: str | None, as_json: bool, markdown: bool) -> None:
             raise click.UsageError("--markdown prints all metrics: it goes with no NAME and no --json")
         from haetae.workbench.metric_reference import reference
 
-        click.echo(reference(pages()), nl=False)
+        shown = list(pages())
+        click.echo(reference(shown), nl=False)
+        for page in shown:
+            if page.lacks:
+                click.echo(plain(f"{page.name} is told from its source, without its facts: {page.lacks}"), err=True)
     elif name is None:
         found = listed()
         if as_json:
@@ -40,7 +44,10 @@ def metrics_command(name: str | None, as_json: bool, markdown: bool) -> None:
 
 def _print(page: MetricPage) -> None:
     title = f"{page.name}  {page.korean or ''}".rstrip()
-    parts = [title, page.doc, f"In a suite\n  {page.written}"]
+    lines = "\n".join(f"  {line}" for line in (page.written, page.with_parameters) if line)
+    parts = [title, page.doc, f"In a suite\n{lines}", *page.extras]
+    if page.lacks:
+        parts.append(page.lacks)
     if page.facts is not None:
         parts.append(f"Known as\n  {page.facts.text}: {', '.join(page.said)}")
     click.echo(plain("\n\n".join(parts)))

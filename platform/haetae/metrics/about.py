@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from haetae.core.canonical import Json
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """`example` is a line of a suite file that makes the metric, `prompt` what a prompt that it names must use."""
+    """`example` is a line of a suite file that makes the metric, `prompt` what a prompt that it names must use.
+
+    `extras` are the optional parts that it needs, each with what of it needs them; with nothing for all of it.
+    """
 
     example: Json
     korean: str | None = None
     prompt: str = "{{ output }}"
+    extras: Mapping[str, str] = field(default_factory=dict)
+
+
+_KOREAN = {"korean": "`tokenizer: korean` or `korean_content`"}
 
 
 ABOUT: Mapping[str, About] = {
@@ -41,7 +48,9 @@ ABOUT: Mapping[str, About] = {
         prompt="{{ dialogue }}",
     ),
     "evaluate": About(
-        {"evaluate": "metrics/polite", "value": "polite"}, "허용된 폴더에 있는 Hugging Face evaluate 모듈을 돌린 값."
+        {"evaluate": "metrics/polite", "value": "polite"},
+        "허용된 폴더에 있는 Hugging Face evaluate 모듈을 돌린 값.",
+        extras={"evaluate": ""},
     ),
     "exact_match": About("exact_match", "출력이 기준 답 중 하나와 똑같으면 1, 아니면 0."),
     "faithfulness": About("faithfulness", "답의 문장 중 문맥이 뒷받침하는 비율(환각 검사)."),
@@ -65,7 +74,9 @@ ABOUT: Mapping[str, About] = {
         {"jury": "polite.md", "models": ["judge@1", "other@1", "third@1"]}, "심사 모델 여럿의 평균 또는 다수결 점수."
     ),
     "latency_s": About("latency_s", "성공한 호출(또는 한 단계)에 걸린 초."),
-    "length": About({"length": "characters", "max": 200}, "출력의 길이. 한계를 주면 그 안에 드는지 0 또는 1."),
+    "length": About(
+        {"length": "characters", "max": 200}, "출력의 길이. 한계를 주면 그 안에 드는지 0 또는 1.", extras=_KOREAN
+    ),
     "not_contains": About({"not_contains": ["죄송", "as an AI"]}, "출력에 금지된 글이 하나도 없으면 1, 아니면 0."),
     "numeric": About({"numeric": "only", "relative": 0.01}, "출력의 수가 기준의 수와 허용 오차 안에서 같으면 1."),
     "pairwise": About(
@@ -73,15 +84,27 @@ ABOUT: Mapping[str, About] = {
         "다른 답과 앞뒤 순서를 바꿔 가며 견준 승률. 엇갈리면 무승부.",
         prompt="{{ answers }}",
     ),
-    "perplexity": About("perplexity", "언어 모델이 글을 얼마나 뜻밖으로 여기는지. 낮을수록 좋다."),
-    "ragas": About("ragas/faithfulness", "고정된 버전의 ragas가 내는 값 그대로."),
+    "perplexity": About(
+        "perplexity",
+        "언어 모델이 글을 얼마나 뜻밖으로 여기는지. 낮을수록 좋다.",
+        extras={"hf": "A `model` with the `path` of a folder"},
+    ),
+    "ragas": About("ragas/faithfulness", "고정된 버전의 ragas가 내는 값 그대로.", extras={"rag": ""}),
     "recorded": About({"recorded": "helpful", "scale": [0, 1]}, "기록된 출력과 함께 온, 다른 도구가 매긴 점수."),
     "regex": About({"regex": "^[0-9]{3}-[0-9]{4}$"}, "출력이 정규식에 맞으면 1(선형 시간 엔진)."),
-    "retrieval": About("retrieval/nDCG@10", "검색 순위의 품질: recall@k, precision@k, MRR, nDCG@k, MAP, 적중률."),
-    "rouge": About({"rouge": "L", "tokenizer": "korean"}, "기준 요약과 겹치는 n-그램 또는 최장 공통 부분열의 F-점수."),
+    "retrieval": About(
+        "retrieval/nDCG@10",
+        "검색 순위의 품질: recall@k, precision@k, MRR, nDCG@k, MAP, 적중률.",
+        extras={"retrieval": ""},
+    ),
+    "rouge": About(
+        {"rouge": "L", "tokenizer": "korean"},
+        "기준 요약과 겹치는 n-그램 또는 최장 공통 부분열의 F-점수.",
+        extras=_KOREAN,
+    ),
     "steps": About("steps", "에이전트가 밟은 단계 수."),
     "ter": About("ter", "기준 번역이 되도록 고쳐야 하는 편집 비율(sacrebleu). 낮을수록 좋다."),
-    "token_f1": About("token_f1", "기준 답과 겹치는 토큰의 F1(SQuAD·KorQuAD)."),
+    "token_f1": About("token_f1", "기준 답과 겹치는 토큰의 F1(SQuAD·KorQuAD).", extras=_KOREAN),
     "tokens": About("tokens", "호출에 쓴 토큰 수."),
     "tool_calls": About("tool_calls", "기대한 도구 호출을 얼마나 맞게 했는지: 정밀도, 재현율, F1."),
     "trajectory": About("trajectory/in_order", "도구 호출의 경로가 기대한 길과 맞는지, 0 또는 1."),

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
-from pathlib import Path
 from typing import Any
 
 from haetae.catalog.explain import nearest
 from haetae.catalog.metric_factory import build_metric
-from haetae.catalog.metric_kinds import FUNCTION, GROUP, known_metrics
+from haetae.catalog.metric_kinds import FUNCTION, GROUP, known_metrics, load_kind
+from haetae.catalog.metric_references import WORDS
 from haetae.core.canonical import Json
 from haetae.core.metric import MetricFacts
 from haetae.errors import ConfigError, MissingExtra, Problem
 from haetae.metrics.about import ABOUT, About
+from haetae.workbench.metric_source import docstring, source_of, written_parameters
 from haetae.workbench.metric_words import flow, takes, words_of
 from haetae.workbench.stand_ins import StandIns
 
@@ -27,7 +26,11 @@ _OWN = EntryPoint(FUNCTION, f"{_OURS}own.function:FunctionMetric", GROUP)
 
 @dataclass(frozen=True)
 class MetricPage:
-    """One metric as people look it up. `parameters` are (name, what it takes, default) as text."""
+    """One metric as people look it up. `parameters` are (name, what it takes, default) as text.
+
+    `with_parameters` is a line that gives one; `extras` say what else is to be installed, and `lacks` what is not
+    installed here, so that the facts are not known.
+    """
 
     name: str
     korean: str | None
@@ -35,6 +38,9 @@ class MetricPage:
     example: Json
     facts: MetricFacts | None
     parameters: tuple[tuple[str, str, str], ...]
+    with_parameters: str = ""
+    extras: tuple[str, ...] = ()
+    lacks: str = ""
 
     @property
     def written(self) -> str:
@@ -58,6 +64,8 @@ class MetricPage:
             "korean": self.korean,
             "doc": self.doc,
             "example": self.example,
+            "with_parameters": self.with_parameters,
+            "extras": list(self.extras),
             "facts": facts,
             "parameters": parameters,
         }
@@ -65,20 +73,32 @@ class MetricPage:
 
 def listed() -> dict[str, str]:
     """The first sentence of every metric, by its name; no metric is loaded."""
-    return {name: _sentence(name, point) for name, point in _points().items()}
+    return {name: _sentence(point) for name, point in _points().items()}
 
 
 def page_of(name: str) -> MetricPage:
-    """One metric, loaded. Raises ConfigError for a name that is none, MissingExtra for a library that lacks."""
+    """One metric, from its code, or from its source where a library that it needs is not installed.
+
+    Raises ConfigError for a name that is none, and for a metric that cannot be loaded.
+    """
     points = _points()
     if name not in points:
         raise ConfigError(f"no metric is called {name}{nearest(name, points)}; there are {', '.join(points)}")
-    about = ABOUT.get(name, About(name))
-    point = points[name]
-    facts = None if name == FUNCTION else _facts(name, about)
-    factory = point.load()
-    parameters = () if name == FUNCTION else tuple(_parameters(factory))
-    return MetricPage(name, about.korean, _doc(factory), about.example, facts, parameters)
+    about, point = ABOUT.get(name, About(name)), points[name]
+    facts, lacks = None, ""
+    parameters: tuple[inspect.Parameter, ...] = ()
+    try:
+        factory = point.load() if name == FUNCTION else load_kind(name)
+        doc = _doc(factory)
+        if name != FUNCTION:
+            parameters = tuple(inspect.signature(factory, eval_str=True, locals=WORDS).parameters.values())
+            facts = _facts(name, about)
+    except MissingExtra as exc:
+        lacks, source = str(exc), source_of(point)
+        doc, parameters = docstring(source), tuple(written_parameters(source))
+    shown = tuple(_shown(parameter) for parameter in parameters)
+    line = _with_parameters(name, about.example, parameters)
+    return MetricPage(name, about.korean, doc, about.example, facts, shown, line, _extras(about), lacks)
 
 
 def pages() -> Iterator[MetricPage]:
@@ -91,17 +111,14 @@ def _points() -> Mapping[str, EntryPoint]:
     return dict(sorted(found.items()))
 
 
-def _sentence(name: str, point: EntryPoint) -> str:
-    """The first sentence of the docstring, read in the source without importing it."""
-    if not point.value.startswith(_OURS):
-        return f"from {point.dist.name}" if point.dist is not None else f"from {point.module}"
-    spec = importlib.util.find_spec(point.module)
-    if spec is None or spec.origin is None:
-        return ""
-    tree = ast.parse(Path(spec.origin).read_text("utf-8"))
-    classes = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == point.attr)
-    doc = next((ast.get_docstring(node) for node in classes), None) or ""
-    return " ".join(doc.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+def _sentence(point: EntryPoint) -> str:
+    """The first sentence of the docstring, and which package the metric is from where it is not ours."""
+    doc = docstring(source_of(point))
+    sentence = " ".join(doc.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+    if point.value.startswith(_OURS):
+        return sentence
+    origin = f"from {point.module if point.dist is None else point.dist.name}"
+    return f"{sentence} ({origin})" if sentence else origin
 
 
 def _facts(name: str, about: About) -> MetricFacts | None:
@@ -122,11 +139,29 @@ def _doc(factory: Callable[..., Any]) -> str:
     return "\n\n".join([doc, *([] if "Source" in doc else sources)])
 
 
-def _parameters(factory: Callable[..., Any]) -> Iterator[tuple[str, str, str]]:
-    for parameter in inspect.signature(factory, eval_str=True).parameters.values():
-        required = parameter.default is parameter.empty
-        default = "" if required else "none" if parameter.default is None else flow(parameter.default)
-        yield parameter.name, takes(parameter.annotation), default
+def _shown(parameter: inspect.Parameter) -> tuple[str, str, str]:
+    required = parameter.default is parameter.empty
+    default = "" if required else "none" if parameter.default is None else flow(parameter.default)
+    return parameter.name, takes(parameter.annotation), default
+
+
+def _with_parameters(name: str, example: Json, parameters: Iterable[inspect.Parameter]) -> str:
+    """The line of an example that has no parameters, with one that has a value by itself."""
+    optional = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty]
+    if not isinstance(example, str) or not optional:
+        return ""
+    shown = next((p for p in optional if p.default is not None), optional[0])
+    value = "…" if shown.default is None else flow(shown.default)
+    _, slash, own = example.partition("/")
+    return f"{name}: {{ {name}: {own if slash else 'true'}, {shown.name}: {value} }}"
+
+
+def _extras(about: About) -> tuple[str, ...]:
+    """What each extra is needed for, and how it is installed."""
+    return tuple(
+        f"{what or 'It'} needs the extra `{extra}`: `pip install -e '.[{extra}]'`."
+        for extra, what in about.extras.items()
+    )
 
 
 def _problem(field: str, message: str) -> Problem:

@@ -14,9 +14,11 @@ What a suite can name under `metrics`; [suites.md](suites.md) shows a whole suit
 
 A metric says of each sample a number in its range, or why there is none: a sample without what the metric needs is
 unscored, never 0. Every number is known by the metric's canonical text, its version and its signature (tokenizer,
-library, judge, prompt), so that numbers made differently are not compared. Parameters that are not given have the
-default shown; those without one must be given. `model` is the suite's `judge` and `embeddings` its `embeddings` where
-the metric names none.
+library, judge, prompt), so that numbers made differently are not compared.
+
+Parameters stand beside the kind and its value, `{ rouge: L, tokenizer: korean }`; where it has no value of its own,
+beside `true`, `{ json_valid: true, fenced: true }`. Those that are not given have the default shown; those without one
+must be given. `model` is the suite's `judge` and `embeddings` its `embeddings` where the metric names none.
 
 모든 지표의 이름, 범위, 방향, 필요한 것, 매개변수입니다. 이 문서는 코드에서 만들어집니다.
 각 지표 아래 첫 줄은 한국어 요약입니다.
@@ -34,7 +36,9 @@ def reference(pages: Iterable[MetricPage]) -> str:
 def _section(page: MetricPage) -> str:
     facts = [] if page.facts is None else [f"`{page.facts.text}`"]
     said = " · ".join([*facts, *page.said])
-    parts = [f"## {page.name}", page.korean or "", page.doc, f"```yaml\n{page.written}\n```", said, _parameters(page)]
+    example = f"```yaml\n{page.written}\n```"
+    given = f"With a parameter: `{page.with_parameters}`." if page.with_parameters else ""
+    parts = [f"## {page.name}", page.korean or "", page.doc, example, given, said, *page.extras, _parameters(page)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

@@ -42,6 +42,8 @@ def words_of(facts: MetricFacts) -> tuple[str, ...]:
 
 def takes(annotation: Any) -> str:
     """What a parameter takes, as people say it."""
+    if isinstance(annotation, str):
+        return _takes_written(annotation)
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
         return " or ".join(", ".join(f"`{value}`" for value in inner).rsplit(", ", 1))
@@ -56,13 +58,23 @@ def takes(annotation: Any) -> str:
     return _WORDS.get(origin or annotation, "any value")
 
 
+def _takes_written(annotation: str) -> str:
+    """The same of an annotation that was read in a source."""
+    known = {word.__name__: said for word, said in _WORDS.items()}
+    kinds = [kind.strip() for kind in annotation.split("|") if kind.strip() != "None"]
+    return " or ".join(dict.fromkeys(known.get(kind, "any value") for kind in kinds))
+
+
 def flow(value: Json) -> str:
     """A value as YAML writes it on one line."""
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{key}: {flow(inner)}' for key, inner in value.items())} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(flow, value))}]"
-    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else dumps(value)
+    if not isinstance(value, str) or not value.isprintable():
+        return dumps(value)
+    quoted = value.replace("'", "''")
+    return value if _PLAIN.fullmatch(value) else f"'{quoted}'"  # where a backslash stands for itself
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -37,7 +37,7 @@ OVERLAP: list[Any] = [
 ]
 COMPARING: list[Any] = [
     *OVERLAP,
-    *(Ter(), Ter(True, asian_support=True, no_punct=True), Ter(case_sensitive=True)),
+    *(Ter(), Ter(normalized=True, asian_support=True, no_punct=True), Ter(case_sensitive=True)),
     *(ExactMatch(name) for name in ("nfc", "squad", "unicode")),
     *(Contains(), Contains(match="all", case_sensitive=False), NotContains()),
     *(Numeric("first", relative=0.1), JsonMatch(), JsonMatch("fields")),
@@ -121,7 +121,7 @@ def test_a_text_is_nearest_to_itself_and_far_from_a_stranger(metric: Any, script
 @pytest.mark.parametrize("script", STRANGERS)
 def test_edits_are_none_for_the_same_text_and_many_for_a_stranger(script: str, score_of: ScoreOf) -> None:
     text, stranger = STRANGERS[script]
-    for metric in (Ter(), Ter(True, asian_support=True)):
+    for metric in (Ter(), Ter(normalized=True, asian_support=True)):
         assert score_of(metric, text, text).value == 0.0
         assert (score_of(metric, stranger, text).value or 0) >= 75
         assert score_of(metric, text, stranger, text).value == 0.0

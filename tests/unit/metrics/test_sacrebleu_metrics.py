@@ -44,7 +44,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (Chrf(2), CHRF(word_order=2)),
     (Chrf(char_order=4, beta=1), CHRF(char_order=4, beta=1)),
     (Ter(), TER()),
-    (Ter(True, asian_support=True, no_punct=True), TER(normalized=True, asian_support=True, no_punct=True)),
+    (Ter(normalized=True, asian_support=True, no_punct=True), TER(normalized=True, asian_support=True, no_punct=True)),
 ]
 WORDS = [
     "the",
@@ -220,7 +220,7 @@ def test_wrong_arguments_are_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="word_order 9 is not a whole number from 0 to 6"):
         Chrf(9)
     with pytest.raises(ConfigError, match="neither true nor false"):
-        Ter("yes")  # type: ignore[arg-type]  # what a suite file may say
+        Ter(normalized="yes")  # type: ignore[arg-type]  # what a suite file may say
 
 
 def test_a_mecab_tokenizer_without_mecab_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,8 +41,8 @@ class Ter(SacreScore):
 
     def __init__(
         self,
-        normalized: bool = False,
         *,
+        normalized: bool = False,
         asian_support: bool = False,
         no_punct: bool = False,
         case_sensitive: bool = False,
