@@ -15,6 +15,8 @@ Corpus = Callable[[Floats], Floats]
 RESAMPLES = 2_000
 BLOCKS = 4_096
 MANY = 1_024
+RARE = 100
+"""Clusters from which what a total counts must come for signs to serve: below, its skewness is to be seen."""
 CELLS = 1 << 20
 """Numbers held at once while resampling."""
 
@@ -44,10 +46,11 @@ def bootstrap(sums: Floats, value: Corpus, *, level: float, seed: int, span: flo
     """Percentile interval of `value` over resampled clusters (Efron 1979; Koehn 2004 for translation).
 
     `sums` has shape (clusters, k). Above 1,024 clusters the totals are moved by random signs instead
-    (`_multiplied`), with the same spread. Above 4,096, random blocks of clusters are summed first: a sum
-    of independent clusters is as independent, and the interval's own error (1 %) stays below that of
-    2,000 resamples. None for one cluster, or where more than 1 % of the resamples have no value. Where all
-    have one value, nothing was seen of the variance: then the bounds of `t_interval`, by the `span` of the scale.
+    (`_multiplied`), with the same spread, where nothing counted is rare. Above 4,096, random blocks of clusters
+    are summed first: a sum of independent clusters is as independent, and the interval's own error (1 %) stays
+    below that of 2,000 resamples. None for one cluster, or where more than 1 % of the resamples have no value.
+    Where all have one value, nothing was seen of the variance: then the bounds of `t_interval`, by the `span` of
+    the scale.
     """
     if len(sums) < 2:
         return None
@@ -55,7 +58,7 @@ def bootstrap(sums: Floats, value: Corpus, *, level: float, seed: int, span: flo
     if len(sums) > BLOCKS:
         order = rng.permutation(len(sums))
         sums = np.add.reduceat(sums[order], np.linspace(0, len(sums), BLOCKS, endpoint=False).astype(np.intp))
-    drawn = _multiplied(sums, rng) if len(sums) > MANY else _resampled(sums, rng)
+    drawn = _drawn(sums, rng)
     with np.errstate(divide="ignore", invalid="ignore"):  # undefined resamples are counted below
         values = np.asarray(value(drawn))
     values = values[np.isfinite(values)]
@@ -65,6 +68,27 @@ def bootstrap(sums: Floats, value: Corpus, *, level: float, seed: int, span: flo
         return t_interval(ClusterMean(float(values[0]), 0.0, clusters, clusters), level, span)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def _drawn(sums: Floats, rng: np.random.Generator) -> Floats:
+    """Totals (resamples, k), moved by signs where that is as good as resampling and no count falls to 0."""
+    if len(sums) > MANY and not _rare(sums):
+        moved = _multiplied(sums, rng)
+        counts = (sums >= 0).all(axis=0) & sums.any(axis=0)
+        if bool((moved[:, counts] > 0).all()):
+            return moved
+    return _resampled(sums, rng)
+
+
+def _rare(sums: Floats) -> bool:
+    """Whether a total, or the difference of two (the errors of a system that is nearly all right), comes from few
+    clusters."""
+    for column in range(sums.shape[1]):
+        others = np.column_stack([sums[:, column], sums[:, column, None] - sums[:, column + 1 :]])
+        seen = np.count_nonzero(others, axis=0)
+        if bool(((seen > 0) & (seen < RARE)).any()):
+            return True
+    return False
 
 
 def _resampled(sums: Floats, rng: np.random.Generator) -> Floats:

@@ -114,6 +114,37 @@ def test_the_bootstrap_over_blocks_agrees_with_the_closed_form_too():
     assert (low, high) == pytest.approx(expected, abs=0.06 * (expected[1] - expected[0]))
 
 
+@pytest.mark.parametrize(("caught", "harmful", "n"), [(15, 20, 5_000), (3, 5, 1_100), (30, 60, 2_000)])
+def test_a_rate_of_rare_events_has_the_interval_of_plain_resampling(caught, harmful, n):
+    """Of resampled clusters the counts are multinomial: 400,000 draws of numpy's say what is to be expected."""
+    sums = np.zeros((n, 2))
+    sums[:caught, 0] = 1
+    sums[caught:harmful, 1] = 1
+    shares = [caught / n, (harmful - caught) / n, 1 - harmful / n]
+    drawn = np.random.default_rng(1).multinomial(n, shares, 400_000)
+    with np.errstate(invalid="ignore"):
+        expected = np.nanquantile(drawn[:, 0] / (drawn[:, 0] + drawn[:, 1]), [0.025, 0.975])
+    found = bootstrap(sums, lambda totals: totals[..., 0] / totals.sum(axis=-1), level=0.95, seed=0)
+    assert found == pytest.approx(expected, abs=0.035)
+
+
+def test_the_few_errors_of_a_system_that_is_nearly_all_right_never_make_it_better_than_right():
+    right = np.ones((3_000, 2))
+    right[:4, 0] = 0
+    low, high = bootstrap(right, ratio, level=0.95, seed=0)
+    errors = np.random.default_rng(1).binomial(3_000, 4 / 3_000, 400_000)
+    assert (1 - low, 1 - high) == pytest.approx(np.quantile(errors, [0.975, 0.025]) / 3_000, abs=1 / 3_000)
+    assert high <= 1
+
+
+def test_counts_that_a_few_clusters_hold_are_resampled_and_never_fall_to_zero():
+    sums = np.ones((2_000, 2))
+    sums[0] = 3_000, 1  # one document as large as all others together
+    low, high = bootstrap(sums, lambda totals: np.log(totals[..., 0]), level=0.95, seed=0)
+    plain = 2_000 + 2_999 * np.quantile(np.random.default_rng(1).poisson(1, 400_000), [0.025, 0.975])
+    assert (low, high) == pytest.approx(np.log(plain), abs=0.03)
+
+
 def test_a_corpus_that_is_all_right_is_not_certain_to_stay_so(table):
     """Every resample is as right: the rule of three, ln(2/.05)/60, says what the next samples may be."""
     stats = np.ones((60, 2))
