@@ -143,6 +143,21 @@ def test_a_judge_that_failed_is_asked_again_also_after_a_late_answer(ledger: Sql
     assert score(Score(1.0)) == reasons.JUDGE_REFUSED
 
 
+def test_values_of_a_metric_are_taken_back_before_the_run_ends_and_never_after(ledger: SqlLedger, given: Any) -> None:
+    run, samples = given.start(ledger, given.manifest("exact", "chrf")), [given.sample("a"), given.sample("b")]
+    scores = [given.score(samples[0], Score(0.0, (1.0,))), given.score(samples[1], Score.unscored(reasons.NO_PRICE))]
+    other = given.score(samples[0], 1.0, metric="chrf")
+    ledger.record(run.id, samples, [given.answer(one) for one in samples], [*scores, other], given.at)
+    ledger.withdraw(run.id, "exact", reasons.NOT_MEASURED, "no such stage")
+    kept = {sample: found for (sample, _), (_, found) in ledger.done(run.id).items()}
+    assert kept["a"]["exact"].score == Score.unscored(reasons.NOT_MEASURED, "no such stage")
+    assert kept["b"]["exact"].score.reason == reasons.NO_PRICE
+    assert kept["a"]["chrf"].score.value == 1.0
+    ledger.finish(run.id, RunStatus.FINISHED, given.later(1))
+    with pytest.raises(StoreError, match="not by this ledger"):
+        ledger.withdraw(run.id, "chrf", reasons.NOT_MEASURED, "late")
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_numbers_that_are_not_finite_are_refused_by_sample(ledger: SqlLedger, given: Any, number: float) -> None:
     run, sample = given.start(ledger), given.sample("row-42")  # STO-18

@@ -131,6 +131,10 @@ class Ledger(Protocol):
         """Scores of earlier runs by content address; never unscored ones."""
         ...
 
+    def withdraw(self, run_id: str, metric: str, reason: str, explanation: str) -> None:
+        """Take back every value that a metric has in an unfinished run: they are unscored, for this reason."""
+        ...
+
     def finish(self, run_id: str, status: RunStatus, at: datetime, note: str | None = None) -> Run: ...
 
     # reading

@@ -156,6 +156,16 @@ class Recording:
     def find_scores(self, keys: Sequence[str]) -> Mapping[str, ScoreRow]:
         return {row["key"]: read_score(row) for row in self._originals(SCORE, keys)}
 
+    def withdraw(self, run_id: str, metric: str, reason: str, explanation: str) -> None:
+        valued = sa.and_(SCORE.c.run_id == run_id, SCORE.c.metric == metric, SCORE.c.value.is_not(None))
+        none = {"value": None, "stats": None, "reason": reason, "explanation": explanation}
+
+        def work(connection: Connection) -> None:
+            self._renew(connection, run_id)
+            connection.execute(SCORE.update().where(valued).values(none))
+
+        self._database.write(f"taking back {metric} of run {run_id}", work)
+
     def finish(self, run_id: str, status: RunStatus, at: datetime, note: str | None = None) -> Run:
         def work(connection: Connection) -> Run:
             row = run_row(connection, run_id)

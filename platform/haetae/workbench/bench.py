@@ -36,6 +36,7 @@ from haetae.workbench.repeats import repeats_of
 from haetae.workbench.report import Report
 from haetae.workbench.telling import Telling
 from haetae.workbench.unanswered import unanswered, unscored
+from haetae.workbench.unseen import withdraw_unseen
 
 if TYPE_CHECKING:
     from haetae.workbench.gating import Gate
@@ -282,7 +283,7 @@ class Workbench:
                 return self.report(run.id)
             assembly.meter.go_on_from(self.ledger.spent(run.id))
             evaluation = self._evaluation(run, assembly, watcher, gating)
-            run = await self._evaluated(run, evaluation)
+            run = await self._evaluated(run, evaluation, assembly)
         finally:
             await assembly.aclose()
         rejects = registering.keep_rejects(assembly.dataset.rejects, run.id, self.settings)
@@ -346,7 +347,7 @@ class Workbench:
         manifest = replace(manifest, epoch=now.isoformat() if fresh else "")
         return self.ledger.start(assembly.suite.suite, manifest, assembly.total, now, _SEED, tags)
 
-    async def _evaluated(self, run: Run, evaluation: Evaluation | InLooks) -> Run:
+    async def _evaluated(self, run: Run, evaluation: Evaluation | InLooks, assembly: Assembly) -> Run:
         """The run as it ended: finished, interrupted by a signal, or stopped by an error."""
         try:
             with stop_on_signals(evaluation.stop):
@@ -360,6 +361,7 @@ class Workbench:
             return self._ended(run, RunStatus.STOPPED, f"{type(exc).__name__}: {exc}")
         if evaluation.stopped_early:
             return self._ended(run, RunStatus.INTERRUPTED, "interrupted; what was in flight is kept")
+        await asyncio.to_thread(withdraw_unseen, self.ledger, run.id, assembly.target, assembly.metrics)
         return self._ended(run, RunStatus.FINISHED, None)
 
     def _ended(self, run: Run, status: RunStatus, note: str | None) -> Run:

@@ -190,3 +190,35 @@ def test_what_a_function_will_answer_is_not_known_before(bench: Workbench, monke
     (folder / "granted_app.py").write_text('def answer(text):\n    """Says the same."""\n    return "block"\n', "utf-8")
     monkeypatch.syspath_prepend(str(folder))
     assert said(bench, "latency_s/search", "function: granted_app:answer") == []
+
+
+APPLICATION = '''\
+def answer(sample):
+    """Goes on to the judge where the words do not decide."""
+    stages = [{"name": "words", "flagged": True if sample.id == "s0" else None}]
+    if sample.id in ("s1", "s2"):
+        stages.append({"name": "judge", "flagged": False})
+    return {"output": "block" if sample.id == "s0" else "pass", "stages": stages}
+'''
+
+
+def test_a_share_that_comes_to_a_stage_which_no_answer_of_a_function_had_is_none_and_not_0(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bench.settings.home.parent
+    (folder / "reached_app.py").write_text(APPLICATION, "utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    assert said(bench, "guard_reach/jugde\n  right: guard_reach/judge", "function: reached_app:answer") == []
+    report = bench.run(folder / "suite.yaml")
+    found = {one.metric: (one.value, one.n, one.unscored) for one in report.estimates}
+    assert found == {"d": (None, 0, 5), "right": (0.4, 5, 0)}
+    scores = [row.scores["d"].score for row in bench.ledger.results(report.run.id)]
+    told = "no answer of the run has a stage 'jugde'; there are words, judge; did you mean judge?"
+    assert {(one.value, one.reason, one.explanation) for one in scores} == {(None, "not_measured", told)}
+    assert told in report.text
+
+
+def test_a_stage_of_a_guard_file_that_no_text_came_to_has_a_share_of_0(bench: Workbench) -> None:
+    assert said(bench, "guard_reach/numbers") == []
+    report = bench.run(bench.settings.home.parent / "suite.yaml")
+    assert [(one.value, one.n) for one in report.estimates] == [(0.0, 5)]
