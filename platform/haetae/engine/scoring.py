@@ -18,6 +18,7 @@ from haetae.core.score import Score
 from haetae.core.secrets import redact
 from haetae.engine.computing import computed
 from haetae.engine.contained import awaited, contained
+from haetae.engine.functions import Late
 from haetae.errors import ConfigError, HaetaeError
 
 _LONG = 5_000
@@ -51,6 +52,8 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
         return Score.unscored(reasons.METRIC_RAISED, redact(str(exc)))
     except HaetaeError:
         raise
+    except Late as exc:
+        return Score.unscored(reasons.TIMEOUT, str(exc))
     except Exception as exc:
         return Score.unscored(reasons.METRIC_RAISED, redact("".join(traceback.format_exception(exc, limit=-4))))
     return _checked(found, metric.facts)

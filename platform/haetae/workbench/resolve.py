@@ -106,7 +106,8 @@ class Resolver:
 
     def code(self, text: str) -> CodeFolder:
         """A folder whose code may be run, because the settings allow it."""
-        return locate_code(text, folder=self._folder, allowed=self._code)
+        found = locate_code(text, folder=self._folder, allowed=self._code)
+        return replace(found, timeout_s=self._suite.limits.timeout_s)
 
     def function(self, text: str) -> Callable[..., Metric]:
         """A function of the project that is decorated as a metric."""
@@ -117,7 +118,7 @@ class Resolver:
         found = load_function(text, self._folder, self._root)
         if not isinstance(found, MetricFunction):
             raise ConfigError(f"{text} is not decorated with @haetae.metric, which says its range")
-        return found
+        return found.within(self._suite.limits.timeout_s)
 
     def outputs(self, text: str) -> Outputs:
         """What another system answered, from a file of recorded outputs in the project."""

@@ -175,6 +175,23 @@ def test_what_is_no_score_is_unscored_with_the_reason(returned: Any, reason: str
     assert said in str(found.explanation)
 
 
+def test_a_call_that_never_ends_is_unscored_at_the_deadline() -> None:
+    ended = threading.Event()
+
+    def blocks(output: str) -> float:
+        ended.wait()
+        return 1.0
+
+    async def waits(output: str) -> float:
+        await asyncio.Event().wait()
+        return 1.0
+
+    for function in (blocks, waits):
+        found = ask(haetae.metric(function).within(0.05)())
+        assert found == Score.unscored(reasons.TIMEOUT, f"{function.__qualname__} did not answer in 0.05 s")
+    ended.set()
+
+
 @pytest.mark.parametrize("error", [ValueError, SystemExit, TimeoutError])
 def test_what_a_function_raises_costs_its_sample_only(error: type[BaseException]) -> None:  # MET-07
     def broken(output: str) -> float:

@@ -14,6 +14,8 @@ from haetae.settings import load_settings
 from haetae.workbench.bench import Workbench
 
 CHECKS = '''\
+import asyncio
+
 import haetae
 
 @haetae.metric(high=1.0)
@@ -27,6 +29,10 @@ def near(output: str, reference: str, *, step: int) -> bool | None:
 
 def plain(output: str) -> float:
     return 1.0
+
+@haetae.metric
+async def never(output: str) -> float:
+    return await asyncio.Event().wait()
 '''
 
 
@@ -71,6 +77,11 @@ def test_a_function_is_named_with_its_parameters(shop: Shop) -> None:
     assert shop.facts.text == f"function({shop.module}:polite)"
     assert shop.run("{ function: MODULE:polite, ending: 니다 }") == {"s0": 0.0, "s1": 1.0, "s2": 0.0, "s3": 0.0}
     assert shop.facts.text == f"function({shop.module}:polite, ending=니다)"
+
+
+def test_a_call_has_the_deadline_of_the_suite(shop: Shop) -> None:
+    limits = "{ function: MODULE:never }\nlimits: { timeout_s: 0.05 }"
+    assert shop.run(limits) == dict.fromkeys(("s0", "s1", "s2", "s3"), "timeout")
 
 
 def test_the_canonical_text_names_the_same_metric(shop: Shop) -> None:

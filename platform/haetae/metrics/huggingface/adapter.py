@@ -6,8 +6,8 @@ evaluate.combine([as_evaluate_metric(Chrf()), as_evaluate_metric(Rouge("L"))])
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -17,11 +17,11 @@ from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
-from haetae.engine.functions import in_thread
+from haetae.engine.functions import called
 from haetae.errors import ConfigError
 from haetae.metrics.choices import bounds, canonical, flag
 from haetae.metrics.huggingface.export import as_evaluate_metric
-from haetae.metrics.huggingface.module import columns, load_module
+from haetae.metrics.huggingface.module import columns, instance, load_module
 from haetae.metrics.text import nfc, references
 
 __all__ = ["Evaluate", "as_evaluate_metric"]
@@ -36,7 +36,8 @@ class Evaluate:
     `compute`, `config` is the configuration it is made with. The module is asked about one row at a time,
     through the check of its features, with a fixed seed; the mean over samples is not the corpus value of a
     module that has one (BLEU). What the module raises costs that sample its score; a value outside the scale
-    is unscored with `out_of_range`. The code of the folder is part of the signature.
+    is unscored with `out_of_range`, a call that exceeds the suite's `limits.timeout_s` with `timeout`. The files of
+    the folder are part of the signature.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Evaluate:
     ) -> None:
         self._low, self._high = bounds("evaluate", scale)
         self._which, self._arguments = value, arguments or {}
-        self._module, code = load_module(folder, config)
-        self._columns = columns(self._module, folder.name)
+        module, code = load_module(folder, config)
+        self._idle, self._made = module, {"module": type(module), "config": config}
+        self._columns = columns(module, folder.name)
         taken = sorted(self._columns.keys() & self._arguments.keys())
         if taken:
             raise ConfigError(f"evaluate: {', '.join(taken)} comes from the samples, not from arguments")
-        self._lock = threading.Lock()
+        self._timeout_s = folder.timeout_s
+        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self.facts = MetricFacts(
             text=canonical(
                 "evaluate",
@@ -77,8 +80,20 @@ class Evaluate:
 
     async def score(self, sample: Sample, generation: Generation) -> Score:
         rows = {name: [self._cell(name, sample, generation)] for name in self._columns}
-        found = await in_thread(self._compute, {"rows": rows})
+        async with self._turn():
+            module, self._idle = self._idle or await self._called(instance, **self._made), None
+            found = await self._called(self._compute, module=module, rows=rows)
         return Score.of(_value(found, self._which), self._low, self._high)
+
+    async def _called(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        return await called(function, arguments, "the module", self._timeout_s)
+
+    def _turn(self) -> asyncio.Lock:
+        """One instance holds the rows of one call at a time. A lock belongs to the loop that waits for it."""
+        loop = asyncio.get_running_loop()
+        if self._turns is None or self._turns[0] is not loop:
+            self._turns = (loop, asyncio.Lock())
+        return self._turns[1]
 
     def _cell(self, column: str, sample: Sample, generation: Generation) -> str | list[str]:
         """What stands in a column: of several references the first where the module takes one."""
@@ -88,14 +103,15 @@ class Evaluate:
             texts = [nfc(sample.text if column == "sources" else generation.output)]
         return texts if self._columns[column] == "list" else texts[0]
 
-    def _compute(self, rows: Mapping[str, list[Any]]) -> Any:
-        """One instance holds the rows of one call at a time; those of a call that failed are not left behind."""
-        with self._lock:
-            try:
-                return self._module.compute(**rows, **self._arguments)
-            except BaseException:
-                self._module.writer = self._module.buf_writer = self._module.selected_feature_format = None
-                raise
+    def _compute(self, module: Any, rows: Mapping[str, list[Any]]) -> Any:
+        """The rows of a call that failed are not left behind; one that never ends keeps its instance to itself."""
+        try:
+            return module.compute(**rows, **self._arguments)
+        except BaseException:
+            module.writer = module.buf_writer = module.selected_feature_format = None
+            raise
+        finally:
+            self._idle = module
 
 
 def _value(found: Any, which: str | None) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 for _name in ("HF_EVALUATE_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE"):
-    os.environ.setdefault(_name, "1")  # read when the libraries are imported
+    os.environ[_name] = "1"  # read when the libraries are imported
 
 
 @contextmanager
@@ -28,8 +28,14 @@ def _without_transformers() -> Iterator[None]:
 
 
 with _without_transformers():
+    import datasets.config  # type: ignore[import-untyped]  # ships no types
     import evaluate  # type: ignore[import-untyped]  # ships no types
+    import huggingface_hub.constants
 
     from datasets import Features, Sequence, Value  # type: ignore[attr-defined]  # mypy finds the folder of that name
+
+huggingface_hub.constants.HF_HUB_OFFLINE = True  # whoever imported them before may have let them be online
+datasets.config.HF_HUB_OFFLINE = datasets.config.HF_DATASETS_OFFLINE = True
+evaluate.config.HF_EVALUATE_OFFLINE = True
 
 __all__ = ["Features", "Sequence", "Value", "evaluate"]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import stat
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any, Literal, TypeAlias
 
 from haetae.core.code_folder import CodeFolder
 from haetae.core.secrets import redact
+from haetae.engine.code_files import code_files
+from haetae.engine.contained import contained
 from haetae.errors import ConfigError
 from haetae.metrics.huggingface.library import Value, evaluate
 
@@ -32,14 +38,17 @@ def load_module(folder: CodeFolder, config: str | None) -> tuple[Any, str]:
     if not script.is_file():
         raise ConfigError(f"{folder.name} holds no {script.name}, which a module of evaluate is called")
     code = _digest(folder)
-    name = f"haetae_evaluate_{code[:24]}"
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
+    name = f"{_PREFIX}{code[:24]}"
     try:
-        if name not in sys.modules:
-            _run(name, script)
-        made = _instance(_main_class(folder, name), config)
+        with contained():
+            if name not in sys.modules:
+                _run(name, script)
+            made = instance(_main_class(folder, name), config)
     except ConfigError:
         raise
-    except (Exception, SystemExit) as exc:  # a module may raise anything
+    except Exception as exc:  # a module may raise anything
         raise ConfigError(f"{folder.name} cannot be loaded: {redact(f'{type(exc).__name__}: {exc}')}") from exc
     return made, code
 
@@ -56,24 +65,54 @@ def columns(module: Any, name: str) -> Mapping[str, Shape]:
 
 
 def _digest(folder: CodeFolder) -> str:
-    """Of all Python files, by name and content. Raises ConfigError for one that is a link to elsewhere."""
+    """Of all files, by name and content. Raises ConfigError for one that leads elsewhere or that anybody may change."""
     found = hashlib.sha256()
-    for file in sorted(folder.path.rglob("*.py")):
-        if not file.resolve().is_relative_to(folder.path):
-            raise ConfigError(f"{folder.name}: {file.name} leads to {file.resolve()}, which is outside the folder")
+    for file in code_files(folder.path):
+        name = file.relative_to(folder.path).as_posix()
+        for place in (file, file.parent):
+            if place.stat().st_mode & stat.S_IWOTH:
+                wish = f"take the right to write from others on {place}"
+                raise ConfigError(f"{folder.name}: {name} is code that anybody may change: {wish}")
         content = file.read_bytes()
-        found.update(f"{file.relative_to(folder.path).as_posix()}\0{len(content)}\0".encode() + content)
+        found.update(f"{name}\0{len(content)}\0".encode() + content)
     return found.hexdigest()
+
+
+class _Source(SourceFileLoader):
+    """Compiles what was hashed: beside a source, `__pycache__` may hold other code."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        file = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(file), file)
+
+
+class _Finder(MetaPathFinder):
+    """Finds sources of a module's own folder, and nothing that is compiled already (`.so`, `.pyc`)."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith(_PREFIX):
+            return None
+        for place in path or ():
+            found = FileFinder(place, (_Source, [".py"])).find_spec(fullname)
+            if found is not None:
+                return found
+        raise ModuleNotFoundError(f"no source of {fullname.partition('.')[2]} lies in the folder", name=fullname)
+
+
+_PREFIX = "haetae_evaluate_"
+_FINDER = _Finder()
 
 
 def _run(name: str, script: Path) -> None:
     """Import the script as a package of its folder, so that it may import what lies beside it."""
-    spec = importlib.util.spec_from_file_location(name, script, submodule_search_locations=[str(script.parent)])
-    assert spec is not None  # noqa: S101  # a .py file has a loader
-    assert spec.loader is not None  # noqa: S101
+    loader, places = _Source(name, str(script)), [str(script.parent)]
+    spec = importlib.util.spec_from_file_location(name, script, loader=loader, submodule_search_locations=places)
+    assert spec is not None  # noqa: S101  # it has a loader
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
@@ -93,7 +132,7 @@ def _main_class(folder: CodeFolder, name: str) -> type[Any]:
     return last[0]
 
 
-def _instance(module: type[Any], config: str | None) -> Any:
+def instance(module: type[Any], config: str | None) -> Any:
     """Made with a fixed seed; its folder under the cache is a passing one, because rows stay in memory."""
     with tempfile.TemporaryDirectory(prefix="haetae-evaluate-") as scratch:
         made = module(config_name=config, keep_in_memory=True, cache_dir=scratch, seed=0)

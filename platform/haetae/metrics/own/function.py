@@ -63,8 +63,9 @@ class FunctionMetric:
 
     A sync function is called in a thread of its own, so that it may block; several calls may run at once.
     None is unscored with `not_measured`, a number outside the range with `out_of_range`, NaN with
-    `not_finite`, a call that exceeds the suite's `limits.timeout_s` with `timeout`; what the function raises costs that sample its score and no other. The code of its module
-    and of the files among its parameters is part of the signature: an edited function is a new metric.
+    `not_finite`, a call that exceeds the suite's `limits.timeout_s` with `timeout`; what the function raises
+    costs that sample its score and no other. The code of its module and of the files among its parameters is part
+    of the signature: an edited function is a new metric.
     """
 
     def __init__(
