@@ -51,7 +51,9 @@ class Guard:
     Of the whole cascade by default: the output is `block` or `pass`. Of one `stage`: whether it stopped the text,
     over the texts that came to it; one that it left to the next it has not stopped. The value of one sample
     is 0 where its decision counts against the rate, else 1 (for the false positive rate the other way round).
-    Unscored with `missing_expected` without a label, with `not_measured` where the stage did not run.
+    Unscored with `missing_expected` without a label, with `not_measured` where the stage did not run. A label that no
+    sample has is refused before the run; only `accuracy` and `false_positive_rate` do without a positive, where all
+    samples have one other label.
     """
 
     def __init__(self, rate: str, *, label: str = "label", positive: Label = _BLOCK, stage: str | None = None) -> None:
@@ -102,7 +104,9 @@ class GuardReach:
     """The share of texts that come to a stage of a guard, or with `decided: true` those that it decides, in [0, 1].
 
     Of all answered samples. A stage that few texts come to may be dear; one that many come to and few are decided by
-    does not earn its price. A share that is decided is better higher, a share that comes to a stage lower.
+    does not earn its price. A share that is decided is better higher, a share that comes to a stage lower. A stage that
+    the guard file or the recorded outputs do not have is refused before the run; where no answer of a function had it,
+    all are unscored with `not_measured`.
     """
 
     def __init__(self, stage: str, *, decided: bool = False) -> None:
