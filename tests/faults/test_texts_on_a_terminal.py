@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 from typing import Any
@@ -50,7 +52,8 @@ def _said(arguments: list[str], project: Any, monkeypatch: pytest.MonkeyPatch, c
     with pytest.raises(SystemExit):
         main()
     found = capsys.readouterr()
-    return str(found.out + found.err)
+    said = found.out + found.err
+    return said if isinstance(said, str) else said.decode()
 
 
 def test_no_command_sends_an_escape_to_the_terminal(
@@ -76,6 +79,26 @@ def test_no_command_sends_an_escape_to_the_terminal(
         assert not [line for line in said.splitlines() if line.lstrip().startswith(("✓ PASS  against nothing", "::"))]
         seen += said
     assert "\\x1b[2J" in seen  # they did arrive, and are shown as what they are
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_is_escaped_on_a_terminal_and_whole_in_a_pipe(
+    form: str, spoken: Any, monkeypatch: pytest.MonkeyPatch, capsysbinary: Any
+) -> None:
+    with spoken.bench() as bench:
+        bench.run(spoken.suite)
+
+    command = ["export", "bot.1", "--format", form]
+    piped = _said(command, spoken, monkeypatch, capsysbinary)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    shown = _said(command, spoken, monkeypatch, capsysbinary)
+    assert [mark for mark in HARMFUL if mark in shown] == []
+    assert "\x9b" in piped
+    assert "\\x9b" in shown
+    if form == "csv":
+        assert "\x1b[2J" in piped
+        assert "\\x1b[2J" in shown
+        assert len(list(csv.reader(io.StringIO(shown)))) == len(list(csv.reader(io.StringIO(piped)))) == 7
 
 
 def test_json_for_scripts_holds_them_escaped_and_whole(

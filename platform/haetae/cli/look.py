@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 from click.exceptions import Exit
 
-from haetae.cli.printing import plain, print_json, print_report, print_table
+from haetae.cli.printing import Plain, plain, print_json, print_report, print_table
 
 if TYPE_CHECKING:
     from haetae import Workbench
@@ -80,12 +80,13 @@ def show_command(reference: str, kind: str, as_json: bool) -> None:
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="The file to write; default standard output.")
 def export_command(run: str, form: Literal["jsonl", "csv"], out: str | None) -> None:
-    """Write the samples, answers and scores of RUN."""
+    """Write the samples, answers and scores of RUN. On a terminal what would change it is escaped."""
     from haetae import Workbench
 
     with Workbench() as bench:
         if out is None:
-            stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", errors="backslashreplace", newline="")
+            kind = Plain if sys.stdout.isatty() else TextIOWrapper
+            stream = kind(sys.stdout.buffer, encoding="utf-8", errors="backslashreplace", newline="")
             bench.export(run, form, stream)
             stream.detach()  # flushes, and leaves standard output open
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
 from unicodedata import category
 
 import click
@@ -21,6 +22,14 @@ def plain(text: str) -> str:
         letter if letter in "\n\t" or not (category(letter) in ("Cc", "Cs") or letter in _BIDI) else ascii(letter)[1:-1]
         for letter in text
     )
+
+
+class Plain(TextIOWrapper):
+    """A stream to a terminal: every text goes through `plain`."""
+
+    def write(self, text: str, /) -> int:
+        """Write the text; how a line of CSV ends is a line's end."""
+        return super().write(plain(text.replace("\r\n", "\n")))
 
 
 def print_json(value: Json) -> None:
