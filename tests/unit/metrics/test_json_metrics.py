@@ -65,6 +65,51 @@ def test_a_fault_has_its_line_and_column(score_of: ScoreOf) -> None:
     assert str(score_of(JsonValid(), '{\n "a": }').explanation).startswith("line 2, column")
 
 
+LONG = "123456789012345678901"
+
+
+@pytest.mark.parametrize(
+    ("output", "reference", "value"),
+    [
+        (f'{{"id": {LONG}}}', f'{{"id": {LONG}}}', 1.0),
+        (f'{{"id": {LONG}}}', f'{{"id": {LONG[:-1]}2}}', 0.0),
+        ("18446744073709551616", "18446744073709551617", 0.0),
+        ("9007199254740993", "9007199254740992.0", 0.0),
+        ("[true]", "[1]", 0.0),
+        ("[1]", "[1.0]", 1.0),
+        ("[false, 0]", "[false, false]", 0.0),
+    ],
+)
+def test_values_are_equal_to_the_last_digit_and_true_is_no_number(
+    output: str, reference: str, value: float, score_of: ScoreOf
+) -> None:
+    for measure in ("equal", "fields"):
+        found = score_of(JsonMatch(measure), output, reference).value
+        assert found == (0.5 if (output, measure) == ("[false, 0]", "fields") else value)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"a": 1, "b": {"나": 1, "나": 2}}', "the key '나' stands twice in one object"),
+        ('{"a": 1, "\\u0061": 1}', "the key 'a' stands twice in one object"),
+        ("[1e400]", "the number 1e400 is beyond all floats"),
+        ("-9e999", "the number -9e999 is beyond all floats"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_or_not_at_all_is_a_fault(text: str, fault: str, score_of: ScoreOf) -> None:
+    assert (score_of(JsonValid(), text).value, score_of(JsonValid(), text).explanation) == (0.0, fault)
+    assert score_of(JsonMatch(), text, text).reason == reasons.MISSING_REFERENCE
+    assert score_of(JsonMatch(), text, "{}").explanation == f"the output is not JSON: {fault}"
+    assert score_of(JsonSchema({}), text).value == 0.0
+
+
+def test_a_schema_bounds_whole_numbers_of_any_length(score_of: ScoreOf) -> None:
+    most = JsonSchema({"type": "integer", "maximum": int(LONG)})
+    assert score_of(most, LONG).value == 1.0
+    assert score_of(most, str(int(LONG) + 1)).value == 0.0
+
+
 def test_a_fence_is_taken_off_where_it_may_stand(score_of: ScoreOf) -> None:
     text = '```json\n{"a": 1}\n```'
     assert score_of(JsonValid(), text).value == 0.0
@@ -256,5 +301,5 @@ def test_a_long_list_in_deep_nesting_takes_memory_for_its_values_not_for_their_p
 def test_a_reference_that_is_no_json_scores_nothing(score_of: ScoreOf) -> None:
     assert score_of(JsonMatch(), "{}", "yes").reason == reasons.MISSING_REFERENCE
     assert score_of(JsonMatch(), "yes", "{}").value == 0.0
-    assert score_of(JsonMatch(), "1e999", "1e999").value == 1.0
+    assert score_of(JsonMatch(), "1e999", "1e999").reason == reasons.MISSING_REFERENCE
     assert math.isfinite(score_of(JsonMatch("fields"), "[1e999]", "[1]").value or 0)

@@ -27,9 +27,10 @@ class JsonMatch:
     With `measure` `equal`: 1 where the values are equal, else 0. With `fields`: the share of fields that are
     equal, |equal| / |fields of the output ∪ fields of the reference|, so that a field that is missing and
     one that is too many cost the same. A field is a path to a text, number, boolean, null, empty object or
-    empty list; places in a list are part of the path. 1 and 1.0 are one number, true is no number, texts
-    are compared in NFC. Range 0 to 1, higher is better; the best reference counts. An output that is not
-    JSON is 0. Unscored where no reference is JSON. `fenced: true` takes a Markdown fence off the output.
+    empty list; places in a list are part of the path. 1 and 1.0 are one number, whole numbers are exact however
+    long, true is no number, texts are compared in NFC. Range 0 to 1, higher is better; the best reference counts.
+    An output that is not JSON, or has a key twice in an object, is 0. Unscored where no reference is JSON.
+    `fenced: true` takes a Markdown fence off the output.
     """
 
     def __init__(self, measure: str = "equal", *, fenced: bool = False) -> None:
@@ -38,7 +39,7 @@ class JsonMatch:
         positional = [] if measure == "equal" else [measure]
         self.facts = MetricFacts(
             text=canonical("json_match", *positional, fenced=(fenced, False)),
-            version="1",
+            version="2",
             needs=frozenset({"reference"}),
             signature={"unicode": "NFC"},
         )

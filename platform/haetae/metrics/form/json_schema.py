@@ -42,7 +42,7 @@ class JsonSchema:
         self._validator = _validator(read, str(schema) if isinstance(schema, Path) else None)
         self.facts = MetricFacts(
             text=canonical("json_schema", schema.name if isinstance(schema, Path) else schema, fenced=(fenced, False)),
-            version="1",
+            version="2",
             signature={"schema": digest(read), "validator": f"jsonschema-rs {version('jsonschema-rs')}"},
         )
 
