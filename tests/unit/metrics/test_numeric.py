@@ -109,6 +109,115 @@ def test_a_number_spelled_with_korean_units_is_read_back(number: int, spaced: bo
     assert read((" " if spaced else "").join(parts) + "원") == [Decimal(number)]
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("삼만 오천 원", 35000),
+        ("삼만오천원입니다.", 35000),
+        ("만 오천원", 15000),
+        ("만 원만 내세요", 10000),
+        ("오백 만 원", 5_000_000),
+        ("일억 이천삼백만 원", 123_000_000),
+        ("이천이십육 년", 2026),
+        ("답은 십오입니다.", 15),
+        ("삼십이입니다", 32),
+        ("백이십", 120),
+        ("서른", 30),
+        ("서른 개", 30),
+        ("두 개", 2),
+        ("네 명이 왔습니다", 4),
+        ("스물다섯 살이에요", 25),
+        ("백스물다섯 명", 125),
+        ("아흔아홉 마리", 99),
+        ("열두 시에 시작합니다", 12),
+        ("육십오 세 이상", 65),
+        ("오십 퍼센트", 50),
+        ("오 분 걸립니다", 5),
+        ("만 세 살", 3),
+        ("이십일 동안", 20),
+        ("이십일 개", 21),
+        ("이 두 개", 2),
+    ],
+)
+def test_korean_number_words_are_read_where_they_can_be_nothing_else(text: str, value: int) -> None:
+    assert read(text) == [Decimal(value)]
+    assert read(unicodedata.normalize("NFD", text)) == [Decimal(value)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("한두 개", "서너 명", "삼 사 일", "삼십여 명", "수백 명", "총삼만원"),
+        *("삼 점 오", "영 점 오입니다", "삼분의 일", "둘째", "세 번째", "한 번"),
+        *(
+            "이십일",
+            "이십이 정답입니다",
+            "가격은 삼만 오천",
+            "10만 오천 원",
+            "삼일 걸립니다",
+            "두 회사입니다",
+            "하나입니다만",
+        ),
+    ],
+)
+def test_number_words_with_two_readings_are_doubtful(text: str) -> None:
+    found = read(text)
+    assert found
+    assert set(found) == {None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("모르겠습니다", "네, 알겠습니다", "이 점 양해 부탁드립니다", "이번 달은 모릅니다", "사원입니다", "사이다"),
+        *("만일 원하시면", "만약 안 되면", "천천히 오세요", "일이 많습니다", "일본 사람입니다", "열심히 하겠습니다"),
+        *("이 제품은 만족합니다", "넷플릭스", "구조", "세계 여행", "일반적으로 가능합니다", "오늘은 화요일이에요"),
+    ],
+)
+def test_words_that_only_begin_like_numbers_state_none(text: str) -> None:
+    assert read(text) == []
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**16 - 1), st.booleans(), st.sampled_from(["", " "]))
+def test_a_number_spelled_in_korean_words_is_read_back(number: int, ones: bool, blank: str) -> None:
+    parts = []
+    for scale, name in ((10**12, "조"), (10**8, "억"), (10**4, "만"), (1, "")):
+        spelled = ""
+        for place, unit in ((3, "천"), (2, "백"), (1, "십"), (0, "")):
+            digit = number // scale // 10**place % 10
+            if digit:
+                spelled += ("일이삼사오육칠팔구"[digit - 1] if digit > 1 or ones or not unit else "") + unit
+        if spelled:
+            parts.append(spelled + name)
+    assert read(f"{blank.join(parts)} 달러") == [Decimal(number)]
+
+
+def test_a_right_answer_in_words_counts_and_a_doubtful_one_is_no_zero(score_of: ScoreOf) -> None:
+    assert score_of(Numeric(), "삼만 오천 원입니다", "35,000원").value == 1.0
+    assert score_of(Numeric(), "서른 개", "30개").value == 1.0
+    assert score_of(Numeric(), "서른 개", "31개").value == 0.0
+    assert score_of(Numeric(), "30개", "서른 개").value == 1.0
+    assert score_of(Numeric(unit="원"), "만 오천 원", "15,000원").value == 1.0
+    for doubtful in ("서른이 맞아요", "삼십에서 사십 명", "한두 개"):
+        assert score_of(Numeric(), doubtful, "30").reason == reasons.AMBIGUOUS
+    assert score_of(Numeric(), "한 번 더 말씀드리면 30개입니다", "30").value == 1.0  # digits state it clearly
+
+
+@pytest.mark.parametrize("syllables", ["이", "만 ", "하나", "한두 개 ", "삼만 오천 원 ", "수백"])
+def test_a_megabyte_of_number_words_is_read_in_one_walk(syllables: str) -> None:
+    assert numbers(syllables * (300_000 // len(syllables)))  # again from each word it would take hours
+
+
+def test_one_unit_is_written_in_several_ways(score_of: ScoreOf) -> None:
+    assert score_of(Numeric(unit="원"), "₩35,000", "35,000원").value == 1.0
+    assert score_of(Numeric(unit="원"), "￦35,000 또는 30달러", "35,000원").value == 1.0
+    assert score_of(Numeric(unit="₩"), "35,000원", "₩35,000").value == 1.0
+    assert score_of(Numeric(unit="$"), "30달러", "$30").value == 1.0
+    assert score_of(Numeric(unit="%"), "오 퍼센트", "5%").value == 1.0
+    assert score_of(Numeric(unit="원"), "$35,000", "35,000원").value == 0.0
+
+
 def test_the_tolerance_is_absolute_or_relative_to_the_reference(score_of: ScoreOf) -> None:
     assert score_of(Numeric(), "35,000", "3만 5천").value == 1.0
     assert score_of(Numeric(), "35,001", "35000").value == 0.0
@@ -159,7 +268,7 @@ def test_no_number_is_wrong_and_no_reference_is_unscored(score_of: ScoreOf) -> N
     assert score_of(Numeric(), "모르겠습니다", "3").value == 0.0
     empty = score_of(Numeric(), " ", "3")
     assert (empty.value, empty.explanation) == (0.0, "the output is empty")
-    assert score_of(Numeric(), "3", "세 개").reason == reasons.MISSING_REFERENCE
+    assert score_of(Numeric(), "3", "서너 개").reason == reasons.MISSING_REFERENCE
     assert score_of(Numeric(), "3", "3 or 4").reason == reasons.MISSING_REFERENCE
     assert score_of(Numeric(), "3", " ").reason == reasons.MISSING_REFERENCE
     assert score_of(Numeric(), "1" * 10_000, "1" * 10_000).value == 1.0

@@ -15,16 +15,21 @@ from haetae.metrics.choices import canonical, one_of
 from haetae.metrics.form.numerals import Number, normalised, numbers
 from haetae.metrics.text import EMPTY_OUTPUT, no_reference
 
+_SAME = (("원", "₩", "KRW"), ("$", "달러", "USD"), ("%", "퍼센트"))
+"""Units that are written in several ways."""
+
 
 class Numeric:
     """1 where |number of the output − number of the reference| ≤ max(absolute, relative × |reference|), else 0.
 
-    What is a number, `haetae.metrics.form.numerals` says: `3만 5천`, `35,000` and `３５０００` are one. `which` says
-    which number of the output is meant: the `only` one (one value, however often), the `first` or the
-    `last`. With `unit` only numbers beside that unit count (`원`, `%`, `kg`, `$`). Units are not converted:
-    50% is 50. Arithmetic is decimal. Range 0 to 1, higher is better; the best reference counts. An
-    output without a number is 0. Unscored where the number is doubtful, or `only` finds several; and where
-    no reference states exactly one number.
+    What is a number, `haetae.metrics.form.numerals` says: `3만 5천`, `삼만 오천 원`, `35,000` and `３５０００` are one.
+    Korean number words are read exactly (`서른 개`, `십오입니다`), or doubtful, never passed over: `한두 개`.
+    `which` says which number of the output is meant: the `only` one (one value, however often), the `first` or
+    the `last`. With `unit` only numbers of the output beside that unit count (`원`, `%`, `kg`, `$`); a reference may
+    leave it out. `원`, `₩` and `KRW` are one unit, `$` and `달러`, `%` and `퍼센트` too. Units are not converted: 50%
+    is 50. Arithmetic is decimal. Range 0 to 1, higher is better; the best reference counts. An output without a
+    number is 0. Unscored where the number is doubtful, or `only` finds several; and where no reference states
+    exactly one number.
     """
 
     def __init__(
@@ -35,12 +40,13 @@ class Numeric:
         if unit is not None and not (isinstance(unit, str) and unit.strip()):
             raise ConfigError(Problem(f"{unit!r} is no unit such as 원, % or kg", field="unit"))
         self._unit = None if unit is None else normalised(unit).strip()
+        self._units = next((same for same in _SAME if self._unit in same), (self._unit or "",))
         positional = [] if which == "only" else [which]
         self.facts = MetricFacts(
             text=canonical("numeric", *positional, absolute=(absolute, 0), relative=(relative, 0), unit=(unit, None)),
-            version="1",
+            version="2",
             needs=frozenset({"reference"}),
-            signature={"numerals": "1", "unicode": "NFKC"},
+            signature={"numerals": "2", "unicode": "NFKC"},
         )
 
     def score(self, sample: Sample, generation: Generation) -> Score:
@@ -70,7 +76,9 @@ class Numeric:
     def _counted(self, text: str) -> list[Number]:
         text = normalised(text)
         found = numbers(text, self._unit)
-        return [number for number in found if self._unit is None or _beside(text, number, self._unit)]
+        if self._unit is None:
+            return found
+        return [number for number in found if any(_beside(text, number, unit) for unit in self._units)]
 
     def _close(self, value: Decimal, wanted: Decimal) -> bool:
         return abs(value - wanted) <= max(self._absolute, self._relative * abs(wanted))
