@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sacrebleu.metrics import TER
 
-from haetae.core.generation import Generation
+from haetae.core.generation import Generation, Stage
 from haetae.core.metric import Metric, MetricFacts
-from haetae.core.sample import Sample
+from haetae.core.sample import Message, Sample, ToolCall
 from haetae.core.score import Score
-from haetae.engine.scoring import score
+from haetae.engine.computing import is_long
+from haetae.engine.scoring import addressed, score, score_key
 from haetae.metrics.form.length import Length
 from haetae.metrics.reference.bleu import Bleu
 from haetae.metrics.reference.chrf import Chrf
@@ -69,6 +71,66 @@ def test_a_short_text_is_scored_where_it_is() -> None:
     found, count = asyncio.run(counted(metric, "a", "b", lambda count: None))
     assert (found.value, count) == (1.0, 1)
     assert metric.threads == [threading.main_thread()]
+
+
+MANY = tuple("가" for _ in range(10_000))
+CALL = ToolCall("look", {"cities": list(range(10_000))})
+
+
+@pytest.mark.parametrize(
+    ("sample", "answer"),
+    [
+        (Sample("s", "q", contexts=MANY), Generation("a")),
+        (Sample("s", "q", relevant={f"{n}": 1 for n in range(10_000)}), Generation("a")),
+        (Sample("s", "q", tool_calls=(CALL,)), Generation("a")),
+        (Sample("s", (Message("user", "q" * 10_000),)), Generation("a")),
+        (Sample("s", "q"), Generation("a", contexts=("",) * 10_000)),
+        (Sample("s", "q"), Generation("a", tool_calls=(CALL,))),
+        (Sample("s", "q"), Generation("a", stages=tuple(Stage(f"{n}") for n in range(10_000)))),
+        (Sample("s", "q"), Generation("a", stages=(Stage("search", retrieved=MANY),))),
+        (Sample("s", "q"), Generation("a", transcript=(Message("assistant", "a" * 10_000),))),
+        (Sample("s", "q"), Generation("a", transcript=(Message("assistant", "", tool_calls=(CALL,)),))),
+    ],
+)
+def test_all_that_a_metric_may_read_makes_a_long_text(sample: Sample, answer: Generation) -> None:
+    metric = Waiting()
+    metric.let_go.set()
+    assert asyncio.run(score(metric, sample, answer)).value == 1.0
+    assert metric.threads[0] is not threading.main_thread()
+
+
+def test_what_is_long_is_counted_no_further_than_it_takes() -> None:
+    read = 0
+
+    class Counted(tuple[str, ...]):
+        def __iter__(self) -> Iterator[str]:
+            nonlocal read
+            for text in super().__iter__():
+                read += 1
+                yield text
+
+    assert is_long(Sample("s", "q", contexts=Counted(["a"] * 100_000)), Generation("a"))
+    assert read == 2_499  # the answer and each passage count two
+
+
+def test_the_key_of_a_long_answer_is_the_same_and_made_in_a_thread() -> None:
+    facts, sample = MetricFacts("recall", "1"), Sample("s", "q", metadata={"kind": "x"})
+    stages = tuple(Stage(f"{n}", retrieved=("a",), latency_s=1.0, cost_usd=0.5) for n in range(10_000))
+    answer = Generation("a", stages=stages)
+
+    async def work() -> tuple[str, int]:
+        task = asyncio.create_task(addressed(facts, sample, "key", answer, ""))
+        turns = 0
+        while not task.done():
+            await asyncio.sleep(0)
+            turns += 1
+        return task.result(), turns
+
+    key, turns = asyncio.run(work())
+    bare = replace(answer, stages=tuple(replace(stage, latency_s=None, cost_usd=None) for stage in stages))
+    assert key == score_key(facts, sample, "another key", bare, "")
+    assert answer.stages[0].latency_s == 1.0
+    assert turns > 1
 
 
 def test_one_long_text_is_computed_on_at_a_time() -> None:

@@ -18,7 +18,7 @@ from haetae.core.sample import Sample
 from haetae.core.target import Target
 from haetae.engine.budget import Meter
 from haetae.engine.committer import Batch, Committer
-from haetae.engine.scoring import score, score_key
+from haetae.engine.scoring import addressed, score
 from haetae.engine.watch import Progress, Watcher
 
 _LOOKAHEAD = 256
@@ -176,7 +176,7 @@ class Evaluation:
     async def _known_scores(self, job: _Job, row: GenerationRow, judged: list[str]) -> dict[str, ScoreRow]:
         if isinstance(row.result, Failure):  # judged is what looks at the sample alone
             judged = [name for name in judged if not self._metrics[name].facts.answer]
-        keys = {name: self._score_key(name, job, row) for name in judged if name not in job.scored}
+        keys = {name: await self._score_key(name, job, row) for name in judged if name not in job.scored}
         if not self._reuse or not keys:
             return {}
         found = await asyncio.to_thread(self._ledger.find_scores, list(keys.values()))
@@ -188,10 +188,10 @@ class Evaluation:
 
     async def _score(self, name: str, job: _Job, row: GenerationRow) -> ScoreRow:
         found = await score(self._metrics[name], job.sample, row.result)
-        return ScoreRow(job.sample.id, job.repeat, name, self._score_key(name, job, row), found)
+        return ScoreRow(job.sample.id, job.repeat, name, await self._score_key(name, job, row), found)
 
-    def _score_key(self, name: str, job: _Job, row: GenerationRow) -> str:
-        return score_key(self._metrics[name].facts, job.sample, row.key, row.result, self._run.manifest.epoch)
+    async def _score_key(self, name: str, job: _Job, row: GenerationRow) -> str:
+        return await addressed(self._metrics[name].facts, job.sample, row.key, row.result, self._run.manifest.epoch)
 
     # telling it
 

@@ -7,6 +7,7 @@ import math
 import traceback
 from collections.abc import Awaitable
 from dataclasses import replace
+from functools import partial
 
 from haetae.core import reasons
 from haetae.core.amounts import MOST, is_amount, is_count
@@ -16,13 +17,10 @@ from haetae.core.metric import Metric, MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.secrets import redact
-from haetae.engine.computing import computed
+from haetae.engine.computing import computed, is_long
 from haetae.engine.contained import awaited, contained
 from haetae.engine.functions import Late
 from haetae.errors import ConfigError, HaetaeError
-
-_LONG = 5_000
-"""Characters of output and references from which a metric computes in a thread: below, it is there in milliseconds."""
 
 _MOST_CALLS = 1_000_000
 """Of one score."""
@@ -60,8 +58,8 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
 
 
 async def _begun(metric: Metric, sample: Sample, answer: Generation) -> Score | Awaitable[Score]:
-    """What `metric.score` returns; where the texts are long it computes in a thread, and the loop turns on."""
-    if len(answer.output) + sum(map(len, sample.references)) < _LONG or inspect.iscoroutinefunction(metric.score):
+    """What `metric.score` returns; where there is much to read it computes in a thread, and the loop turns on."""
+    if inspect.iscoroutinefunction(metric.score) or not is_long(sample, answer):
         with contained():
             return metric.score(sample, answer)
     return await computed(metric.score, sample, answer)  # type: ignore[no-any-return]  # what it returns
@@ -112,6 +110,16 @@ def _checked(found: Score, facts: MetricFacts) -> Score:
     return replace(found, value=None, stats=(), reason=checked.reason, explanation=checked.explanation)
 
 
+async def addressed(
+    facts: MetricFacts, sample: Sample, generation_key: str, result: Generation | Failure, epoch: str
+) -> str:
+    """The key of a score; where there is much to hash a thread does it."""
+    key = partial(score_key, facts, sample, generation_key, result, epoch)
+    if isinstance(result, Generation) and is_long(sample, result):
+        return await computed(key)  # type: ignore[no-any-return]  # what it returns
+    return key()
+
+
 def score_key(facts: MetricFacts, sample: Sample, generation_key: str, result: Generation | Failure, epoch: str) -> str:
     """The content address of a score: metric, version, judge or model, references and what was scored.
 
@@ -130,8 +138,10 @@ def score_key(facts: MetricFacts, sample: Sample, generation_key: str, result: G
 
 def _content(answer: Generation) -> Json:
     """All of an answer that is not about the call which produced it."""
-    stages = tuple(replace(stage, latency_s=None, cost_usd=None) for stage in answer.stages)
-    said = replace(answer, stages=stages).as_json()
+    said = answer.as_json()
+    for stage in said.get("stages", ()):
+        stage.pop("latency_s", None)
+        stage.pop("cost_usd", None)
     return {name: said[name] for name in _CONTENT if name in said}
 
 
