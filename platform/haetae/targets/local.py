@@ -60,7 +60,7 @@ class Local:
 
     @property
     def fingerprint(self) -> Mapping[str, Json]:
-        """What fixes the answers: the digest of the folder, precision, BOS, window, stride, decoding."""
+        """What fixes the answers: the digest of the folder, precision, BOS, windows, batches, libraries, decoding."""
         return self._fingerprint
 
     async def chat(
@@ -102,7 +102,10 @@ class Local:
             (prompt + text).encode()
         except UnicodeEncodeError:
             return Failure(reasons.REJECTED, "the text holds half a character (a lone surrogate), which no token is")
-        asked = _Asked(prompt, text, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        asked = _Asked(prompt, text, loop.create_future())
+        if self._scoring is not None and self._scoring.get_loop() is not loop:  # that one ended while it scored
+            self._scoring, self._waiting = None, []
         self._waiting.append(asked)
         if self._scoring is None:
             self._scoring = asyncio.create_task(self._score())

@@ -247,3 +247,40 @@ def test_those_who_ask_while_it_is_busy_are_scored_together(tiny_lm: Path, monke
 
     asyncio.run(work())
     assert groups == [20, 30]
+
+
+def test_a_second_event_loop_is_answered_after_the_first_ended_while_scoring(
+    tiny_lm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from haetae.targets.causal import Causal
+
+    begun, let_go, groups = threading.Event(), threading.Event(), []
+    kept = Causal.likelihoods
+
+    def held(self: Causal, asked: Any) -> Any:
+        groups.append([text for _, text in asked])
+        begun.set()
+        let_go.wait()
+        return kept(self, asked)
+
+    monkeypatch.setattr(Causal, "likelihoods", held)
+    model = Local(tiny_lm, LocalSpec(path="tiny"), fingerprint={}, window=64, stride=32, clock=SystemClock())
+
+    async def left() -> None:
+        scored = asyncio.ensure_future(model.likelihood("first"))
+        await asyncio.to_thread(begun.wait)
+        waiting = asyncio.ensure_future(model.likelihood("waits"))
+        await asyncio.sleep(0)
+        assert not scored.done()
+        assert not waiting.done()
+
+    async def again() -> Any:
+        let_go.set()
+        found = await asyncio.wait_for(model.likelihood("second"), 120)
+        await model.aclose()
+        return found
+
+    asyncio.run(left())
+    found = asyncio.run(again())
+    assert found.tokens == len(found.logprobs) > 0
+    assert groups == [["first"], ["second"]]
