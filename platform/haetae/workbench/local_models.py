@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,6 +31,9 @@ def local_model(text: str, spec: LocalSpec, root: Path, clock: Clock) -> Local:
         "bos": spec.bos,
         "window": window,
         "stride": stride,
+        "batch_tokens": spec.at_once,
+        "torch": version("torch"),
+        "transformers": version("transformers"),
         "parameters": spec.parameters.model_dump(),
     }
     return Local(found.path, spec, fingerprint=fingerprint, window=window, stride=stride, clock=clock)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from haetae.core.clock import SystemClock
+from haetae.core.local_spec import LocalSpec
 from haetae.core.run import RunStatus
 from haetae.core.verdict import Verdict
 from haetae.errors import ConfigError, MissingExtra
 from haetae.settings import load_settings
 from haetae.workbench.bench import Workbench
+from haetae.workbench.local_models import local_model
 
 WORDS = ["server", "answers", "every", "request", "job", "waits", "queue", "주문", "상품", "결제", "배송", "문자"]
 
@@ -193,6 +197,17 @@ def test_a_window_that_cannot_be_is_said_before_the_first_call(
     registered(**spec)
     with pytest.raises(ConfigError, match=said):
         bench.check(suite(OUTPUTS, BYTES))
+
+
+def test_libraries_and_batches_which_change_last_digits_are_in_the_fingerprint(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    def fingerprint(**spec: int) -> Mapping[str, object]:
+        return local_model("lm@1", LocalSpec(path="models/tiny", **spec), tmp_path, SystemClock()).fingerprint
+
+    told = fingerprint()
+    assert (told["torch"], told["transformers"]) == (version("torch"), version("transformers"))
+    assert (told["batch_tokens"], fingerprint(batch_tokens=64)["batch_tokens"]) == (512, 64)
 
 
 def test_without_torch_the_extra_is_named(
