@@ -30,6 +30,7 @@ from haetae.metrics.rag.nearness import WORDINGS, Nearness
 
 ENGLISH_ONLY, MULTILINGUAL = "all-MiniLM-L6-v2", "universal-sentence-encoder-multilingual-3"
 TEXTS = [text for wordings in WORDINGS.values() for text in wordings]
+UNSUPPORTED = reasons.UNSUPPORTED_LANGUAGE
 ANSWERS = {"other": "Yes, it will rain.", "hangul": "네, 비가 옵니다.", "kana": "はい、雨です。", "han": "会下雨。"}
 ANSWERS["unspaced"] = "ใช่ ฝนจะตก"
 OTHERS = [script for script in WORDINGS if script != "other"]
@@ -155,6 +156,26 @@ def test_a_text_without_letters_goes_with_the_language_of_the_other(answer: str)
 @pytest.mark.parametrize("vector", [(0.0, 0.0), (1.0, 1.0)])
 def test_vectors_that_are_all_alike_compare_nothing(vector: tuple[float, float], rain: Callable[..., Score]) -> None:
     assert rain(Embedder("flat", lambda _: vector), "hangul").reason == reasons.UNSUPPORTED_LANGUAGE
+
+
+def apart(alike: float, unlike: float) -> Embedder:
+    """A model by which two wordings of a question have the one cosine, two different questions the other."""
+
+    def vector(text: str) -> list[float]:
+        place = TEXTS.index(text)
+        parts = [0.0] * (1 + 3 + len(TEXTS))
+        parts[0], parts[1 + place % 6 // 2], parts[4 + place] = unlike**0.5, (alike - unlike) ** 0.5, (1 - alike) ** 0.5
+        return parts
+
+    return Embedder("apart", vector)
+
+
+@pytest.mark.parametrize(("alike", "compares"), [(0.84, False), (0.86, True), (0.9, True), (0.95, True)])
+def test_a_model_compares_where_wordings_are_nearer_by_a_twentieth(
+    alike: float, compares: bool, rain: Callable[..., Score]
+) -> None:
+    found = rain(apart(alike, 0.8), "hangul")
+    assert (found.reason, found.value) == ((None, pytest.approx(alike)) if compares else (UNSUPPORTED, None))
 
 
 def test_a_decomposed_korean_question_is_korean() -> None:  # as a Mac may write it

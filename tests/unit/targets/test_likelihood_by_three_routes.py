@@ -249,6 +249,20 @@ def test_half_a_character_spoils_no_other_text(local: Any) -> None:  # DAT-11
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_log_probabilities_are_computed_in_single_precision_from_numbers_of_half(dtype: str) -> None:
+    import torch
+
+    from haetae.targets.causal import _logprobs
+
+    logits = torch.randn((40, 3_000), generator=torch.Generator().manual_seed(1)).mul(4).to(getattr(torch, dtype))
+    following = torch.arange(40) * 70
+    exact = torch.log_softmax(logits.double(), dim=-1)[torch.arange(40), following]
+    found = _logprobs(logits, following)
+    assert found.dtype == torch.float32
+    assert float((found.double() - exact).abs().max()) < 1e-5  # half precision would be off by 0.005
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_stays_near_and_is_finite(dtype: str, local: Any) -> None:
     pairs = [("", text) for text in TEXTS]
     for half, full in zip(local(pairs, dtype=dtype), local(pairs), strict=True):
