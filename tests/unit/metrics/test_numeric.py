@@ -45,6 +45,14 @@ def read(text: str) -> list[Decimal | None]:
         ("٣٥", "35"),
         ("५०", "50"),
         ("(12)", "12"),
+        ("-$5", "-5"),
+        ("−₩5,000", "-5000"),
+        ("(-₩5만)", "-50000"),
+        ("a loss of -US$5", "-5"),
+        ("$-5", "-5"),
+        ("-$-5", "-5"),
+        ("총액-$5", "5"),
+        ("+$5", "5"),
         ("5kg", "5"),
         ("x=0.5", "0.5"),
     ],
@@ -71,10 +79,31 @@ def test_one_number_is_read_as_people_write_it(text: str, value: str) -> None:
         ".5",
         "3만 50000",
         "제10조",
+        "5‰",
+        "5 ‰ of all",
+        "5 hundred",
+        "2 dozen eggs",
+        "5 millions",
+        r"3\times10^5",
     ],
 )
 def test_what_can_be_read_in_two_ways_is_doubtful(text: str) -> None:
     assert read(text) == [None]
+
+
+@pytest.mark.parametrize("text", ["3×10^5", "3 × 10⁵", "3·10^5", "5‰", "5 hundred"])
+def test_a_multiple_that_is_not_read_is_never_the_number_before_it(text: str, score_of: ScoreOf) -> None:
+    for which in ("only", "first"):
+        assert score_of(Numeric(which), text, text[0]).reason == reasons.AMBIGUOUS
+    assert score_of(Numeric(unit="‰"), "5‰", "5").value == 1.0
+    assert score_of(Numeric(), "5 × 10", "5").reason == reasons.AMBIGUOUS
+
+
+@pytest.mark.parametrize(("output", "value"), [("-$5", 0.0), ("$5", 1.0), ("It lost −$5.", 0.0)])
+def test_a_debt_is_no_credit(output: str, value: float, score_of: ScoreOf) -> None:
+    for metric in (Numeric(), Numeric(unit="$")):
+        assert score_of(metric, output, "$5").value == value
+        assert score_of(metric, output, "-$5").value == 1.0 - value
 
 
 @pytest.mark.parametrize("text", ["GPT-4o", "Q3", "코로나-19", "m²", "A4 용지", "no number", "만나서 천천히", "_5"])

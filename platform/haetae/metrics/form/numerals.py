@@ -10,7 +10,8 @@ A number is, by rule:
 
 Digits inside a word (GPT-4o, Q3, 코로나-19) state no number. Dates, times, ranges, fractions and versions (2026-11-26,
 10:30, 3-5, 1/2, 1.2.3), decimal commas (3,5), exponents (10², 3×10^5), per mille, abbreviated multiples (1.2M, 5k) and
-other words for them (5 hundred) can be read in more than one way: they are doubtful. Of numbers in Korean words see `haetae.metrics.form.number_words`.
+others (5 hundred) can be read in more than one way: they are doubtful. Of numbers in Korean words see
+`haetae.metrics.form.number_words`.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ def _plain(match: regex.Match[str], text: str, unit: str | None) -> Number | Non
 def _around(text: str, number: Number, unit: str | None) -> Number:
     """The number with the sign before its currency (-$5); doubtful before a multiple that is not read (5‰)."""
     owed = _OWED.search(text, max(number.start - 5, 0), number.start)
-    if owed is not None and owed.end() == number.start and number.value is not None:
+    if owed and owed.end() == number.start and number.value is not None and text[number.start].isdigit():
         number = replace(number, value=-number.value, text=text[owed.start() : number.end])
     unread = _POWER.match(text, number.end) or _UNREAD.match(text, number.end)
     if unread is None or unread[0].strip() == unit:
