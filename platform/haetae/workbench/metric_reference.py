@@ -18,7 +18,8 @@ library, judge, prompt), so that numbers made differently are not compared.
 
 Parameters stand beside the kind and its value, `{ rouge: L, tokenizer: korean }`; where it has no value of its own,
 beside `true`, `{ json_valid: true, fenced: true }`. Those that are not given have the default shown; those without one
-must be given. `model` is the suite's `judge` and `embeddings` its `embeddings` where the metric names none.
+must be given. A `model` that is not given is the suite's `judge`, in every metric that asks one, and
+`embeddings` its `embeddings`.
 
 모든 지표의 이름, 범위, 방향, 필요한 것, 매개변수입니다. 이 문서는 코드에서 만들어집니다.
 각 지표 아래 첫 줄은 한국어 요약입니다.

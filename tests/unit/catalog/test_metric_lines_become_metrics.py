@@ -20,7 +20,7 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
 from haetae.errors import ConfigError, MissingExtra, Problem
-from haetae.metrics.choices import one_of
+from haetae.metrics.choices import bounds, one_of
 
 
 class _Made:
@@ -247,6 +247,13 @@ def test_every_wrong_parameter_is_named_at_its_field() -> None:
 )
 def test_what_cannot_be_made_is_refused_with_the_reason(spec: Any, said: str) -> None:
     assert said in "\n".join(_refusal(spec))
+
+
+def test_a_scale_is_shown_as_it_was_written() -> None:
+    with pytest.raises(ConfigError, match=r"scale: m: scale \[5, 1\] is not \[low, high\]"):
+        bounds("m", (5.0, 1.0))
+    with pytest.raises(ConfigError, match=r"scale: m: scale \['a', 2\] is not"):
+        bounds("m", ["a", 2])
 
 
 def test_a_missing_library_names_its_extra() -> None:
