@@ -6,8 +6,11 @@ It is read when the dataset is checked and again for every call, and must be the
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from haetae.core.sample import Image
@@ -40,10 +43,11 @@ def read_picture(folder: Path, path: str) -> bytes:
         real = (root / path).resolve()
         if not real.is_relative_to(root):
             raise UnreadablePicture(f"leads to {real}, which is outside the dataset's folder {root}")
-        if not stat.S_ISREG(real.stat().st_mode):
-            raise UnreadablePicture(f"is not a regular file (at {real})")
-        with real.open("rb") as stream:
-            content = stream.read(MAX_PICTURE + 1)
+        with _opened(root, real.relative_to(root)) as descriptor:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnreadablePicture(f"is not a regular file (at {real})")
+            with open(descriptor, "rb", closefd=False) as stream:
+                content = stream.read(MAX_PICTURE + 1)
     except FileNotFoundError:
         raise UnreadablePicture(f"does not exist (looked for {folder / path})") from None
     except (OSError, RuntimeError, ValueError) as exc:
@@ -51,6 +55,22 @@ def read_picture(folder: Path, path: str) -> bytes:
     if len(content) > MAX_PICTURE:
         raise UnreadablePicture(f"is over the limit of {MAX_PICTURE // 1024**2} MB")
     return content
+
+
+@contextmanager
+def _opened(root: Path, path: Path) -> Iterator[int]:
+    """What lies at a path without links, opened part by part: OSError for a link that was put there since it was
+    resolved. A pipe is opened, and not waited for.
+    """
+    place = os.open(root, os.O_RDONLY)
+    try:
+        for part in path.parts:
+            inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+            os.close(place)
+            place = inner
+        yield place
+    finally:
+        os.close(place)
 
 
 def media_type(content: bytes) -> str | None:

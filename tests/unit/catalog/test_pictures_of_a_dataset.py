@@ -20,6 +20,7 @@ from haetae.catalog.dataset_file import open_dataset
 from haetae.catalog.pictures import path_fault
 from haetae.catalog.recorded import open_outputs
 from haetae.core.sample import Image, Message, sample_from_json
+from haetae.engine.pictures import UnreadablePicture, read_picture
 from haetae.errors import DatasetError
 
 Write = Callable[[str, str | bytes], Path]
@@ -165,6 +166,30 @@ def test_a_link_out_of_the_folder_is_refused_and_one_within_is_followed(
     assert "outside the dataset's folder" in said
     (project / "data/folder").symlink_to(project.parent)
     assert "outside" in refusal(write_rows([asking("folder/secret.png")], "data/c.jsonl"), project)
+
+
+@pytest.mark.parametrize("swapped", ["data/pics/a.png", "data/pics"])
+def test_a_link_that_is_put_there_between_the_check_and_the_opening_is_not_followed(
+    swapped: str, write: Write, project: Path, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("data/pics/a.png", png())
+    (project.parent / "outside").mkdir()
+    (project.parent / "outside/a.png").write_bytes(png(9))
+    assert read_picture(project / "data", "pics/a.png") == png()
+    resolved, opened = False, os.open
+
+    def swap(path: Any, flags: int, **rest: Any) -> int:
+        nonlocal resolved
+        if not resolved:  # the first that is opened is the folder, after every check of the path
+            resolved = True
+            (project / swapped).rename(project / "kept")
+            (project / swapped).symlink_to(project.parent / "outside" / Path(swapped).relative_to("data/pics"))
+        return opened(path, flags, **rest)
+
+    monkeypatch.setattr("haetae.engine.pictures.os.open", swap)
+    with pytest.raises(UnreadablePicture, match="cannot be read"):
+        read_picture(project / "data", "pics/a.png")
+    assert (project / "data/pics/a.png").read_bytes() == png(9)  # the link is there
 
 
 @pytest.mark.parametrize(
