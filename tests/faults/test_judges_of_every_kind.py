@@ -132,6 +132,7 @@ def test_every_kind_scores_what_its_judge_says(kinds: Any, server: Any) -> None:
     assert len(server.bodies) == SAMPLES + sum(calls.values())
     by_name = {judge.metric: judge for judge in found.judges}
     assert by_name["panel"].jury.members[1].mean == 3.0
+    assert [juror.model.split(" ")[1] for juror in by_name["panel"].jury.members] == ["grader@1", "second@1", "third@1"]
     assert by_name["panel"].models == ("judge-2026, judge-2026, judge-2026",)
     assert (by_name["better"].places.disagreeing, by_name["better"].places.first) == (0.0, 0.5)
     assert by_name["best"].places.fair == pytest.approx(1 / 3)
@@ -302,6 +303,8 @@ def test_the_gate_compares_the_means_of_repeated_judgements(kinds: Any, server: 
         ("{ best_of: preference.en }", "metrics.x: best_of needs against"),
         ("{ best_of: preference.en, against: old.jsonl }", "expected a list of names of recorded output files"),
         ("{ jury: politeness.ko, models: [grader] }", "models names 1 judges; expected 2 to 15"),
+        ("{ jury: politeness.ko, models: [grader, grader@1] }", "judges 1 and 2 are one and the same"),
+        ("{ g_eval: tone.md }", "'tone.md' is the name of a file, and criteria are not read from one"),
         ("{ jury: politeness.ko, models: [grader, nobody] }", "metrics.x.models.1: "),
         ("{ g_eval: polite, scale: [1, 10] }", "a score of two digits"),
         ("{ judge: politenes.ko }", "did you mean politeness.ko?"),

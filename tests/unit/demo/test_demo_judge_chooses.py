@@ -76,5 +76,7 @@ def test_criteria_are_sampled_because_it_tells_no_probabilities(judge: Any) -> N
 
 
 def test_a_jury_of_one_mind_is_unanimous(judge: Any) -> None:
-    metric = Jury(prompt("correctness.en"), models=(judge, judge), vote="majority", steps=True)
+    twin = type(judge)(judge.models, judge.name)
+    twin.fingerprint = {"model": "its twin"}
+    metric = Jury(prompt("correctness.en"), models=(judge, twin), vote="majority", steps=True)
     assert scored(metric, RIGHT).stats == (1.0, 5.0, 1.0, 5.0)

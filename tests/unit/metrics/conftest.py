@@ -29,10 +29,11 @@ class ScriptedModel:
     vectors: Callable[[str], Sequence[float]] | Failure = lambda text: (float(len(text)), 1.0)
     chats: list[tuple[tuple[Message, ...], Any, dict[str, Any]]] = field(default_factory=list)
     asked: dict[str, int] = field(default_factory=dict)
+    name: str = "judge-1"
 
     @property
     def fingerprint(self) -> Mapping[str, Any]:
-        return {"kind": "scripted", "name": "judge-1"}
+        return {"kind": "scripted", "name": self.name}
 
     async def chat(self, messages: Sequence[Message], *, schema: Any = None, **overrides: Any) -> Generation | Failure:
         self.chats.append((tuple(messages), schema, overrides))

@@ -200,6 +200,7 @@ def test_the_judge_sees_what_is_named_and_needs_it(scripted: Any, score_of: Call
         ({"steps": []}, "texts that say something"),
         ({"steps": ["a", " "]}, "texts that say something"),
         ({"criteria": " "}, "texts that say something"),
+        ({"criteria": "polite.md"}, r"'polite.md' is the name of a file.*or \{ judge: polite.md \} for the rubric"),
         ({"samples": 0}, "samples 0"),
     ],
 )

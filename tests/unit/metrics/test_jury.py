@@ -23,7 +23,9 @@ def voted(scripted: Any, score_of: Callable[..., Score]) -> Callable[..., Score]
 
     def vote(*replies: Any, **jury: Any) -> Score:
         models = [
-            scripted([{"reasoning": f"r{n}", "score": reply} if isinstance(reply, int | float) else reply])
+            scripted(
+                [{"reasoning": f"r{n}", "score": reply} if isinstance(reply, int | float) else reply], name=f"j{n}"
+            )
             for n, reply in enumerate(replies)
         ]
         return score_of(Jury(RUBRIC, models=tuple(models), **jury), "x")
@@ -76,8 +78,10 @@ def test_a_juror_that_can_never_answer_stops_the_run(voted: Callable[..., Score]
 
 
 def test_the_jury_is_its_fingerprint(scripted: Any) -> None:
-    facts = Jury(RUBRIC, models=(scripted(), scripted()), scale={"good": 1, "bad": 0}, vote="majority").facts
-    assert facts.judge == {"jury": [scripted().fingerprint] * 2}
+    facts = Jury(
+        RUBRIC, models=(scripted(name="a"), scripted(name="b")), scale={"good": 1, "bad": 0}, vote="majority"
+    ).facts
+    assert facts.judge == {"jury": [scripted(name="a").fingerprint, scripted(name="b").fingerprint]}
     assert facts.text == 'jury(polite.md, scale={"bad":0,"good":1}, vote=majority)'
     assert facts.signature["ties"] == "lowest"
 
@@ -85,9 +89,12 @@ def test_the_jury_is_its_fingerprint(scripted: Any) -> None:
 def test_a_jury_that_cannot_vote_is_refused(scripted: Any) -> None:
     with pytest.raises(ConfigError, match="models names 1 judges; expected 2 to 15"):
         Jury(RUBRIC, models=(scripted(),))
+    two = scripted(name="a"), scripted(name="b")
     with pytest.raises(ConfigError, match="a majority needs scores that can be the same"):
-        Jury(RUBRIC, models=(scripted(), scripted()), vote="majority")
+        Jury(RUBRIC, models=two, vote="majority")
     with pytest.raises(ConfigError, match="quorum 3 is not a whole number from 1 to 2"):
-        Jury(RUBRIC, models=(scripted(), scripted()), quorum=3)
+        Jury(RUBRIC, models=two, quorum=3)
     with pytest.raises(ConfigError, match="vote 'median' is none of mean, majority"):
-        Jury(RUBRIC, models=(scripted(), scripted()), vote="median")  # type: ignore[arg-type]  # what is tested
+        Jury(RUBRIC, models=two, vote="median")  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(ConfigError, match="judges 1 and 3 are one and the same: its vote counts twice"):
+        Jury(RUBRIC, models=(*two, scripted(name="a")))

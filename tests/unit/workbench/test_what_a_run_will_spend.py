@@ -36,6 +36,9 @@ def suite(tmp_path: Path, bench: Workbench) -> Callable[..., Path]:
         _write(tmp_path / "outputs.jsonl", [{"id": sample["id"], "output": "no"} for sample in samples])
         (tmp_path / "llm.yaml").write_text(f"base_url: {url}\nmodel: extractive-answerer\n{price}")
         bench.register("model", tmp_path / "llm.yaml")
+        for name in ("second", "third"):
+            (tmp_path / f"{name}.yaml").write_text(f"base_url: {url}\nmodel: {name}\n{price}")
+            bench.register("model", tmp_path / f"{name}.yaml")
         file = tmp_path / "suite.yaml"
         file.write_text(
             f"suite: planned\ndataset: samples.jsonl\ntarget: {target}\njudge: llm\n"
@@ -106,7 +109,7 @@ def test_judged_metrics_add_their_calls(bench: Workbench, suite: Callable[..., P
         ("{ judge: helpfulness.en, samples: 5 }", 5),
         ("{ pairwise: preference.en }", 2),
         ("{ best_of: preference.en, against: [outputs.jsonl, outputs.jsonl] }", 3),
-        ("{ jury: helpfulness.en, models: [llm, llm, llm] }", 3),
+        ("{ jury: helpfulness.en, models: [llm, second, third] }", 3),
         ("{ g_eval: It is right., samples: 7 }", 8),
     ],
 )

@@ -25,6 +25,7 @@ from haetae.metrics.judges.evaluation_steps import WRITTEN
 from haetae.metrics.judges.suspicion import SUSPECTED
 from haetae.stats.agreement import alpha
 from haetae.store.sql import SqlLedger
+from haetae.workbench.judges.jurors import jurors
 from haetae.workbench.judges.places import of_pairs, of_rotations
 from haetae.workbench.judges.reporting import report_judges
 from haetae.workbench.judges.spread import spread
@@ -179,6 +180,9 @@ def test_a_jury_is_told_juror_by_juror_with_their_agreement(ledger: SqlLedger, s
     assert judge.jury.alpha.value == pytest.approx(krippendorff.alpha(grid, level_of_measurement="ordinal"), abs=1e-9)
     assert judge.jury.alpha == alpha(grid, scale="ordinal")
     assert "jurors' means: 1. a 3, 2. b 3.4, 3. c 2.75 (4 of 5); alpha 0." in report_judges(ledger, run.id).text
+    named = jurors(stats, facts, ["strict@1", "b", "kind@2"])
+    assert named is not None
+    assert "1. strict@1 (a) 3, 2. b 3.4, 3. kind@2 (c) 2.75" in named.text
 
 
 # places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Literal
 
@@ -22,10 +23,14 @@ from haetae.metrics.text import nfc, settle
 
 Part = Literal["input", "reference", "contexts"]
 
+_FILE = re.compile(r"\S+\.(?:md|txt|j2|ya?ml)")
 MASS = 0.8
 """How much of all probability the scores must hold for their weights to count."""
 _ONE_TOKEN = {"logprobs": True, "top_logprobs": 20, "max_tokens": 1, "temperature": 0.0}
-_PROMPTS = ("rules.md", "rules-number.md", "g-eval-steps.md", "g-eval.md", "g-eval-number.md", "grade-step.md")
+_PROMPTS = (
+    *("rules.md", "rules-number.md", "again.md"),
+    *("g-eval-steps.md", "g-eval.md", "g-eval-number.md", "grade-step.md"),
+)
 
 
 class GEval:
@@ -54,6 +59,10 @@ class GEval:
     ) -> None:
         if not criteria.strip() or steps == [] or not all(step.strip() for step in steps or ()):
             raise ConfigError("g_eval: criteria and steps are texts that say something")
+        if _FILE.fullmatch(criteria.strip()):
+            file = criteria.strip()
+            wish = f"write the criteria in plain words, or {{ judge: {file} }} for the rubric in that file"
+            raise ConfigError(f"g_eval: {file!r} is the name of a file, and criteria are not read from one; {wish}")
         self._model, self._criteria, self._parts = model, nfc(criteria), tuple(dict.fromkeys(shown))
         self._scale = Scale("g_eval", [*scale], steps=True)
         if self._scale.low < 0 or self._scale.high > 9:

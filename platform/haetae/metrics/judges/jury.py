@@ -30,9 +30,9 @@ class Jury:
 
     Small judges of different families together err less than a large one alone (Verga et al., "Replacing
     judges with juries", 2024). `majority` needs a scale of `steps` or labels; where several scores have
-    the most votes, the lowest of them counts: in doubt against the answer. A juror without a readable score
-    leaves the answer unscored, unless `quorum` jurors have one. Statistics: of each juror 1 and its score,
-    or 0 and 0 where it has none. Parameters and reasons are those of `judge`.
+    the most votes, the lowest of them counts: in doubt against the answer. No model sits twice. A juror
+    without a readable score leaves the answer unscored, unless `quorum` jurors have one. Statistics: of each
+    juror 1 and its score, or 0 and 0 where it has none. Parameters and reasons are those of `judge`.
     """
 
     def __init__(
@@ -49,6 +49,13 @@ class Jury:
     ) -> None:
         if len(models) not in _JURIES:
             raise ConfigError(f"jury: models names {len(models)} judges; expected {_JURIES[0]} to {_JURIES[-1]}")
+        prints = [dict(model.fingerprint) for model in models]
+        for place, one in enumerate(prints):
+            if one in prints[:place]:
+                twice = (
+                    f"jury: judges {prints.index(one) + 1} and {place + 1} are one and the same: its vote counts twice"
+                )
+                raise ConfigError(f"{twice}; name another, or ask one judge several times with judge: and samples:")
         self._models = models
         self._rubric = Rubric(prompt, Scale("jury", scale, steps))
         self._vote = one_of("jury", "vote", vote, (MEAN, MAJORITY))
@@ -72,7 +79,7 @@ class Jury:
             high=self._rubric.scale.high,
             needs=self._rubric.needs,
             signature={**self._rubric.signature, **self._decoding.signature, "ties": "lowest"},
-            judge={"jury": [dict(model.fingerprint) for model in models]},
+            judge={"jury": prints},
             calls=len(models),
         )
 

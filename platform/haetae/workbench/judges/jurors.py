@@ -47,13 +47,16 @@ class Jurors:
         return f"jurors' means: {', '.join(said)}; alpha {agreement_text(self.alpha)}"
 
 
-def jurors(stats: Sequence[Sequence[float]], facts: MetricFacts) -> Jurors | None:
-    """From the statistics of `jury`: of each juror 1 and its score, or 0 and 0. None without a scored answer."""
+def jurors(stats: Sequence[Sequence[float]], facts: MetricFacts, registered: Sequence[str] = ()) -> Jurors | None:
+    """From the statistics of `jury`: of each juror 1 and its score, or 0 and 0. None without a scored answer.
+
+    `registered` are the names of the jurors in the registry, in the order of the jury.
+    """
     if not stats:
         return None
     grid = np.array([[score if said else math.nan for said, score in _pairs(row)] for row in stats]).T
     given = [side[np.isfinite(side)] for side in grid]
-    names = _names(facts, len(grid))
+    names = _names(facts, len(grid), registered)
     members = [
         Juror(name, len(side), float(side.mean()) if len(side) else None)
         for name, side in zip(names, given, strict=True)
@@ -66,9 +69,10 @@ def _pairs(row: Sequence[float]) -> list[tuple[float, float]]:
     return list(zip(row[::2], row[1::2], strict=True))
 
 
-def _names(facts: MetricFacts, count: int) -> list[str]:
-    """What the jurors' models are called, in the order of the jury."""
+def _names(facts: MetricFacts, count: int, registered: Sequence[str]) -> list[str]:
+    """What the jurors are called, in the order of the jury: as registered, and beside it their models."""
     listed = (facts.judge or {}).get("jury", [])
-    return [
-        f"{number}. {judge.get('model') or judge.get('name') or 'judge'}" for number, judge in enumerate(listed, 1)
-    ][:count]
+    models = [str(judge.get("model") or judge.get("name") or "judge") for judge in listed]
+    known = registered if len(registered) == len(models) else models
+    names = [name if name == model else f"{name} ({model})" for name, model in zip(known, models, strict=True)]
+    return [f"{number}. {name}" for number, name in enumerate(names, 1)][:count]

@@ -70,11 +70,18 @@ def _report(ledger: Ledger, run: Run, metric: str, account: Accounting, rows: Ro
         before=tuple(sorted(before)) if moved else (),
         compared=compared if moved else None,
         repeats=spread(list(by_sample.values()), facts),
-        **_kind(facts, scored),
+        **_kind(facts, scored, _registered(run, metric)),
     )
 
 
-def _kind(facts: MetricFacts, scored: Sequence[Score]) -> dict[str, Json]:
+def _registered(run: Run, metric: str) -> list[str]:
+    """The versions that the suite's `models` of a metric named at the run's start."""
+    spec = (run.manifest.suite.get("metrics") or {}).get(metric)
+    models = spec.get("models", []) if isinstance(spec, dict) else []
+    return [run.manifest.references.get(name, name) for name in models]
+
+
+def _kind(facts: MetricFacts, scored: Sequence[Score], registered: Sequence[str]) -> dict[str, Json]:
     """What the statistics of a kind of judge tell, by the part of the report."""
     stats = [score.stats for score in scored if score.stats]
     match facts.text.partition("(")[0]:
@@ -83,7 +90,7 @@ def _kind(facts: MetricFacts, scored: Sequence[Score]) -> dict[str, Json]:
         case "g_eval":
             return {"repeated": spread([single[1:] for single in stats], facts), "weighing": weighing(scored)}
         case "jury":
-            return {"jury": jurors(stats, facts)}
+            return {"jury": jurors(stats, facts, registered)}
         case "pairwise":
             return {"places": of_pairs([score.stats for score in scored if score.calls])}  # not of the same text
         case "best_of":
