@@ -11,9 +11,10 @@ import hashlib
 import importlib
 import inspect
 import sys
+import sysconfig
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,11 +29,13 @@ from haetae.errors import ConfigError
 T = TypeVar("T")
 
 
-def load_function(path: str, folder: Path, root: Path) -> Callable[..., Any]:
+def load_function(path: str, folder: Path, root: Path, takes: Collection[str] = ()) -> Callable[..., Any]:
     """Import `module:function`. Raises ConfigError.
 
     Modules are looked for in the suite's `folder`, then in its project's `root`, then where Python looks.
-    What belongs to Python itself is refused: `os:system` would run whatever a dataset holds.
+    What belongs to Python itself is refused: `os:system` would run whatever a dataset holds. So is what lies
+    outside the project, unless what it asks for is called as in `takes`: `joblib:load` would open, and run, whatever
+    file a dataset names.
     """
     module_name, _, attribute = path.partition(":")
     first = list(dict.fromkeys((str(folder), str(root))))
@@ -41,6 +44,7 @@ def load_function(path: str, folder: Path, root: Path) -> Callable[..., Any]:
         with contained():  # a module runs when it is imported, and may raise anything
             found: Any = importlib.import_module(module_name)
             for part in attribute.split("."):
+                module_name = found.__name__ if inspect.ismodule(found) else module_name
                 found = getattr(found, part)
     except ConfigError as exc:  # a function of the module that is decorated wrongly, perhaps another one
         wish = f"{module_name} cannot be imported before that is mended"
@@ -51,8 +55,13 @@ def load_function(path: str, folder: Path, root: Path) -> Callable[..., Any]:
         raise ConfigError(f"{path}: {why}; modules are looked for in {' and '.join(first)} first") from exc
     if not callable(found):
         raise ConfigError(f"{path} is a {type(found).__name__}, not a callable")
-    if _is_pythons_own(found, module_name, root):
+    module = _module(found, module_name)
+    inside = _lies_in(module, root)
+    if module.partition(".")[0] in sys.stdlib_module_names and not inside:
         raise ConfigError(f"{path} belongs to Python itself; name a function of an application")
+    if takes and not inside and not set(asked := _asked(found)) <= set(takes):
+        wish = f"call it from a function of the project; of others, parameters are called {' or '.join(takes)}"
+        raise ConfigError(f"{path} lies outside the project {root} and asks for {', '.join(asked)}; {wish}")
     return found  # type: ignore[no-any-return]  # whatever was named, checked to be callable
 
 
@@ -61,14 +70,30 @@ def _short(file: str | None, root: Path) -> str | None:
     return str(Path(file).relative_to(root)) if file is not None and Path(file).is_relative_to(root) else file
 
 
-def _is_pythons_own(found: Callable[..., Any], named: str, root: Path) -> bool:
-    """Whether a function or class comes from the standard library, unless the project has a module of that name."""
-    if not (inspect.isroutine(found) or inspect.isclass(found)):
-        return False
-    module = getattr(found, "__module__", None) or named
+def _module(found: Callable[..., Any], named: str) -> str:
+    """Where a function or class was written; an object belongs to the module that it was found in."""
+    written = inspect.isroutine(found) or inspect.isclass(found)
+    return getattr(found, "__module__", None) or named if written else named
+
+
+def _lies_in(module: str, root: Path) -> bool:
+    """Whether a module's file is of the project, and not of a Python that is installed within it (`.venv`)."""
     file = getattr(sys.modules.get(module), "__file__", None)
-    in_project = file is not None and Path(file).resolve().is_relative_to(root.resolve())
-    return module.partition(".")[0] in sys.stdlib_module_names and not in_project
+    if file is None or not Path(file).resolve().is_relative_to(root.resolve()):
+        return False
+    installed = [Path(place).resolve() for place in sysconfig.get_paths().values()]
+    installed = [place for place in installed if place.is_relative_to(root.resolve()) and place != root.resolve()]
+    return not any(Path(file).resolve().is_relative_to(place) for place in installed)
+
+
+def _asked(function: Callable[..., Any]) -> list[str]:
+    """What a function must be given, or its first parameter where it need not be given anything."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some built-in functions tell none
+        return ["something that it does not tell"]
+    named = [p for p in parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return [p.name for p in named if p.default is p.empty] or [p.name for p in named[:1]]
 
 
 async def answered(

@@ -16,7 +16,7 @@ from haetae.engine.functions import answered, code_digest
 from haetae.errors import ConfigError
 from haetae.targets.returned import generation_of
 
-_ARGUMENTS = ("input", "sample", "contexts", "metadata", "messages")
+ARGUMENTS = ("input", "sample", "contexts", "metadata", "messages")
 
 
 class FunctionTarget:
@@ -83,13 +83,13 @@ def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     required = [p for p in signature.parameters.values() if p.kind in by_name]
     if not required or any(p.kind is p.POSITIONAL_ONLY for p in signature.parameters.values()):
-        raise ConfigError(f"{name} takes no parameter by name; offered are {', '.join(_ARGUMENTS)}")
-    if len(required) == 1 and required[0].name not in _ARGUMENTS:
+        raise ConfigError(f"{name} takes no parameter by name; offered are {', '.join(ARGUMENTS)}")
+    if len(required) == 1 and required[0].name not in ARGUMENTS:
         return {required[0].name: "input"}
-    unknown = [p.name for p in required if p.name not in _ARGUMENTS and p.default is p.empty]
+    unknown = [p.name for p in required if p.name not in ARGUMENTS and p.default is p.empty]
     if unknown:
-        raise ConfigError(f"{name} asks for {', '.join(unknown)}; offered are {', '.join(_ARGUMENTS)}")
-    taken = {p.name: p.name for p in required if p.name in _ARGUMENTS}
+        raise ConfigError(f"{name} asks for {', '.join(unknown)}; offered are {', '.join(ARGUMENTS)}")
+    taken = {p.name: p.name for p in required if p.name in ARGUMENTS}
     if not taken.keys() & {"input", "sample", "messages"}:
         raise ConfigError(f"{name} takes neither input, messages nor sample: it is asked nothing")
     return taken

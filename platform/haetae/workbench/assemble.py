@@ -24,7 +24,7 @@ from haetae.engine.functions import load_function
 from haetae.errors import ConfigError, DatasetError, NoSamplesError, Problem, TargetError
 from haetae.metrics.judges.suspicion import Watched
 from haetae.settings import Settings
-from haetae.targets.function import FunctionTarget
+from haetae.targets.function import ARGUMENTS, FunctionTarget
 from haetae.targets.prompted import Prompted
 from haetae.targets.recorded import Recorded
 from haetae.workbench.expecting import check_expected
@@ -135,7 +135,7 @@ def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
             prompt = None if spec.prompt is None else resolver.prompt(spec.prompt)
             return Prompted(resolver.model(spec.model, TargetError), prompt)
         if spec.function is not None:
-            function = load_function(spec.function, loaded.path.parent, loaded.root)
+            function = load_function(spec.function, loaded.path.parent, loaded.root, ARGUMENTS)
             return FunctionTarget(function, spec.function, clock, suite.limits.timeout_s, resolver.meter)
         if spec.guard is not None:
             from haetae.workbench.guarding import cascade  # with re2, which only rules need

@@ -16,7 +16,7 @@ from haetae.engine.functions import load_function
 from haetae.errors import ConfigError, MissingExtra, Problem, TargetError
 from haetae.metrics.judges.blocking import BlockingJudge
 from haetae.targets.guards.cascade import Cascade
-from haetae.targets.guards.function import FunctionStage
+from haetae.targets.guards.function import TEXT, FunctionStage
 from haetae.targets.guards.rules import Rules
 from haetae.workbench.resolve import Resolver
 
@@ -46,7 +46,7 @@ def _rules(spec: StageSpec, guard: LoadedGuard, loaded: LoadedSuite, resolver: R
 def _function(spec: StageSpec, guard: LoadedGuard, loaded: LoadedSuite, resolver: Resolver) -> GuardStage:
     name = str(spec.function)
     return FunctionStage(
-        load_function(name, guard.path.parent, guard.root),
+        load_function(name, guard.path.parent, guard.root, TEXT),
         name,
         block_from=spec.block_from,
         pass_below=spec.pass_below,

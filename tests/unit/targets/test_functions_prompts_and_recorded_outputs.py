@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import sysconfig
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from haetae.core.template import Prompt
 from haetae.engine.budget import BudgetExhausted, Meter
 from haetae.engine.functions import load_function
 from haetae.errors import ConfigError
-from haetae.targets.function import FunctionTarget
+from haetae.targets.function import ARGUMENTS, FunctionTarget
+from haetae.targets.guards.function import TEXT
 from haetae.targets.prompted import Prompted
 from haetae.targets.recorded import Recorded
 
@@ -223,6 +226,59 @@ def test_functions_are_found_in_the_project(tmp_path: Path, monkeypatch: pytest.
         with pytest.raises(ConfigError, match=said) as caught:
             load_function(path, tmp_path, tmp_path)
         assert "hunter2" not in str(caught.value)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project with a virtual environment in it, where a library is installed."""
+    project = tmp_path / "project"
+    packages = project / ".venv" / "lib" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "far_lib.py").write_text(
+        "def load(path):\n    raise AssertionError('was called')\n"
+        "def look(path, text=''):\n    return path\n"
+        "def answer(input, metadata, model='m', **rest):\n    return input\n"
+        "def check(text):\n    return 0.0\n"
+        "class Model:\n    def __call__(self, question):\n        return question\n"
+        "    def predict(self, question):\n        return question\n"
+    )
+    (project / "near_app.py").write_text(
+        "import far_lib\nfrom far_lib import load\nmade = far_lib.Model()\ndef mine(question):\n    return question\n"
+    )
+    monkeypatch.setattr("sys.path", [*sys.path, str(packages)])
+    monkeypatch.setattr(
+        sysconfig, "get_paths", lambda: {"purelib": str(packages), "stdlib": os.path.dirname(os.__file__)}
+    )
+    yield project
+    for name in ("far_lib", "near_app"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("path", ["far_lib:load", "near_app:load", "near_app:far_lib.load", "far_lib:look"])
+@pytest.mark.parametrize("takes", [ARGUMENTS, TEXT])
+def test_a_function_outside_the_project_is_asked_only_where_it_is_made_for_it(
+    path: str, takes: tuple[str, ...], installed: Path
+) -> None:  # SEC-21
+    """`joblib:load` and `pandas:read_pickle` would run the file that a sample of the dataset names."""
+    with pytest.raises(ConfigError, match=r"outside the project .* call it from a function of the project"):
+        load_function(path, installed, installed, takes)
+
+
+@pytest.mark.parametrize("path", ["near_app:mine", "near_app:made", "far_lib:answer"])
+def test_what_the_project_made_and_what_asks_by_the_offered_names_is_taken(path: str, installed: Path) -> None:
+    assert callable(load_function(path, installed, installed, ARGUMENTS))
+
+
+def test_a_stage_of_a_library_that_calls_its_parameter_text_is_taken(installed: Path) -> None:
+    assert load_function("far_lib:check", installed, installed, TEXT)("x") == 0.0
+    with pytest.raises(ConfigError, match="asks for question"):
+        load_function("near_app:made.predict", installed, installed, TEXT)
+
+
+def test_pickles_that_a_dataset_names_are_not_read_by_a_guard(tmp_path: Path) -> None:  # SEC-21
+    for path in ("numpy:load", "yaml:unsafe_load"):
+        with pytest.raises(ConfigError, match="lies outside the project"):
+            load_function(path, tmp_path, tmp_path, TEXT)
 
 
 def test_a_module_of_the_suites_folder_comes_before_one_of_the_project(

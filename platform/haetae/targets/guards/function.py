@@ -15,6 +15,8 @@ from haetae.engine.functions import answered, code_digest
 from haetae.errors import ConfigError
 
 _HALF = 0.5
+TEXT = ("text", "input")
+"""What a function that lies outside the project calls the parameter that takes the text."""
 
 
 class FunctionStage:
