@@ -78,6 +78,14 @@ def media_type(content: bytes) -> str | None:
     return next((kind for kind, mark in _FIRST_BYTES if mark.match(content)), None)
 
 
+def picture_size(image: Image) -> int:
+    """How many bytes of a sample's picture will be read at most; 0 where it cannot be found."""
+    try:
+        return min(os.stat(image.folder / image.path).st_size, MAX_PICTURE) if image.folder else 0
+    except (OSError, ValueError):
+        return 0
+
+
 def picture_of(image: Image) -> bytes:
     """The bytes of a sample's picture, the very ones that were checked. Raises UnreadablePicture."""
     if image.folder is None:

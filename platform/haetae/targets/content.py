@@ -13,7 +13,7 @@ from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.generation import Failure
 from haetae.core.sample import Image, Message
-from haetae.engine.pictures import UnreadablePicture, picture_of
+from haetae.engine.pictures import UnreadablePicture, picture_of, picture_size
 
 
 async def wired(messages: Sequence[Message]) -> list[Json] | Failure:
@@ -31,6 +31,11 @@ async def wired(messages: Sequence[Message]) -> list[Json] | Failure:
                 content.append({"type": "image_url", "image_url": {"url": url}})
         turns.append({"role": message.role, "content": content})
     return turns
+
+
+def pictured(messages: Sequence[Message]) -> int:
+    """Bytes of the pictures in the turns, before they are read; those that cannot be found count nothing."""
+    return sum(picture_size(image) for message in messages for image in message.images)
 
 
 def with_text(turn: Json, more: str) -> Json:

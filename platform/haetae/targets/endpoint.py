@@ -22,11 +22,15 @@ from haetae.core.model import Embeddings, Likelihood
 from haetae.core.sample import Message
 from haetae.core.secrets import MASK, redact
 from haetae.targets import likelihoods
-from haetae.targets.content import wired, with_text
+from haetae.targets.content import pictured, wired, with_text
+from haetae.targets.room import Room
 from haetae.targets.wire import Price, chat_reply, http_failure, malformed, usage_of
 
 MAX_BODY = 32 * 2**20
 """Largest reply that is read, in bytes."""
+
+MOST_PICTURED = 64 * 2**20
+"""Bytes of pictures in calls under way; each is in memory some four times while it is sent."""
 
 _MOST_QUOTED = 3
 """How deep JSON is quoted in JSON: a judge's verdict is JSON in the JSON of a reply, and may quote JSON itself."""
@@ -79,6 +83,7 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
+        self._pictures = Room(MOST_PICTURED)
         self._rung = 0
         self._renamed_limit = False
 
@@ -95,7 +100,13 @@ class Endpoint:
     async def chat(
         self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json
     ) -> Generation | Failure:
-        """See `LanguageModel.chat`."""
+        """See `LanguageModel.chat`. Pictures are read when there is room for them."""
+        async with self._pictures.take(pictured(messages)):
+            return await self._chat(messages, schema, overrides)
+
+    async def _chat(
+        self, messages: Sequence[Message], schema: Json, overrides: Mapping[str, Json]
+    ) -> Generation | Failure:
         turns = await wired(messages)
         if isinstance(turns, Failure):
             return turns
