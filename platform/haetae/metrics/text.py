@@ -31,6 +31,9 @@ r"""What a reader sees as one character: an extended grapheme cluster of UAX #29
 
 It is `\X`, but that counts all regional indicators before each flag: a long row of flags takes quadratic time."""
 
+HALF = regex.compile(r"[\ud800-\udfff]")
+"""Half of a surrogate pair, which an escape of JSON may leave in a text: no character, and no library in C takes it."""
+
 _LETTER = regex.compile(r"\p{L}")
 _SCRIPTS: tuple[tuple[Script, regex.Pattern[str]], ...] = (
     ("kana", regex.compile(r"[\p{Hiragana}\p{Katakana}]")),

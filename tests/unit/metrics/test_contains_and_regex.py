@@ -65,6 +65,13 @@ def test_a_text_that_every_output_contains_is_refused(texts: str | list[str]) ->
         Contains(texts)
 
 
+def test_half_a_character_is_read_as_the_replacement_character(score_of: ScoreOf) -> None:
+    for pattern, found in (("b$", 1.0), ("^a.b$", 1.0), ("\ufffd", 1.0), (r"\?", 0.0)):
+        assert score_of(Regex(pattern), "a\ud835b").value == found
+    with pytest.raises(ConfigError, match="half of a character"):
+        Regex("\ud835b")
+
+
 @pytest.mark.parametrize("kind", [Contains, NotContains, Regex])
 def test_a_decomposed_twin_scores_the_same(kind: Callable[[str], Contains], score_of: ScoreOf) -> None:
     text = "환불 규정은 café"

@@ -154,6 +154,13 @@ def test_half_a_character_is_no_text_of_a_schema_and_equals_itself(score_of: Sco
     assert score_of(JsonMatch(), '"\\ud83d"', '"\\ud83d"').value == 1.0
 
 
+@pytest.mark.parametrize("text", ['{"\\ud835": 1}', '[{"a": {"\\udc00": 1}}]', '{"a": ["\\ud835"]}', '"a\ud835"'])
+def test_half_a_character_is_found_where_the_schema_says_nothing_of_its_place(text: str, score_of: ScoreOf) -> None:
+    score = score_of(JsonSchema({}), text)
+    assert (score.value, "half of a character" in str(score.explanation)) == (0.0, True)
+    assert score_of(JsonSchema({}), '{"\\ud83d\\ude00": "😀"}').value == 1.0  # two halves are one
+
+
 def test_a_schema_may_be_a_file_and_its_content_is_signed(tmp_path: Path, score_of: ScoreOf) -> None:
     path = tmp_path / "order.schema.json"
     path.write_text(json.dumps(ORDER))

@@ -17,6 +17,7 @@ from haetae.errors import ConfigError, Problem
 from haetae.metrics.choices import canonical, flag
 from haetae.metrics.form.json_text import read_json
 from haetae.metrics.form.schema_faults import Place, fault, misspelt
+from haetae.metrics.text import HALF
 
 _ERRORS = 3
 """Errors that an explanation tells."""
@@ -50,11 +51,9 @@ class JsonSchema:
         read = read_json(generation.output, fenced=self._fenced)
         if read.fault is not None:
             return Score(0.0, explanation=f"the output is not JSON: {read.fault}")
-        try:
-            valid = self._validator.is_valid(read.value)
-        except UnicodeEncodeError:
+        if _holds_half(read.value):
             return Score(0.0, explanation="a text of the output holds half of a character (a lone surrogate)")
-        if valid:
+        if self._validator.is_valid(read.value):
             return Score(1.0)
         faults: list[str] = []
         for error in self._validator.iter_errors(read.value):
@@ -64,6 +63,20 @@ class JsonSchema:
             place = "/".join(map(str, error.instance_path))
             faults.append(f"{place or 'the whole'}: {error.message[:_LENGTH]}")
         return Score(0.0, explanation="; ".join(faults))
+
+
+def _holds_half(value: Json) -> bool:
+    """Whether a key or text holds half of a character; the validator looks only at those that its schema speaks of."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and HALF.search(value):
+            return True
+        if isinstance(value, dict):
+            waiting += (*value, *value.values())
+        elif isinstance(value, list):
+            waiting += value
+    return False
 
 
 def _from_file(path: Path) -> Json:

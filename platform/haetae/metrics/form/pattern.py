@@ -17,7 +17,7 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError, Problem
 from haetae.metrics.choices import canonical, one_of
-from haetae.metrics.text import EMPTY_OUTPUT, nfc
+from haetae.metrics.text import EMPTY_OUTPUT, HALF, nfc
 
 
 class Regex:
@@ -25,8 +25,8 @@ class Regex:
 
     With `match` `search` the pattern may stand anywhere in the output, with `full` the whole output must
     match. Pattern and output are brought to NFC. `(?i)` at the start ignores case, `(?s)` lets `.` match a
-    line end; `\\d`, `\\w` and `\\b` know ASCII only, `\\p{N}` and `\\p{Hangul}` know Unicode. Range 0 to 1,
-    higher is better. Never unscored.
+    line end; `\\d`, `\\w` and `\\b` know ASCII only, `\\p{N}` and `\\p{Hangul}` know Unicode. Half of a surrogate
+    pair is read as the replacement character U+FFFD. Range 0 to 1, higher is better. Never unscored.
     """
 
     def __init__(self, pattern: str, *, match: str = "search") -> None:
@@ -34,17 +34,19 @@ class Regex:
         self._pattern = _compiled(pattern)
         self.facts = MetricFacts(
             text=canonical("regex", pattern, match=(match, "search")),
-            version="1",
+            version="2",
             signature={"engine": f"google-re2 {version('google-re2')}", "unicode": "NFC"},
         )
 
     def score(self, sample: Sample, generation: Generation) -> Score:
-        text = nfc(generation.output)
+        text = HALF.sub("\ufffd", nfc(generation.output))
         found = self._pattern.fullmatch(text) if self._full else self._pattern.search(text)
         return Score(float(found is not None), explanation=None if generation.output.strip() else EMPTY_OUTPUT)
 
 
 def _compiled(pattern: str) -> re2._Regexp:
+    if HALF.search(pattern):
+        raise ConfigError(Problem(f"{pattern!r} holds half of a character (a lone surrogate)", field="regex"))
     options = re2.Options()
     options.log_errors = False  # it would write to the terminal; the error is raised as well
     try:
