@@ -173,7 +173,7 @@ def test_the_facts_hold_prompts_judge_and_embedder(scripted: Any) -> None:
     facts = AnswerRelevancy(model=scripted(), embeddings=scripted(), strictness=5).facts
     assert facts.text == "answer_relevancy(strictness=5)"
     assert facts.judge == facts.signature["embeddings"] == {"kind": "scripted", "name": "judge-1"}
-    assert set(facts.signature["prompts"]) == {"rules.md", "questions.md"}
+    assert set(facts.signature["prompts"]) == {"rules.md", "again.md", "questions.md"}
     assert Faithfulness(model=scripted()).facts.needs == {"contexts"}
 
 

@@ -44,7 +44,7 @@ class BlockingJudge:
     @property
     def fingerprint(self) -> Mapping[str, Json]:
         """The prompts by content, the model, and how it decodes."""
-        prompts = (shipped_prompt("rules.md"), shipped_prompt(_FORM), self._prompt)
+        prompts = (*map(shipped_prompt, ("rules.md", "again.md", _FORM)), self._prompt)
         return {
             "kind": "judge",
             "prompts": {prompt.name: prompt.digest for prompt in prompts},

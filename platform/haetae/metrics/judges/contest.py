@@ -36,6 +36,7 @@ class Contest:
         self.signature: dict[str, Json] = {
             "prompt": prompt.digest,
             "rules": shipped_prompt("rules.md").digest,
+            "again": shipped_prompt("again.md").digest,
             "form": shipped_prompt(form).digest,
         }
 

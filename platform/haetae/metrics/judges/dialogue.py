@@ -85,6 +85,7 @@ class Dialogue:
             signature={
                 "prompt": prompt.digest,
                 "rules": shipped_prompt("rules.md").digest,
+                "again": shipped_prompt("again.md").digest,
                 "scope": self._scope.digest,
                 "form": self._scale.prompt,
                 "max_turns": max_turns,

@@ -41,7 +41,7 @@ class Goal:
             text=canonical("goal", max_chars=(max_chars, MAX_SHOWN)),
             version="2",
             signature={
-                "prompts": {name: shipped_prompt(name).digest for name in ("rules.md", "goal.md")},
+                "prompts": {name: shipped_prompt(name).digest for name in ("rules.md", "again.md", "goal.md")},
                 "max_chars": max_chars,
                 **_DECODING,
             },

@@ -34,6 +34,7 @@ class Rubric:
         self.signature: dict[str, Json] = {
             "prompt": prompt.digest,
             "rules": shipped_prompt("rules.md").digest,
+            "again": shipped_prompt("again.md").digest,
             "form": scale.prompt,
         }
         self._prompt = prompt

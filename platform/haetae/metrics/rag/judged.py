@@ -53,7 +53,7 @@ class Judged(ABC):
             version=version,
             needs=needs,
             signature={
-                "prompts": {name: shipped_prompt(name).digest for name in ("rules.md", *prompts)},
+                "prompts": {name: shipped_prompt(name).digest for name in ("rules.md", "again.md", *prompts)},
                 **_DECODING,
                 **signature,
             },
