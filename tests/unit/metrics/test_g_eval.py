@@ -87,6 +87,9 @@ def test_another_implementation_gives_the_same_weighted_score(logprobs: dict[str
         [("4", 0.0), ("5", 0.0)],  # certain of both: an endpoint that tells nothing
         [("4", 0.5), ("5", -3.0)],
         [("4", -9999.0)],
+        [("4", float("nan"))],
+        [("4", -0.1), ("5", float("nan"))],
+        [("4", -0.1), ("The", float("nan"))],
     ],
 )
 def test_probabilities_that_say_nothing_give_no_weights(alternatives: list[tuple[str, float]]) -> None:

@@ -30,9 +30,9 @@ def weighted(alternatives: Sequence[Alternative], scores: range) -> Weighted | N
     """What the alternatives of one token say, None where they hold no score.
 
     "4" and " 4" are one score, and every other token is none. Log probabilities that add up to more than
-    certainty (an endpoint that tells 0 for everything) say nothing.
+    certainty (an endpoint that tells 0 for everything), or one that is no number, say nothing.
     """
-    if any(alternative.logprob > 0 for alternative in alternatives):
+    if not all(alternative.logprob <= 0 for alternative in alternatives):  # NaN is not either
         return None
     names = {str(score): score for score in scores}
     shares: dict[int, float] = {}
