@@ -244,6 +244,15 @@ def test_the_version_of_mecab_travels_with_the_number(tokenizer: str) -> None:
     assert Bleu().facts.signature["auto"][scripts[tokenizer]] == BLEU(tokenize=tokenizer).tokenizer_signature
 
 
+@pytest.mark.parametrize("edits", [0, 1, 2])
+def test_edits_where_no_reference_has_a_word_are_a_whole_error_however_few(edits: int) -> None:
+    sums = [float(edits), 0.0]
+    expected = TER()._compute_score_from_stats(sums).score
+    assert expected == (100.0 if edits else 0.0)
+    assert float(Ter().corpus(np.array(sums))) == expected
+    assert Ter().sentence(sums) == expected
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_values_stay_in_range_and_one_sample_is_its_own_corpus(output: str, reference: str) -> None:
