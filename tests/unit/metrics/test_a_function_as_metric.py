@@ -251,6 +251,8 @@ def _functions() -> dict[str, Callable[..., Any]]:
     def open_ended(output: str, **rest: int) -> float: ...  # type: ignore[empty-body]
     def spread(output: str, *rest: int) -> float: ...  # type: ignore[empty-body]
     def by_place(output: str, word: str, /) -> float: ...  # type: ignore[empty-body]
+    def listed(output: str, words: list[Path]) -> float: ...  # type: ignore[empty-body]
+    def by_name(output: str, words: str | dict[str, Path]) -> float: ...  # type: ignore[empty-body]
     def says(output: str) -> str: ...  # type: ignore[empty-body]
     def strange(output: NoSuchWord) -> float: ...  # type: ignore[empty-body,name-defined]  # noqa: F821
 
@@ -267,6 +269,11 @@ def _functions() -> dict[str, Callable[..., Any]]:
         ("open_ended", "**rest: 'int' cannot be given by name"),
         ("spread", "*rest: 'int' cannot be given by name"),
         ("by_place", "output: 'str' cannot be given by name"),
+        (
+            "listed",
+            "words is hinted list[pathlib.Path]; a file of the project is hinted Path, and each has a parameter",
+        ),
+        ("by_name", "words is hinted str | dict[str, pathlib.Path]; a file of the project is hinted Path"),
         ("says", "returns str; a metric returns float, bool, Score or None"),
         ("strange", "has no readable signature: name 'NoSuchWord' is not defined"),
     ],
@@ -281,6 +288,16 @@ def test_a_function_that_could_not_be_asked_is_refused_where_it_is_decorated(nam
 def test_a_need_that_nobody_knows_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"needs 'costs' is none of .*did you mean 'cost'"):
         haetae.metric(needs=["costs"])(lambda output: 1)
+
+
+def test_one_file_may_be_left_out_described_or_stand_beside_values_of_its_own() -> None:
+    @haetae.metric
+    def clean(
+        output: str, a: Path | None, b: Annotated[Path, "a list of words"], c: Path | dict[str, str], d: list[str]
+    ) -> bool:
+        return True
+
+    assert list(clean.__signature__.parameters) == ["a", "b", "c", "d"]
 
 
 def test_parameters_keep_their_hints_for_the_check_of_a_suite_file() -> None:

@@ -7,7 +7,8 @@ import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from haetae.core.generation import Generation
 from haetae.core.sample import Sample
@@ -74,6 +75,7 @@ def read_parameters(function: Callable[..., Any], name: str) -> Parameters:
             wish = f"offered are {', '.join(_OFFERED)}; a parameter of a suite file has a type hint"
             raise ConfigError(f"{name}: {parameter.name} is nothing that a sample has; {wish}")
         else:
+            _check_file(name, parameter.name, hint)
             own[parameter.name] = parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hint)
     if not set(asked.values()) & {"output", "generation"}:
         raise ConfigError(f"{name} takes neither output nor generation: it would score every answer the same")
@@ -92,6 +94,19 @@ def _offered(name: str, parameter: str, hint: Any) -> str | None:
         shown = "list[str]" if wanted is _LISTS else wanted[0].__name__
         raise ConfigError(f"{name}: {parameter} is hinted {inspect.formatannotation(hint)}, and is a {shown}")
     return parameter
+
+
+def _check_file(name: str, parameter: str, hint: Any) -> None:
+    """A suite file names one file at a parameter: `Path`, or a union with it (`Path | None`)."""
+    plain = [typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind for kind in _members(hint)]
+    if any(kind is not Path and _mentions(kind, Path) for kind in plain):
+        shown = inspect.formatannotation(hint)
+        wish = "a file of the project is hinted Path, and each has a parameter of its own"
+        raise ConfigError(f"{name}: {parameter} is hinted {shown}; {wish}")
+
+
+def _mentions(hint: Any, word: type) -> bool:
+    return hint is word or any(_mentions(inner, word) for inner in typing.get_args(hint))
 
 
 def _check_returned(name: str, hint: Any) -> None:
