@@ -14,6 +14,7 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError
+from haetae.metrics.reference import korean
 from haetae.metrics.reference.short_answers import ExactMatch, TokenF1
 
 
@@ -142,3 +143,13 @@ def test_token_f1_is_symmetric_and_in_range(a: str, b: str) -> None:
         assert 0 <= one <= 1
         assert one == pytest.approx(other)
         assert TokenF1().score(Sample("s", "", (a,)), Generation(a)).value == 1.0
+
+
+@pytest.mark.parametrize(("name", "loads"), [("korean", 1), ("korean_content", 1), ("auto", 1), ("unicode", 0)])
+def test_the_korean_dictionary_is_loaded_when_the_metric_is_made_and_not_while_a_run_waits(
+    name: str, loads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(korean, "_kiwi", lambda: loaded.append("dictionary"))
+    assert TokenF1(tokenizer=name).facts.text == ("token_f1" if name == "unicode" else f"token_f1(tokenizer={name})")
+    assert len(loaded) == loads

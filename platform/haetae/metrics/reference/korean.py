@@ -16,6 +16,11 @@ _GRAMMAR = ("J", "E", "XS", "VCP")
 """How the tags of particles, endings, suffixes and the copula 이다 begin; nouns, verbs, adverbs stay."""
 
 
+def load() -> None:
+    """Load the dictionary, once. It takes seconds in which Python runs no other thread: before a run, not in it."""
+    _kiwi()
+
+
 def morphemes(text: str) -> tuple[str, ...]:
     """The surface forms of a text's morphemes, punctuation left out."""
     return tuple(form for form, _ in _analysed(text))

@@ -55,7 +55,7 @@ class Tokenizer:
 
 
 def tokenizer(name: str, metric: str) -> Tokenizer:
-    """The tokenizer of a name, for a metric.
+    """The tokenizer of a name, for a metric, with all that it needs loaded.
 
     Raises ConfigError for an unknown name and MissingExtra where kiwipiepy is needed and absent.
     """
@@ -94,7 +94,7 @@ def _korean_installed() -> bool:
 
 
 def _cut_korean(text: str) -> tuple[str, ...]:
-    from haetae.metrics.reference.korean import morphemes  # its dictionary takes a second to load
+    from haetae.metrics.reference.korean import morphemes
 
     return morphemes(nfc(text).lower()) or _characters(text)
 
@@ -113,6 +113,9 @@ def _korean(name: str) -> Tokenizer:
         raise MissingExtra("kiwipiepy", "korean")
     from importlib.metadata import version
 
+    from haetae.metrics.reference.korean import load
+
+    load()
     cut = _KOREAN[name]
     return Tokenizer(f"{name}/1 kiwipiepy {version('kiwipiepy')}", lambda _: cut)
 
