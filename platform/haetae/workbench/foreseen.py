@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from haetae.catalog.explain import nearest
 from haetae.catalog.recorded import open_outputs
 from haetae.errors import MissingExtra
 from haetae.workbench.assemble import Assembly
@@ -14,12 +15,23 @@ _EXAMPLES = 3
 
 
 def foreseen(assembly: Assembly) -> Iterator[str]:
-    """A line for each tracker whose package is not installed, and one for samples without a recorded output."""
+    """A line for each tracker whose package is not installed, each key of `slices` that no sample has, and one for
+    samples without a recorded output."""
     for tracker in assembly.suite.track:
         if find_spec(tracker) is None:
             yield f"track: {MissingExtra(tracker, tracker)}"
+    yield from _unsliced(assembly)
     if assembly.suite.target.outputs is not None:
         yield from _unanswered(assembly, assembly.suite.target.outputs)
+
+
+def _unsliced(assembly: Assembly) -> Iterator[str]:
+    wanted = assembly.suite.slices
+    there = {key for sample in assembly.dataset for key in sample.metadata} if wanted else set()
+    for key in wanted:
+        if key not in there:
+            hint = nearest(key, there) or f"; there are {', '.join(sorted(there)) or 'none'}"
+            yield f"slices: no sample has {key!r} in its metadata{hint}"
 
 
 def _unanswered(assembly: Assembly, outputs: str) -> Iterator[str]:

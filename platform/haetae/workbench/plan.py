@@ -15,7 +15,7 @@ from haetae.workbench.assemble import Assembly
 from haetae.workbench.forecast import Forecast, forecast
 from haetae.workbench.foreseen import foreseen
 from haetae.workbench.report import one_line
-from haetae.workbench.words import points
+from haetae.workbench.words import counted, points
 
 _LOOK_BACK = 20
 """How many runs back the last finished one is looked for."""
@@ -76,7 +76,7 @@ class Plan:
         """The plan for people."""
         repeats = f" x {self.repeats} repeats" if self.repeats > 1 else ""
         lines = [
-            f"{self.suite}: {self.dataset}, {self.samples} samples{repeats} ({self.version[:19]})",
+            f"{self.suite}: {self.dataset}, {counted(self.samples, 'sample')}{repeats} ({self.version[:19]})",
             f"  {self._spending_line()}",
             *(f"  {written} = {pinned}" for written, pinned in self.references.items() if written != pinned),
         ]
@@ -91,7 +91,7 @@ class Plan:
         cost = "cost unknown" if spending.cost_usd is None else f"${spending.cost_usd:.4f}"
         basis = f"as {spending.basis}" if spending.basis else "estimated from the length of the texts"
         judged = ", ".join(self.judged_metrics) or "nothing"
-        return f"about {spending.calls:,} calls, {tokens}, {cost} ({basis}); judged: {judged}"
+        return f"about {counted(spending.calls, 'call')}, {tokens}, {cost} ({basis}); judged: {judged}"
 
     def _resolution_line(self, resolution: Resolution) -> str:
         facts = self.facts[resolution.metric]

@@ -13,11 +13,13 @@ from haetae.core.run import Accounting, Run, RunStatus, Spent, Unanswered, Unsco
 from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
 from haetae.workbench.columns import aligned
 from haetae.workbench.unanswered import unanswered_lines, unscored_lines
-from haetae.workbench.words import figure, interval, of_slices, points, pooled, tolerance
+from haetae.workbench.words import counted, figure, interval, of_slices, points, pooled, tolerance
 
 if TYPE_CHECKING:
     from haetae.workbench.judges.spread import Spread
 
+_MOST_SLICES = 40
+"""Numbers of slices that a report shows; where there are more it shows those of whole metrics alone."""
 MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NO_VERDICT: "–"}
 
 
@@ -74,6 +76,7 @@ class Report:
             "dataset": dict(self.run.manifest.dataset),
             "references": dict(self.run.manifest.references),
             "total": self.run.total,
+            "metrics": {name: facts.as_json() for name, facts in self.run.manifest.metrics.items()},
             "estimates": [estimate.as_json() for estimate in self.estimates],
             "comparison": None if self.comparison is None else self.comparison.as_json(),
             "accounting": [
@@ -105,13 +108,19 @@ class Report:
         """The report as plain text for a terminal or a log."""
         run = self.run
         data = run.manifest.dataset
+        held = f"{data['name']} ({counted(data['count'], 'sample')}, {data['version'][:19]})"
         lines = [
-            f"{run.id}  {run.status.value}  {data['name']} ({data['count']} samples, {data['version'][:19]})",
+            f"{run.id}  {run.status.value}  {held}",
             *([f"  {run.note}"] if run.note else []),
             *(["  nothing was scored"] if self.is_scoreless else []),
             *(f"  {written} = {pinned}" for written, pinned in run.manifest.references.items() if written != pinned),
             "",
-            *_indented(("metric", "value", "95 % interval", "n", "unscored"), map(self._estimate_row, self._wholes())),
+            *_indented(("metric", "value", "95 % interval", "n", "unscored"), map(self._estimate_row, self._shown())),
+            *(
+                [f"  and {counted(more, 'number')} of slices: haetae show {run.id} --json"]
+                if (more := self._more)
+                else []
+            ),
             *(f"  {hole}" for hole in self.holes),
             *(f"  {lacking}" for lacking in unscored_lines(self.unscored)),
             *(f"  {failed}" for failed in unanswered_lines(self.failures)),
@@ -123,13 +132,20 @@ class Report:
             lines += ["", *comparison_lines(self.comparison, run.manifest.metrics)]
         return "\n".join(map(one_line, [*lines, *(f"  {note}" for note in self.notes)]))
 
-    def _wholes(self) -> list[Estimate]:
-        return [estimate for estimate in self.estimates if not estimate.slice]
+    def _shown(self) -> list[Estimate]:
+        """The estimates of whole metrics, each with those of its slices where they are not too many."""
+        return [estimate for estimate in self.estimates if not (estimate.slice and self._more)]
+
+    @property
+    def _more(self) -> int:
+        slices = sum(bool(estimate.slice) for estimate in self.estimates)
+        return slices if slices > _MOST_SLICES else 0
 
     def _estimate_row(self, estimate: Estimate) -> tuple[str, ...]:
         ends = (estimate.low, estimate.high)
         interval = "" if None in ends else " to ".join(map(figure, ends))
-        return estimate.metric, figure(estimate.value), interval, str(estimate.n), str(estimate.unscored)
+        name = f"  {estimate.slice}" if estimate.slice else estimate.metric
+        return name, figure(estimate.value), interval, str(estimate.n), str(estimate.unscored)
 
     @property
     def holes(self) -> list[str]:
@@ -153,9 +169,9 @@ class Report:
         spent = self.spent
         cost = "cost unknown" if spent.cost_usd is None else f"${spent.cost_usd:.4f}"
         if spent.cost_usd is not None and spent.unpriced_calls:
-            cost += f" and {spent.unpriced_calls} calls of unknown price"
-        again = f"{spent.reused} answers reused, {spent.retried} retried"
-        return f"{spent.calls} calls, {spent.tokens} tokens, {cost}; {again}"
+            cost += f" and {counted(spent.unpriced_calls, 'call')} of unknown price"
+        again = f"{counted(spent.reused, 'answer')} reused, {spent.retried} retried"
+        return f"{counted(spent.calls, 'call')}, {counted(spent.tokens, 'token')}, {cost}; {again}"
 
 
 def exit_code(verdict: Verdict, strict: bool) -> int:

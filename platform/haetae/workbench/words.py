@@ -29,11 +29,16 @@ def tolerance(difference: Difference, facts: MetricFacts) -> str:
     return "none declared" if difference.margin is None else points(difference.margin, facts).replace(".0 ", " ")
 
 
+def counted(number: int, what: str) -> str:
+    """`1 sample`, `1,200 samples`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def interval(difference: Difference, facts: MetricFacts) -> str:
-    """The 95 % interval of a difference for people, "" where there is none."""
+    """The 95 % interval of a difference for people, as far as the scale goes; "" where there is none."""
     if difference.low is None or difference.high is None:
         return ""
-    low, high = (points(end, facts, sign=True) for end in (difference.low, difference.high))
+    low, high = (points(end, facts, sign=True) for end in _within(facts, difference.low, difference.high))
     return f"{low.removesuffix(' points')} to {high}"
 
 
@@ -52,7 +57,7 @@ def sentence(verdict: Verdict, differences: Sequence[Difference], facts: Mapping
         names = ", ".join(_name(d) for d in tolerated)
         return f"Within tolerance: {names} got worse, by less than the declared tolerance."
     proven = of_passes(differences, facts)
-    return f"Nothing got worse by more than its tolerance ({_count(len(differences), 'comparison')}).{proven}"
+    return f"Nothing got worse by more than its tolerance ({counted(len(differences), 'comparison')}).{proven}"
 
 
 def _regression(found: Sequence[Difference], facts: Mapping[str, MetricFacts]) -> str:
@@ -82,7 +87,7 @@ def moved(difference: Difference, facts: MetricFacts) -> str:
     text = f"{_name(difference)} {change}"
     if difference.low is not None and difference.high is not None:
         ends = sorted((-difference.low, -difference.high) if delta < 0 else (difference.low, difference.high))
-        low, high = (points(end, facts).removesuffix(" points") for end in ends)
+        low, high = (points(end, facts).removesuffix(" points") for end in _within(facts, *ends))
         text += f" (95 % interval {low} to {high})"
     text += "".join(f", {limit}" for limit in BROKEN if limit in difference.note)
     return text if worse or delta == 0 else f"{text}, an improvement"
@@ -104,7 +109,7 @@ def improvements(differences: Sequence[Difference], facts: Mapping[str, MetricFa
 def pooled(comparison: Comparison) -> str:
     """` and 9 quiet runs like it`: what else than its first run the baseline is, "" for nothing."""
     others = len(comparison.baseline) - 1
-    return f" and {_count(others, 'quiet run')} like it" if others > 0 else ""
+    return f" and {counted(others, 'quiet run')} like it" if others > 0 else ""
 
 
 def of_slices(comparison: Comparison) -> str:
@@ -128,8 +133,16 @@ def _inconclusive(found: Sequence[Difference], facts: Mapping[str, MetricFacts])
         )
         if some
     ]
-    more = f" About {_count(max(needed), 'more sample')} would settle it." if needed else ""
+    more = f" About {counted(max(needed), 'more sample')} would settle it." if needed else ""
     return f"Not proven either way: {'; '.join(parts)}.{of_doubts(fallen, facts)}{more}"
+
+
+def _within(facts: MetricFacts, *ends: float) -> list[float]:
+    """The ends of an interval of a difference, none beyond what a bounded scale allows."""
+    if facts.low is None or facts.high is None:
+        return list(ends)
+    width = facts.high - facts.low
+    return [max(-width, min(width, end)) for end in ends]
 
 
 def _is_bounded(facts: MetricFacts) -> bool:
@@ -138,7 +151,3 @@ def _is_bounded(facts: MetricFacts) -> bool:
 
 def _name(difference: Difference) -> str:
     return f"{difference.metric} in {difference.slice}" if difference.slice else difference.metric
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

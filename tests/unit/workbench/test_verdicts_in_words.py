@@ -14,7 +14,7 @@ from haetae.core.verdict import Comparison, Difference, Estimate, Mover, Verdict
 from haetae.workbench.by_metric import columns_in_words
 from haetae.workbench.columns import aligned
 from haetae.workbench.report import Report, comparison_lines, exit_code
-from haetae.workbench.words import figure, improvements, moved, points, sentence, tolerance
+from haetae.workbench.words import counted, figure, improvements, interval, moved, points, sentence, tolerance
 
 Facts = Mapping[str, MetricFacts]
 
@@ -58,6 +58,13 @@ def test_a_cost_that_rises_is_worse_and_one_that_falls_is_better(facts: Facts) -
     assert moved(dearer, facts["cost"]) == "cost rose by 0.004 (95 % interval 0.001 to 0.007)"
     cheaper = _difference("cost", delta=-0.004, low=-0.007, high=-0.001)
     assert moved(cheaper, facts["cost"]) == "cost fell by 0.004 (95 % interval 0.001 to 0.007), an improvement"
+
+
+def test_an_interval_is_told_as_far_as_the_scale_goes(facts: Facts) -> None:
+    wide = _difference(delta=-0.5, low=-1.844, high=1.844)
+    assert interval(wide, facts["faithful"]) == "-100.0 to +100.0 points"
+    assert moved(wide, facts["faithful"]) == "faithful fell by 50.0 points (95 % interval -100.0 to 100.0)"
+    assert interval(_difference("cost", low=-7.0, high=9.0), facts["cost"]) == "-7 to +9"  # an open scale has no ends
 
 
 def test_a_slice_that_fell_most_is_named(facts: Facts) -> None:
@@ -299,6 +306,28 @@ def test_a_report_shows_its_holes_and_what_it_spent(run: Run) -> None:
     assert Report(run, (), (), Spent()).verdict is None
     assert Report(run, (), (), Spent()).exit_code == 0
     assert Report(run, estimates, accounting, spent).as_json()["accounting"][0]["not_run"] == 2
+
+
+def test_a_report_shows_its_slices_below_their_metric_unless_they_are_too_many(run: Run) -> None:
+    wholes = [Estimate("faithful", "", 0.9, 0.85, 0.95, 90, 90, 8), Estimate("cost", "", 0.1, None, None, 90, 90, 0)]
+    slices = [Estimate("faithful", f"topic={n}", 0.5, None, None, 9, 9, 0) for n in range(41)]
+    lines = Report(run, [wholes[0], *slices[:2], wholes[1]], (), Spent()).text.splitlines()
+    assert [line.split()[0] for line in lines if " 0." in line] == ["faithful", "topic=0", "topic=1", "cost"]
+    many = Report(run, [wholes[0], *slices, wholes[1]], (), Spent()).text
+    assert "topic=0" not in many
+    assert "and 41 numbers of slices: haetae show bot.1 --json" in many
+
+
+def test_the_json_of_a_report_has_the_facts_of_its_metrics(run: Run) -> None:
+    facts = Report(run, (), (), Spent()).as_json()["metrics"]
+    assert facts == {name: each.as_json() for name, each in run.manifest.metrics.items()}
+
+
+def test_one_of_a_thing_is_no_plural(run: Run) -> None:
+    assert [counted(number, "sample") for number in (0, 1, 1200)] == ["0 samples", "1 sample", "1,200 samples"]
+    assert Report(run, (), (), Spent(1, 1, 0.5, 1, 1, 1)).spent_line == (
+        "1 call, 1 token, $0.5000 and 1 call of unknown price; 1 answer reused, 1 retried"
+    )
 
 
 def test_a_run_without_a_single_score_is_no_success(run: Run) -> None:

@@ -49,7 +49,7 @@ def suite(tmp_path: Path, bench: Workbench) -> Callable[..., Path]:
     return make
 
 
-def _write(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
+def _write(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
@@ -80,6 +80,19 @@ def test_a_check_warns_of_trackers_that_are_not_installed(
     (told,) = bench.check(file).warnings
     assert told.startswith("track: wandb is not installed; ")
     assert told.endswith("'.[wandb]'")
+
+
+def test_a_check_warns_of_a_slice_that_no_sample_is_in(
+    bench: Workbench, suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = suite("{ outputs: outputs.jsonl }")
+    rows = [{"id": f"s{i:03}", "input": "q", "reference": "yes", "metadata": {"lang": "ko"}} for i in range(100)]
+    _write(tmp_path / "samples.jsonl", rows)
+    file.write_text(file.read_text() + "slices: [lang]\n")
+    assert bench.check(file).warnings == ()
+    file.write_text(file.read_text().replace("[lang]", "[lamg]"))
+    (told,) = bench.check(file).warnings
+    assert told == "slices: no sample has 'lamg' in its metadata; did you mean lang?"
 
 
 def test_before_the_first_run_tokens_and_cost_come_from_the_length_of_the_texts(

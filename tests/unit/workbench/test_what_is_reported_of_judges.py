@@ -111,7 +111,7 @@ def test_calls_and_cost_are_those_of_this_run(ledger: SqlLedger, scored_run: Sco
     run = scored_run(TONE, [_scored(4.0, calls=3), _scored(4.0, calls=2), _scored(4.0)], reused=[2])
     (judge,) = report_judges(ledger, run.id).judges
     assert (judge.calls, judge.tokens, judge.cost_usd, judge.reused) == (5, 220, pytest.approx(0.004), 1)
-    assert "5 calls, 220 tokens, $0.0040; 1 scores reused" in report_judges(ledger, run.id).text
+    assert "5 calls, 220 tokens, $0.0040; 1 score reused" in report_judges(ledger, run.id).text
     (unknown,) = report_judges(ledger, scored_run(TONE, [_scored(4.0), _scored(4.0, cost_usd=None)]).id).judges
     assert unknown.cost_usd is None
 

@@ -15,6 +15,7 @@ from haetae.workbench.judges.spread import Spread
 from haetae.workbench.judges.weighing import Weighing
 from haetae.workbench.report import one_line
 from haetae.workbench.unanswered import unscored_lines
+from haetae.workbench.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class JudgeReport:
         if self.failed > MAX_JUDGE_FAILURES * done:
             found.append(f"the judge failed on {self.failed} of {done}: a gate on this metric gives no verdict")
         if self.suspected:
-            found.append(f"{self.suspected} answers speak to the judge: look at those marked {SUSPECTED}")
+            speaking = "1 answer speaks" if self.suspected == 1 else f"{self.suspected} answers speak"
+            found.append(f"{speaking} to the judge: look at those marked {SUSPECTED}")
         if self.before:
             names = ", ".join(self.before), ", ".join(self.models)
             found.append(f"the judge called itself {names[0]} in {self.compared} and {names[1]} now")
@@ -127,8 +129,8 @@ class JudgeReport:
     @property
     def _bill(self) -> str:
         cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:.4f}"
-        again = f"; {self.reused} scores reused" if self.reused else ""
-        return f"{self.calls:,} calls, {self.tokens:,} tokens, {cost}{again}"
+        again = f"; {counted(self.reused, 'score')} reused" if self.reused else ""
+        return f"{counted(self.calls, 'call')}, {counted(self.tokens, 'token')}, {cost}{again}"
 
 
 @dataclass(frozen=True, slots=True)
