@@ -15,9 +15,10 @@ from haetae.errors import ConfigError
 
 
 class _Nobody:
-    """A model that is never asked."""
+    """A model that is never asked. Each name is another model."""
 
-    fingerprint: Mapping[str, Json] = {"model": "judge"}
+    def __init__(self, name: str) -> None:
+        self.fingerprint: Mapping[str, Json] = {"model": name}
 
 
 class StandIns:
@@ -30,7 +31,7 @@ class StandIns:
         self._prompt = prompt
 
     def model(self, text: str) -> LanguageModel:
-        return _Nobody()  # type: ignore[return-value]  # nothing is asked
+        return _Nobody(text)  # type: ignore[return-value]  # nothing is asked
 
     def prompt(self, text: str) -> Prompt:
         return Prompt.of(text, self._prompt)

@@ -223,3 +223,9 @@ def test_a_bar_in_a_cell_ends_no_column() -> None:
     text = reference([page])
     assert "| [`m`](#m) | a \\| b |" in text
     assert "| `p` | x \\| y | `\\|` |" in text
+
+
+def test_the_models_of_an_example_are_different_ones() -> None:
+    page = page_of("jury")
+    assert page.facts is not None  # a jury in which one model sits twice is refused
+    assert "asks a model" in page.said
