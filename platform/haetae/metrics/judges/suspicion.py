@@ -78,7 +78,7 @@ def addressed(text: str) -> str | None:
 
     Letters that look alike, are invisible or turn the direction are read as what they stand for.
     """
-    found = _ADDRESSED.search(_ends(_plain(_ends(text))))  # one character may stand for eighteen
+    found = _ADDRESSED.search(_plain(_ends(text)))
     return None if found is None else found.group()[:_SHOWN]
 
 
@@ -93,5 +93,6 @@ _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2
 
 
 def _plain(text: str) -> str:
-    folded = normal_form("NFKC", text.translate(_TAGS)).casefold().translate(_LOOKALIKES)
+    composed = _ends(normal_form("NFKC", text.translate(_TAGS)))  # one character may stand for eighteen
+    folded = composed.casefold().translate(_LOOKALIKES)
     return _INVISIBLE.sub("", folded)
