@@ -19,7 +19,7 @@ from haetae.workbench.corpora import corpora_of
     [
         ("ter", MetricFacts("ter", "1", corpus=True), [1.0, 4.0], 25.0),
         (
-            {"ter": False, "asian_support": True},  # the ledger sorts: asian_support first
+            {"ter": True, "asian_support": True},  # the ledger sorts: asian_support first
             MetricFacts("ter(asian_support=true)", "1", corpus=True),
             [1.0, 4.0],
             25.0,
