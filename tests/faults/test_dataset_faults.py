@@ -67,7 +67,9 @@ def test_a_row_without_a_reference_is_named_where_one_is_required(write: Write, 
     rows = [{"input": f"q{n}", "reference": "a"} for n in range(1, 61)]
     del rows[41]["reference"]
     path = write("data.jsonl", _jsonl(rows))
-    assert _refused(path, root, require={"references"}) == "data.jsonl:42: reference: missing"
+    assert _refused(path, root, require={"references": "rouge, bleu"}) == (
+        "data.jsonl:42: reference: missing; needed by rouge, bleu. haetae run --skip-bad leaves such rows out"
+    )
     assert open_dataset(path, root=root).count == 60
 
 

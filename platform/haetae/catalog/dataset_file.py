@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ class DatasetFile:
     row, where they are known.
     """
 
-    def __init__(self, path: Path, file: str, require: Collection[str], skip_bad: bool) -> None:
+    def __init__(self, path: Path, file: str, require: Mapping[str, str], skip_bad: bool) -> None:
         self.path = path
         self.name = stem(path)
         self.version = ""
@@ -182,17 +182,22 @@ class DatasetFile:
 
 
 def open_dataset(
-    path: Path, *, root: Path, limit: int | None = None, skip_bad: bool = False, require: Collection[str] = ()
+    path: Path,
+    *,
+    root: Path,
+    limit: int | None = None,
+    skip_bad: bool = False,
+    require: Mapping[str, str] | None = None,
 ) -> DatasetFile:
     """Check a data file whole and return it ready to stream.
 
     `root` is the project that the file must lie in. `limit` gives only the first samples. `skip_bad`
     leaves bad rows out and lists them in `rejects`. `require` names what every sample must have
-    (`references`, `contexts`). Raises DatasetError with every problem, MissingExtra for Parquet
+    (`references`, `contexts`), and who needs it. Raises DatasetError with every problem, MissingExtra for Parquet
     without pyarrow.
     """
     real = find_data(Path(path), root)
-    dataset = DatasetFile(real, shown(real, root), frozenset(require), skip_bad)
+    dataset = DatasetFile(real, shown(real, root), require or {}, skip_bad)
     dataset.check(limit)
     return dataset
 

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from binascii import hexlify
-from collections.abc import Collection
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
@@ -36,7 +36,7 @@ class CleanFile:
     longest: int
 
 
-def check_in_parts(path: Path, require: Collection[str]) -> CleanFile | None:
+def check_in_parts(path: Path, require: Mapping[str, str]) -> CleanFile | None:
     """Check a file, or None: read it row by row.
 
     The processes are programs of their own, not copies of this one: the program that asks may have threads,
@@ -48,7 +48,7 @@ def check_in_parts(path: Path, require: Collection[str]) -> CleanFile | None:
         return None
 
 
-def _asked(path: Path, require: Collection[str]) -> CleanFile | None:
+def _asked(path: Path, require: Mapping[str, str]) -> CleanFile | None:
     bounds = _bounds(path, min(os.cpu_count() or 1, _MOST_PARTS))
     version, longest, ids = hashlib.sha256(), 0, []
     with ExitStack() as stack:
@@ -71,7 +71,7 @@ def _asked(path: Path, require: Collection[str]) -> CleanFile | None:
     return CleanFile(len(every), version.hexdigest(), longest)
 
 
-def _started(path: Path, start: int, stop: int, require: Collection[str]) -> subprocess.Popen[bytes]:
+def _started(path: Path, start: int, stop: int, require: Mapping[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "haetae.catalog.part", str(path), str(start), str(stop), *sorted(require)]
     nothing = subprocess.DEVNULL
     return subprocess.Popen(command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing)  # noqa: S603  # our own program, no shell

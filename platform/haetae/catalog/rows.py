@@ -5,7 +5,7 @@ Written out by hand because it runs for each of millions of rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from math import isinf
 from typing import Any
 
@@ -42,6 +42,9 @@ _TURN_MAY = _TURN | {"images", "tool_calls"}
 _CALL = {"name", "arguments"}
 
 
+_NOTHING: Mapping[str, str] = {}
+
+
 class BadRow(Exception):
     """Why a row is no sample."""
 
@@ -50,10 +53,11 @@ class BadRow(Exception):
         self.faults = faults
 
 
-def sample_json(row: Json, require: Collection[str] = ()) -> dict[str, Json]:
+def sample_json(row: Json, require: Mapping[str, str] = _NOTHING) -> dict[str, Json]:
     """The row as `Sample.as_json` would write it; `id` only when the row has one.
 
-    `require` names fields of a sample that must be there and not empty (`references`, `contexts`).
+    `require` names fields of a sample that must be there and not empty (`references`, `contexts`), each with who
+    needs it.
     Raises BadRow with every fault.
     """
     if type(row) is not dict:
@@ -70,9 +74,10 @@ def sample_json(row: Json, require: Collection[str] = ()) -> dict[str, Json]:
         faults.append(("input", "missing; expected text or a list of messages"))
     if "reference" in row and "references" in row and row["reference"] is not None and row["references"] is not None:
         faults.append(("reference", "given beside references; write one of the two"))
-    for name in require:
+    for name, needed_by in require.items():
         if not out.get(name):
-            faults.append(("reference" if name == "references" else name, "missing"))
+            why = f"missing; needed by {needed_by}. haetae run --skip-bad leaves such rows out"
+            faults.append(("reference" if name == "references" else name, why))
     if faults:
         raise BadRow(faults)
     return out

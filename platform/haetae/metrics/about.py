@@ -32,7 +32,7 @@ ABOUT: Mapping[str, About] = {
     "answer_relevancy": About("answer_relevancy", "답에서 거꾸로 만든 질문이 원래 질문과 얼마나 가까운지."),
     "best_of": About(
         {"best_of": "choose.md", "against": ["b.jsonl", "c.jsonl"]},
-        "여러 답 가운데 심사 모델이 이 답을 최고로 고른 비율.",
+        "여러 답 가운데 심판이 이 답을 최고로 고른 비율.",
         prompt="{{ answers }}",
     ),
     "bleu": About("bleu", "기준 번역과 겹치는 n-그램 정밀도(sacrebleu), 0–100."),
@@ -44,7 +44,7 @@ ABOUT: Mapping[str, About] = {
     "cost_usd": About("cost_usd", "호출(또는 한 단계)에 든 미국 달러. 가격을 모르면 채점하지 않는다."),
     "dialogue": About(
         {"dialogue": "helpful.md", "by": "turn"},
-        "대화 전체 또는 차례마다 심사 모델이 매긴 점수.",
+        "대화 전체 또는 차례마다 심판이 매긴 점수.",
         prompt="{{ dialogue }}",
     ),
     "evaluate": About(
@@ -59,7 +59,8 @@ ABOUT: Mapping[str, About] = {
         "내 프로젝트의 파이썬 함수에 `@haetae.metric`을 붙인 나만의 지표.",
     ),
     "g_eval": About(
-        {"g_eval": "The answer is polite.", "scale": [1, 5]}, "말로 쓴 기준을 단계로 풀고 토큰 확률로 가중한 심사 점수."
+        {"g_eval": "The answer is polite.", "scale": [1, 5]},
+        "말로 쓴 기준을 단계로 풀고 토큰 확률로 가중한 심판의 점수.",
     ),
     "goal": About("goal", "대화가 끝났을 때 목표를 이루었는지, 0 또는 1."),
     "guard": About("guard/recall", "막아야 할 글과 지나갈 글을 가드가 얼마나 맞게 가르는지."),
@@ -69,9 +70,9 @@ ABOUT: Mapping[str, About] = {
         {"json_schema": {"type": "object", "required": ["name"]}}, "출력이 스키마에 맞는 JSON이면 1, 아니면 0."
     ),
     "json_valid": About("json_valid", "출력 전체가 올바른 JSON 하나이면 1, 아니면 0."),
-    "judge": About({"judge": "polite.md", "scale": [1, 5]}, "채점 기준 프롬프트로 심사 모델이 매긴 점수."),
+    "judge": About({"judge": "polite.md", "scale": [1, 5]}, "루브릭으로 심판이 매긴 점수."),
     "jury": About(
-        {"jury": "polite.md", "models": ["judge@1", "other@1", "third@1"]}, "심사 모델 여럿의 평균 또는 다수결 점수."
+        {"jury": "polite.md", "models": ["judge@1", "other@1", "third@1"]}, "심판 여럿의 평균 또는 다수결 점수."
     ),
     "latency_s": About("latency_s", "성공한 호출(또는 한 단계)에 걸린 초."),
     "length": About(
@@ -102,7 +103,7 @@ ABOUT: Mapping[str, About] = {
         "기준 요약과 겹치는 n-그램 또는 최장 공통 부분열의 F-점수.",
         extras=_KOREAN,
     ),
-    "steps": About("steps", "에이전트가 밟은 단계 수."),
+    "steps": About("steps", "에이전트의 걸음 수."),
     "ter": About("ter", "기준 번역이 되도록 고쳐야 하는 편집 비율(sacrebleu). 낮을수록 좋다."),
     "token_f1": About("token_f1", "기준 답과 겹치는 토큰의 F1(SQuAD·KorQuAD).", extras=_KOREAN),
     "tokens": About("tokens", "호출에 쓴 토큰 수."),

@@ -164,7 +164,7 @@ def _dataset(
     settings: Settings,
     resolver: Resolver,
     skip_bad: bool,
-    require: frozenset[str],
+    require: Mapping[str, str],
 ) -> DatasetFile:
     text, limit = loaded.suite.dataset, loaded.suite.most_samples
     if loaded.suite.limit == 0:
@@ -192,10 +192,10 @@ def _name(dataset: DatasetFile, registered: str | None) -> str:
     return registered.partition("@")[0] if registered else f"{dataset.path.parent.name}/{dataset.name}"
 
 
-def _required(metrics: Mapping[str, Metric]) -> frozenset[str]:
-    """What every sample must have: a metric that compares with a reference cannot do without one."""
-    needs_reference = any("reference" in metric.facts.needs for metric in metrics.values())
-    return frozenset({"references"} if needs_reference else ())
+def _required(metrics: Mapping[str, Metric]) -> dict[str, str]:
+    """What every sample must have, and who needs it: a metric that compares with a reference cannot do without one."""
+    comparing = [name for name, metric in metrics.items() if "reference" in metric.facts.needs]
+    return {"references": ", ".join(comparing)} if comparing else {}
 
 
 def _check_requests(dataset: DatasetFile, target: Target) -> None:

@@ -13,8 +13,9 @@ What a suite can name under `metrics`; [suites.md](suites.md) shows a whole suit
 `haetae metrics NAME` shows one. This page is made from their code: `haetae metrics --markdown > docs/metrics.md`.
 
 A metric says of each sample a number in its range, or why there is none: a sample without what the metric needs is
-unscored, never 0. Every number is known by the metric's canonical text, its version and its signature (tokenizer,
-library, judge, prompt), so that numbers made differently are not compared.
+unscored, never 0. Where a metric compares with references, rows without one are refused before the run, or left out
+with `haetae run --skip-bad`. Every number is known by the metric's canonical text, its version and its signature
+(tokenizer, library, judge, prompt), so that numbers made differently are not compared.
 
 Parameters stand beside the kind and its value, `{ rouge: L, tokenizer: korean }`; where it has no value of its own,
 beside `true`, `{ json_valid: true, fenced: true }`. Those that are not given have the default shown; those without one

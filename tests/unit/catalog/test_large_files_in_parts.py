@@ -59,10 +59,10 @@ def test_the_parts_of_a_clean_file_say_what_its_rows_say(
     write: Write, project: Path, request: pytest.FixtureRequest, answers: list[Any]
 ) -> None:  # DAT-08
     path = write("data.jsonl", VARIED)
-    row_by_row = _facts(path, project, require={"references"}, limit=3)
+    row_by_row = _facts(path, project, require={"references": "rouge"}, limit=3)
     assert answers == []
     request.getfixturevalue("large")
-    assert _facts(path, project, require={"references"}, limit=3) == row_by_row
+    assert _facts(path, project, require={"references": "rouge"}, limit=3) == row_by_row
     longest = max(map(len, VARIED.splitlines(keepends=True)))
     assert answers == [parts.CleanFile(4, row_by_row[0].removeprefix("sha256:"), longest)]
 
@@ -72,8 +72,8 @@ def test_a_file_may_be_cut_anywhere(number: int, write: Write) -> None:
     path = write("data.jsonl", VARIED)
     bounds = parts._bounds(path, number)
     assert len(bounds) == number + 1
-    cut = [check_part(path, start, stop, ()) for start, stop in pairwise(bounds)]
-    whole = check_part(path, 0, path.stat().st_size, ())
+    cut = [check_part(path, start, stop, {}) for start, stop in pairwise(bounds)]
+    whole = check_part(path, 0, path.stat().st_size, {})
     rows, ids, contents = zip(*cut, strict=True)
     assert (max(rows), b"".join(ids), b"".join(contents)) == whole
 
@@ -85,13 +85,13 @@ def test_every_bad_row_of_a_large_file_is_named_by_its_line(
     rows[11], rows[30] = {"id": "x", "inptu": "q", "reference": "r"}, {"id": "y", "input": "q"}
     path = write_rows(rows)
     with pytest.raises(DatasetError) as caught:
-        open_dataset(path, root=project, require={"references"})
+        open_dataset(path, root=project, require={"references": "rouge"})
     assert [(problem.line, problem.field) for problem in caught.value.problems] == [
         (12, "inptu"),
         (12, "input"),
         (31, "reference"),
     ]
-    left = open_dataset(path, root=project, require={"references"}, skip_bad=True)
+    left = open_dataset(path, root=project, require={"references": "rouge"}, skip_bad=True)
     assert (left.count, sum(1 for _ in left)) == (38, 38)
     assert answers == [None, None]
 
