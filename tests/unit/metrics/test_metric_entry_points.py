@@ -60,7 +60,7 @@ def test_a_metric_is_made_from_its_annotated_signature(
         if parameter.annotation is LanguageModel:
             arguments[name] = scripted()
         elif parameter.annotation == tuple[LanguageModel, ...]:
-            arguments[name] = (scripted(), scripted())
+            arguments[name] = (scripted(name="a"), scripted(name="b"))
         elif parameter.annotation is CodeFolder:
             arguments[name] = _evaluate_module(tmp_path)
         elif parameter.default is parameter.empty:
