@@ -31,6 +31,15 @@ def test_every_metric_has_a_section_and_a_line_in_korean():
     assert [name for name, about in ABOUT.items() if not re.search("[가-힣]", about.korean or "")] == []
 
 
+def test_the_korean_lines_speak_the_words_of_the_korean_readme():
+    readme = (ROOT / "README.ko.md").read_text("utf-8")
+    said = " ".join(about.korean or "" for about in ABOUT.values())
+    for word, other in (("심판", "심사"), ("루브릭", "채점 기준"), ("걸음 수", "단계 수")):
+        assert word in readme
+        assert word in said
+        assert other not in said
+
+
 @pytest.mark.parametrize("name", SECTIONS)
 def test_an_example_is_a_line_of_a_suite_that_makes_the_metric(name):
     (line,) = re.findall(r"^```yaml\n(.*)\n```$", SECTIONS[name], re.MULTILINE)
