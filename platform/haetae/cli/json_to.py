@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
+from click.exceptions import Exit
 
 from haetae.cli.printing import plain, print_json
 from haetae.core.canonical import Json, loads
@@ -112,6 +113,8 @@ def errors_as_json(json_to: str | None) -> Iterator[None]:
         write_json({"verdict": "no verdict", "error": _UNFINISHED, "exit_code": 3}, str(json_to))
     try:
         yield
+    except Exit:  # the command has told all, and leaves
+        raise
     except Exception as exc:
         if json_to is not None:
             told = str(exc) if hasattr(exc, "exit_code") else f"{type(exc).__name__}: {exc}"
