@@ -29,7 +29,7 @@ coverage: $(VENV)/.test  ## all tests, and which lines and branches they reach
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --skip-covered --skip-empty | tail -60
 
-check: lint types contracts test  ## what CI checks
+check: torch lint types contracts test  ## what CI checks
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
