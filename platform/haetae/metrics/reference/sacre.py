@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 
 from sacrebleu.metrics.base import Metric as SacreMetric
@@ -69,18 +70,18 @@ def plain_tokenizer(tokenizer: BaseTokenizer) -> Callable[[str], str]:
     return lambda line: plain(tokenizer, line)
 
 
-class SacreScore:
+class SacreScore(ABC):
     """Scores a sample from its sufficient statistics; the metrics add these and a value."""
 
     facts: MetricFacts
 
+    @abstractmethod
     def statistics(self, output: str, given: tuple[str, ...]) -> list[float]:
         """What the corpus value is computed from, for one sample: sums over samples are meaningful."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sentence(self, statistics: list[float]) -> float:
         """The value of one sample, 0 to 100."""
-        raise NotImplementedError
 
     def too_long(self, output: str, given: tuple[str, ...]) -> str | None:
         """Why these texts are not compared, None where they are."""
