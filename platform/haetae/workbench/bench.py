@@ -6,7 +6,7 @@ What computes is imported where it is called: looking back and registering load 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -18,25 +18,23 @@ from haetae.core.clock import Clock, SystemClock
 from haetae.core.ledger import Version
 from haetae.core.reference import Kind, Reference
 from haetae.core.run import Run, RunStatus
-from haetae.core.sample import Sample
 from haetae.core.suite import GateSpec
 from haetae.core.tracker import RunRecord
 from haetae.core.verdict import Comparison, Estimate, Verdict
 from haetae.engine.evaluate import Evaluation
 from haetae.engine.watch import Watcher
-from haetae.errors import ConfigError, HaetaeError, NoSamplesError
+from haetae.errors import ConfigError, NoSamplesError
 from haetae.settings import Settings, load_settings
 from haetae.store.sql import SqlLedger, open_ledger
 from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly, assemble
 from haetae.workbench.export import export
-from haetae.workbench.interrupt import stop_on_signals
 from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.repeats import repeats_of
 from haetae.workbench.report import Report
+from haetae.workbench.running import Running
 from haetae.workbench.telling import Telling
 from haetae.workbench.unanswered import unanswered, unscored
-from haetae.workbench.unseen import withdraw_unseen
 
 if TYPE_CHECKING:
     from haetae.workbench.gating import Gate
@@ -44,13 +42,9 @@ if TYPE_CHECKING:
     from haetae.workbench.judges.attack_report import AttackReport
     from haetae.workbench.judges.correcting import CorrectedMetric
     from haetae.workbench.judges.judge_report import RunJudges
-    from haetae.workbench.looking import InLooks
     from haetae.workbench.watch import Watch
 
 _T = TypeVar("_T")
-
-_SEED = 20_260_101
-"""Seed of every resample and sign flip: the same scores give the same report."""
 
 
 class Workbench:
@@ -278,12 +272,13 @@ class Workbench:
     ) -> Report:
         assembly = self._assemble(suite, skip_bad)
         try:
-            run = self._open_run(assembly, fresh, resume, tags)
+            running = Running(self.ledger, self._clock, self._gate)
+            run = running.open(assembly, fresh, resume, tags)
             if run.status is RunStatus.FINISHED:
                 return self.report(run.id)
             assembly.meter.go_on_from(self.ledger.spent(run.id))
-            evaluation = self._evaluation(run, assembly, watcher, gating)
-            run = await self._evaluated(run, evaluation, assembly)
+            evaluation = running.evaluation(run, assembly, watcher, gating)
+            run = await running.evaluated(run, evaluation, assembly)
         finally:
             await assembly.aclose()
         rejects = registering.keep_rejects(assembly.dataset.rejects, run.id, self.settings)
@@ -301,73 +296,6 @@ class Workbench:
             return await attack(metric, assembly.metrics, list(assembly.dataset), limit=limit, tolerance=tolerance)
         finally:
             await assembly.aclose()
-
-    def _evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
-        """All samples at once; or, for a gate that may stop early, look by look."""
-        from haetae.workbench.looking import InLooks, fixed_order, looks_of
-
-        def over(samples: Iterable[Sample]) -> Evaluation:
-            return Evaluation(
-                run=run,
-                samples=samples,
-                target=assembly.target,
-                metrics=assembly.metrics,
-                ledger=self.ledger,
-                clock=self._clock,
-                meter=assembly.meter,
-                repeats=assembly.suite.target.repeats,
-                in_flight=assembly.suite.limits.in_flight,
-                reuse=not run.manifest.epoch,
-                watcher=watcher,
-            )
-
-        judged = any(facts.judge is not None for facts in run.manifest.metrics.values())
-        looks = looks_of(assembly.suite, assembly.dataset.count, judged) if gating else None
-        if looks is None or assembly.suite.gate is None:
-            return over(assembly.dataset)
-        gate = self._gate(assembly.suite.gate, run)
-        baseline = self.ledger.baseline(run.suite, assembly.suite.gate.baseline)
-        if baseline is None or not gate.may_look(run, baseline):
-            return over(assembly.dataset)
-        design, against = gate.design(looks, baseline), baseline
-        order = fixed_order(list(assembly.dataset), run.seed)
-        return InLooks(run, order, design, over, lambda number: gate.look(run, against, number, design), assembly.meter)
-
-    def _open_run(self, assembly: Assembly, fresh: bool, resume: str | None, tags: dict[str, str]) -> Run:
-        """A new run, or the one to continue."""
-        manifest, now = assembly.manifest, self._clock.now()
-        if resume is not None:
-            run = self.ledger.run(resume)
-            if run.manifest.digest != manifest.digest:
-                raise ConfigError(registering.manifest_diff(run, manifest))
-            return run if run.status is RunStatus.FINISHED else self.ledger.resume(resume)
-        run_before = self.ledger.unfinished(assembly.suite.suite, manifest.digest)
-        if run_before is not None and bool(run_before.manifest.epoch) == fresh:
-            return self.ledger.resume(run_before.id)
-        manifest = replace(manifest, epoch=now.isoformat() if fresh else "")
-        return self.ledger.start(assembly.suite.suite, manifest, assembly.total, now, _SEED, tags)
-
-    async def _evaluated(self, run: Run, evaluation: Evaluation | InLooks, assembly: Assembly) -> Run:
-        """The run as it ended: finished, interrupted by a signal, or stopped by an error."""
-        try:
-            with stop_on_signals(evaluation.stop):
-                await evaluation()
-        except asyncio.CancelledError:
-            return self._ended(run, RunStatus.INTERRUPTED, "interrupted at once")
-        except ConfigError:
-            self._ended(run, RunStatus.STOPPED, "a wrong input stopped the run")
-            raise
-        except HaetaeError as exc:
-            return self._ended(run, RunStatus.STOPPED, f"{type(exc).__name__}: {exc}")
-        if evaluation.stopped_early:
-            return self._ended(run, RunStatus.INTERRUPTED, "interrupted; what was in flight is kept")
-        await asyncio.to_thread(withdraw_unseen, self.ledger, run.id, assembly.target, assembly.metrics)
-        return self._ended(run, RunStatus.FINISHED, None)
-
-    def _ended(self, run: Run, status: RunStatus, note: str | None) -> Run:
-        if status is not RunStatus.FINISHED:
-            note = f"{note}. Go on with the same command, or: haetae run SUITE --resume {run.id}"
-        return self.ledger.finish(run.id, status, self._clock.now(), note)
 
     def _conclude(self, run: Run, assembly: Assembly, decided: Comparison | None) -> Report:
         """Estimates of what there is, and the comparison of a finished run: `decided` by a look, or made here."""

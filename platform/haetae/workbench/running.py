@@ -1,0 +1,104 @@
+"""One run from its opening to its end: a new one or the one to continue, evaluated, and marked as it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from haetae.core.clock import Clock
+from haetae.core.run import Run, RunStatus
+from haetae.core.sample import Sample
+from haetae.core.suite import GateSpec
+from haetae.engine.evaluate import Evaluation
+from haetae.engine.watch import Watcher
+from haetae.errors import ConfigError, HaetaeError
+from haetae.store.sql import SqlLedger
+from haetae.workbench import registering
+from haetae.workbench.assemble import Assembly
+from haetae.workbench.interrupt import stop_on_signals
+from haetae.workbench.unseen import withdraw_unseen
+
+if TYPE_CHECKING:
+    from haetae.workbench.gating import Gate
+    from haetae.workbench.looking import InLooks
+
+_SEED = 20_260_101
+"""Seed of every resample and sign flip: the same scores give the same report."""
+
+
+class Running:
+    """Opens, evaluates and ends the runs of one ledger. `gate` makes the gate over a run."""
+
+    def __init__(self, ledger: SqlLedger, clock: Clock, gate: Callable[[GateSpec, Run], Gate]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._gate = gate
+
+    def open(self, assembly: Assembly, fresh: bool, resume: str | None, tags: dict[str, str]) -> Run:
+        """A new run, or the one to continue."""
+        manifest, now = assembly.manifest, self._clock.now()
+        if resume is not None:
+            run = self._ledger.run(resume)
+            if run.manifest.digest != manifest.digest:
+                raise ConfigError(registering.manifest_diff(run, manifest))
+            return run if run.status is RunStatus.FINISHED else self._ledger.resume(resume)
+        run_before = self._ledger.unfinished(assembly.suite.suite, manifest.digest)
+        if run_before is not None and bool(run_before.manifest.epoch) == fresh:
+            return self._ledger.resume(run_before.id)
+        manifest = replace(manifest, epoch=now.isoformat() if fresh else "")
+        return self._ledger.start(assembly.suite.suite, manifest, assembly.total, now, _SEED, tags)
+
+    def evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
+        """All samples at once; or, for a gate that may stop early, look by look."""
+        from haetae.workbench.looking import InLooks, fixed_order, looks_of
+
+        def over(samples: Iterable[Sample]) -> Evaluation:
+            return Evaluation(
+                run=run,
+                samples=samples,
+                target=assembly.target,
+                metrics=assembly.metrics,
+                ledger=self._ledger,
+                clock=self._clock,
+                meter=assembly.meter,
+                repeats=assembly.suite.target.repeats,
+                in_flight=assembly.suite.limits.in_flight,
+                reuse=not run.manifest.epoch,
+                watcher=watcher,
+            )
+
+        judged = any(facts.judge is not None for facts in run.manifest.metrics.values())
+        looks = looks_of(assembly.suite, assembly.dataset.count, judged) if gating else None
+        if looks is None or assembly.suite.gate is None:
+            return over(assembly.dataset)
+        gate = self._gate(assembly.suite.gate, run)
+        baseline = self._ledger.baseline(run.suite, assembly.suite.gate.baseline)
+        if baseline is None or not gate.may_look(run, baseline):
+            return over(assembly.dataset)
+        design, against = gate.design(looks, baseline), baseline
+        order = fixed_order(list(assembly.dataset), run.seed)
+        return InLooks(run, order, design, over, lambda number: gate.look(run, against, number, design), assembly.meter)
+
+    async def evaluated(self, run: Run, evaluation: Evaluation | InLooks, assembly: Assembly) -> Run:
+        """The run as it ended: finished, interrupted by a signal, or stopped by an error."""
+        try:
+            with stop_on_signals(evaluation.stop):
+                await evaluation()
+        except asyncio.CancelledError:
+            return self._ended(run, RunStatus.INTERRUPTED, "interrupted at once")
+        except ConfigError:
+            self._ended(run, RunStatus.STOPPED, "a wrong input stopped the run")
+            raise
+        except HaetaeError as exc:
+            return self._ended(run, RunStatus.STOPPED, f"{type(exc).__name__}: {exc}")
+        if evaluation.stopped_early:
+            return self._ended(run, RunStatus.INTERRUPTED, "interrupted; what was in flight is kept")
+        await asyncio.to_thread(withdraw_unseen, self._ledger, run.id, assembly.target, assembly.metrics)
+        return self._ended(run, RunStatus.FINISHED, None)
+
+    def _ended(self, run: Run, status: RunStatus, note: str | None) -> Run:
+        if status is not RunStatus.FINISHED:
+            note = f"{note}. Go on with the same command, or: haetae run SUITE --resume {run.id}"
+        return self._ledger.finish(run.id, status, self._clock.now(), note)
