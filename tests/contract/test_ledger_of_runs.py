@@ -207,12 +207,14 @@ def test_any_text_is_kept_as_it_is(ledger: SqlLedger, given: Any) -> None:  # DA
 def test_earlier_answers_and_scores_are_found_by_key_but_never_failures(ledger: SqlLedger, given: Any) -> None:
     good, bad = given.sample("good"), given.sample("bad")
     run = given.start(ledger)
-    scores = [given.score(good, 1.0), given.score(bad, Score.unscored(reasons.NOT_GENERATED))]
+    scores = [given.score(good, Score(1.0, calls=1)), given.score(bad, Score.unscored(reasons.NOT_GENERATED))]
+    computed = given.score(good, Score(1.0), "computed")
     answers = [given.answer(good), given.failure(bad, reasons.TIMEOUT)]
-    ledger.record(run.id, [good, bad], answers, scores, given.at)
+    ledger.record(run.id, [good, bad], answers, [*scores, computed], given.at)
     keys = [f"nothing-{i}" for i in range(1200)]
     assert ledger.find_generations([*keys, "g-good-0", "g-bad-0", "g-good-0"]) == {"g-good-0": answers[0]}
     assert ledger.find_scores([*keys, "s-good-exact-0", "s-bad-exact-0"]) == {"s-good-exact-0": scores[0]}
+    assert ledger.find_scores([computed.key]) == {}, "what no call was made for is computed again for nothing"
     assert ledger.find_generations([]) == {}
 
 

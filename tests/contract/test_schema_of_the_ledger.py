@@ -28,7 +28,7 @@ from haetae.store.tables import METADATA
 _SECOND = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 def upgrade():
     op.add_column("run", sa.Column("colour", sa.Text()))
     op.create_table("first_half", sa.Column("id", sa.Integer()))
@@ -55,8 +55,8 @@ def _newer(folder: Path, middle: str) -> Schema:
     (folder / "env.py").write_text((SCHEMA.folder / "env.py").read_text())
     for version in (SCHEMA.folder / "versions").glob("*.py"):
         (folder / "versions" / version.name).write_text(version.read_text())
-    (folder / "versions" / "v0002.py").write_text(_SECOND.format(middle=middle))
-    return Schema(folder, (*SCHEMA.revisions, "0002"))
+    (folder / "versions" / "v0003.py").write_text(_SECOND.format(middle=middle))
+    return Schema(folder, (*SCHEMA.revisions, "0003"))
 
 
 def _tables(database: Database) -> set[str]:
@@ -93,7 +93,7 @@ def test_a_score_without_value_and_reason_is_refused_by_the_database(ledger: Sql
 def test_a_ledger_of_a_newer_version_is_refused_naming_both(ledger: SqlLedger, ledger_url: str) -> None:  # STO-13
     ledger._database.write("ageing", lambda c: c.exec_driver_sql("UPDATE haetae_version SET version_num = '0007'"))
     for readonly in (False, True):
-        with pytest.raises(StoreError, match=r"schema 0007, made by a newer Haetae; this one knows up to 0001.*pip"):
+        with pytest.raises(StoreError, match=r"schema 0007, made by a newer Haetae; this one knows up to 0002.*pip"):
             open_ledger(ledger_url, readonly=readonly)
     assert [finding for finding in findings(ledger_url) if "0007" in finding.message and finding.level == "problem"]
 
@@ -104,15 +104,15 @@ def test_an_older_ledger_is_migrated_with_its_rows_and_only_by_a_writer(
     run = given.start(ledger)
     ledger.close()
     monkeypatch.setattr("haetae.store.sql.SCHEMA", _newer(tmp_path / "newer", "pass"))
-    with pytest.raises(StoreError, match=r"older schema 0001, this Haetae reads 0002; run haetae run"):
+    with pytest.raises(StoreError, match=r"older schema 0002, this Haetae reads 0003; run haetae run"):
         open_ledger(ledger_url, readonly=True)
     with open_ledger(ledger_url) as migrated:
         assert migrated.run(run.id) == run
         assert {"first_half", "second_half"} <= _tables(migrated._database)
     if ledger_url.startswith("sqlite"):
-        with closing(sqlite3.connect(f"{ledger.place}.0001.bak")) as copy:
+        with closing(sqlite3.connect(f"{ledger.place}.0002.bak")) as copy:
             assert copy.execute("SELECT id FROM run").fetchall() == [("support.1",)]
-            assert copy.execute("SELECT version_num FROM haetae_version").fetchall() == [("0001",)]
+            assert copy.execute("SELECT version_num FROM haetae_version").fetchall() == [("0002",)]
 
 
 def test_a_migration_that_fails_half_way_leaves_the_old_schema(database: Database, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_migration_that_fails_half_way_leaves_the_old_schema(database: Databas
     with pytest.raises(StoreError, match="migrating the schema"):
         newer.migrate(database)
     assert _tables(database) == before
-    assert database.read("asking", SCHEMA.found) == "0001"
+    assert database.read("asking", SCHEMA.found) == "0002"
 
 
 _KILLED = """
@@ -131,7 +131,7 @@ from pathlib import Path
 from haetae.store.address import parse_url
 from haetae.store.database import Database
 from haetae.store.schema import Schema
-Schema(Path(sys.argv[2]), ("0001", "0002")).migrate(Database(parse_url(sys.argv[1])))
+Schema(Path(sys.argv[2]), ("0001", "0002", "0003")).migrate(Database(parse_url(sys.argv[1])))
 """
 
 
@@ -147,7 +147,7 @@ def test_a_migration_killed_half_way_leaves_the_old_schema_and_can_be_repeated(
     killed = subprocess.run([sys.executable, "-c", _KILLED, ledger_url, str(folder)], capture_output=True, check=False)
     assert killed.returncode == -9
     assert _tables(database) == before
-    assert database.read("asking", SCHEMA.found) == (None if empty else "0001")
+    assert database.read("asking", SCHEMA.found) == (None if empty else "0002")
     newer = _newer(tmp_path / "newer", "pass")
     newer.migrate(database)
     assert {"first_half", "second_half"} <= _tables(database)
@@ -177,7 +177,7 @@ def test_a_copy_made_while_the_ledger_is_written_is_whole(tmp_path: Path, given:
 def test_no_migration_imports_the_code_that_it_outlives() -> None:
     for version in (SCHEMA.folder / "versions").glob("*.py"):
         assert "haetae" not in version.read_text()
-    assert schema.SCHEMA.revisions[-1] == "0001"
+    assert schema.SCHEMA.revisions[-1] == "0002"
 
 
 def test_what_a_database_refuses_is_kept_as_the_cause(ledger: SqlLedger) -> None:

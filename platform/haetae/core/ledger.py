@@ -9,7 +9,18 @@ from typing import Protocol
 
 from haetae.core.canonical import Json
 from haetae.core.reference import Kind, Reference
-from haetae.core.run import Accounting, GenerationRow, Manifest, Run, RunStatus, ScoreRow, Spent, Unanswered, Unscored
+from haetae.core.run import (
+    Accounting,
+    GenerationRow,
+    LimitChange,
+    Manifest,
+    Run,
+    RunStatus,
+    ScoreRow,
+    Spent,
+    Unanswered,
+    Unscored,
+)
 from haetae.core.sample import Sample
 from haetae.core.table import ScoreTable
 from haetae.core.verdict import Comparison, Estimate
@@ -135,7 +146,16 @@ class Ledger(Protocol):
         """Take back every value that a metric has in an unfinished run: they are unscored, for this reason."""
         ...
 
-    def finish(self, run_id: str, status: RunStatus, at: datetime, note: str | None = None) -> Run: ...
+    def finish(
+        self,
+        run_id: str,
+        status: RunStatus,
+        at: datetime,
+        note: str | None = None,
+        course: Sequence[LimitChange] = (),
+    ) -> Run:
+        """End a run. `course` is added to what the run has of it from before it was continued."""
+        ...
 
     # reading
     def run(self, run_id: str) -> Run: ...

@@ -51,6 +51,12 @@ class ModelSpec(Spec):
         default_factory=dict, description="decoding: temperature, max_tokens, top_p, seed, stop and others"
     )
     price: PriceSpec | None = Field(None, description="USD per million tokens; without it cost is unknown")
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="of all suites and workers that ask this endpoint together"
+    )
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="of all suites and workers that ask this endpoint together, input and output"
+    )
 
     @field_validator("base_url")
     @classmethod

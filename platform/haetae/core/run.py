@@ -22,6 +22,10 @@ class RunStatus(StrEnum):
     STOPPED = "stopped"  # an error or the budget ended it; what was done is kept
 
 
+_OF_THE_WORK = frozenset({"limits", "budget", "schedule", "track"})
+"""Parts of a suite under which a run may be continued changed: a budget that was reached is raised, and on it goes."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The fingerprints of a run: what was resolved at its start and stays until its end.
@@ -51,13 +55,31 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the manifest without its epoch: a run continues only under what it started with."""
-        return digest({name: part for name, part in self.as_json().items() if name != "epoch"})
+        """SHA-256 of what fixes the numbers: a run continues only under what it started with.
+
+        Without the epoch, and without what only says how hard, how long, when and for whom the suite is run.
+        """
+        said = {name: part for name, part in self.as_json().items() if name != "epoch"}
+        said["suite"] = {name: part for name, part in self.suite.items() if name not in _OF_THE_WORK}
+        return digest(said)
 
 
 def manifest_from_json(value: Json) -> Manifest:
     """Read back what `Manifest.as_json` wrote."""
     return Manifest(**{**value, "metrics": {name: facts_from_json(facts) for name, facts in value["metrics"]}})
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChange:
+    """From `at_s` seconds after the start of the work on, `endpoint` was asked at most `limit` calls at once; `why`."""
+
+    at_s: float
+    endpoint: str
+    limit: int
+    why: str
+
+    def as_json(self) -> Json:
+        return [round(self.at_s, 3), self.endpoint, self.limit, self.why]
 
 
 @dataclass(frozen=True)
@@ -66,7 +88,8 @@ class Run:
 
     `id` is `suite.number`. Counts are of (sample, repeat) pairs: `total` is what the run must do,
     `generated` + `failed` what it has done. `calls`, `cost_usd` and tokens are what was spent, judge
-    included; `reused` counts answers taken from an earlier run of the same epoch.
+    included; `reused` counts answers taken from an earlier run of the same epoch. `course` is how hard each
+    endpoint was asked: every change of a limit, in order.
     """
 
     id: str
@@ -80,6 +103,7 @@ class Run:
     note: str | None = None
     seed: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
+    course: tuple[LimitChange, ...] = ()
 
     def ended(self, status: RunStatus, at: datetime, note: str | None = None) -> Run:
         return replace(self, status=status, finished_at=at, note=note)

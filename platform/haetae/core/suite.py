@@ -97,11 +97,23 @@ class BudgetSpec(Spec):
 
 
 class LimitSpec(Spec):
-    """How hard the endpoints are asked."""
+    """How hard the endpoints are asked, and how long they are waited for."""
 
-    in_flight: int = Field(32, ge=1, le=4096, description="calls under way at once")
-    timeout_s: Positive = Field(60.0, description="deadline of one call, all its bytes included")
+    in_flight: int = Field(32, ge=1, le=4096, description="calls under way at once, at most")
+    least_in_flight: int = Field(1, ge=1, le=4096, description="calls under way at once however slow the endpoint gets")
+    timeout_s: Positive = Field(60.0, description="deadline of one attempt, all its bytes included")
     tries: int = Field(5, ge=1, le=20, description="attempts per call")
+    call_deadline_s: Positive = Field(900.0, description="deadline of one call, all its attempts and waits included")
+    run_deadline_s: Positive | None = Field(None, description="no call is started after it, and none goes on for long")
+    hedge_after_s: Positive | None = Field(
+        None, description="ask a second time what has no answer by then, and take the first answer"
+    )
+
+    @model_validator(mode="after")
+    def _least_below_most(self) -> LimitSpec:
+        if self.least_in_flight > self.in_flight:
+            raise ValueError(f"least_in_flight is {self.least_in_flight}, above in_flight, which is {self.in_flight}")
+        return self
 
 
 class Suite(Spec):

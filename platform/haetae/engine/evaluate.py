@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
 
-from haetae.core import reasons
-from haetae.core.canonical import Json, digest
 from haetae.core.clock import Clock
-from haetae.core.generation import Failure, Generation
+from haetae.core.generation import Failure
 from haetae.core.ledger import Ledger
 from haetae.core.metric import Metric
 from haetae.core.run import GenerationRow, Run, ScoreRow
@@ -18,21 +14,9 @@ from haetae.core.sample import Sample
 from haetae.core.target import Target
 from haetae.engine.budget import Meter
 from haetae.engine.committer import Batch, Committer
+from haetae.engine.jobs import Job, Jobs
 from haetae.engine.scoring import addressed, score
-from haetae.engine.watch import Progress, Watcher
-
-_LOOKAHEAD = 256
-"""How many (sample, repeat) pairs are looked up in the ledger at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    sample: Sample
-    repeat: int
-    request: Json
-    key: str
-    known: GenerationRow | None
-    scored: Mapping[str, ScoreRow]
+from haetae.engine.watch import EndpointState, Progress, Watcher
 
 
 class Evaluation:
@@ -57,19 +41,19 @@ class Evaluation:
         in_flight: int = 32,
         reuse: bool = True,
         watcher: Watcher | None = None,
+        endpoints: Callable[[], tuple[EndpointState, ...]] = tuple,
     ) -> None:
         self._run = run
-        self._samples = samples
         self._target = target
-        self._target_digest = digest(dict(target.fingerprint))
         self._metrics = dict(metrics)
         self._ledger = ledger
         self._clock = clock
         self._meter = meter
-        self._repeats = repeats
+        self._jobs = Jobs(run, samples, repeats, target, self._metrics, ledger, reuse)
         self._in_flight = in_flight
         self._reuse = reuse
         self._watcher = watcher
+        self._endpoints = endpoints
         self._stopping = self._exhausted = False
         self._done = self._failed = self._unscored = self._reused = 0
         self._started = clock.monotonic()
@@ -86,7 +70,7 @@ class Evaluation:
     async def __call__(self) -> None:
         """Evaluate. Raises the error that ended the run early, after committing what was finished."""
         committer = Committer(self._ledger, self._run.id, self._clock, self._committed)
-        jobs = self._jobs()
+        jobs = self._jobs.to_do()
         lock = asyncio.Lock()
 
         async def work() -> None:
@@ -113,53 +97,9 @@ class Evaluation:
                 await committer.close()
             await jobs.aclose()
 
-    # what there is to do
-
-    async def _jobs(self) -> AsyncGenerator[_Job, None]:
-        done = await asyncio.to_thread(self._ledger.done, self._run.id)
-        self._done = sum(1 for generation, scores in done.values() if self._complete(generation, scores))
-        pairs = ((sample, repeat) for sample in self._samples for repeat in range(self._repeats))
-        while chunk := list(islice(pairs, _LOOKAHEAD)):
-            for job in await self._looked_up(chunk, done):
-                yield job
-
-    async def _looked_up(
-        self,
-        chunk: list[tuple[Sample, int]],
-        done: Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]],
-    ) -> Iterator[_Job]:
-        jobs = []
-        for sample, repeat in chunk:
-            generation, scores = done.get((sample.id, repeat), (None, {}))
-            if generation is not None and self._complete(generation, scores):
-                continue
-            if generation is not None and _again(generation.result):
-                generation, scores = None, {}
-            kept = {name: row for name, row in scores.items() if row.score.reason not in reasons.RETRIED}
-            request = self._target.request(sample)
-            key = digest(self._target_digest, request, repeat, self._run.manifest.epoch)
-            jobs.append(_Job(sample, repeat, request, key, generation, kept))
-        if not (self._reuse and self._target.reusable):
-            return iter(jobs)
-        unknown = [job.key for job in jobs if job.known is None]
-        found = await asyncio.to_thread(self._ledger.find_generations, unknown) if unknown else {}
-        return (self._with_known(job, found) for job in jobs)
-
-    def _with_known(self, job: _Job, found: Mapping[str, GenerationRow]) -> _Job:
-        earlier = found.get(job.key)
-        if job.known is not None or earlier is None:
-            return job
-        row = GenerationRow(job.sample.id, job.repeat, job.key, job.sample.digest, earlier.result, reused=True)
-        return _Job(job.sample, job.repeat, job.request, job.key, row, job.scored)
-
-    def _complete(self, generation: GenerationRow, scores: Mapping[str, ScoreRow]) -> bool:
-        if _again(generation.result):
-            return False
-        return all(name in scores and scores[name].score.reason not in reasons.RETRIED for name in self._metrics)
-
     # doing it
 
-    async def _do(self, job: _Job, committer: Committer) -> None:
+    async def _do(self, job: Job, committer: Committer) -> None:
         row = job.known
         if row is None:
             result = await self._target.generate(job.sample, job.request, job.repeat)
@@ -173,7 +113,7 @@ class Evaluation:
             late = [known.get(name) or await self._score(name, job, row) for name in judged if name not in job.scored]
             await committer.put(job.sample, None, late, finished=True)
 
-    async def _known_scores(self, job: _Job, row: GenerationRow, judged: list[str]) -> dict[str, ScoreRow]:
+    async def _known_scores(self, job: Job, row: GenerationRow, judged: list[str]) -> dict[str, ScoreRow]:
         if isinstance(row.result, Failure):  # judged is what looks at the sample alone
             judged = [name for name in judged if not self._metrics[name].facts.answer]
         keys = {name: await self._score_key(name, job, row) for name in judged if name not in job.scored}
@@ -186,11 +126,11 @@ class Evaluation:
             if key in found
         }
 
-    async def _score(self, name: str, job: _Job, row: GenerationRow) -> ScoreRow:
+    async def _score(self, name: str, job: Job, row: GenerationRow) -> ScoreRow:
         found = await score(self._metrics[name], job.sample, row.result)
         return ScoreRow(job.sample.id, job.repeat, name, await self._score_key(name, job, row), found)
 
-    async def _score_key(self, name: str, job: _Job, row: GenerationRow) -> str:
+    async def _score_key(self, name: str, job: Job, row: GenerationRow) -> str:
         return await addressed(self._metrics[name].facts, job.sample, row.key, row.result, self._run.manifest.epoch)
 
     # telling it
@@ -204,7 +144,7 @@ class Evaluation:
             meter = self._meter
             self._watcher(
                 Progress(
-                    done=self._done,
+                    done=self._jobs.done_before + self._done,
                     total=self._run.total,
                     failed=self._failed,
                     unscored=self._unscored,
@@ -212,12 +152,9 @@ class Evaluation:
                     calls=meter.calls,
                     cost_usd=meter.usd if meter.calls > meter.unpriced else None,
                     elapsed_s=self._clock.monotonic() - self._started,
+                    endpoints=self._endpoints(),
                 )
             )
-
-
-def _again(result: Generation | Failure) -> bool:
-    return isinstance(result, Failure) and result.reason in reasons.RETRIED
 
 
 async def _first_error(tasks: list[asyncio.Task[None]]) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from haetae.core import reasons
 from haetae.core.clock import Clock
 from haetae.core.generation import Failure
+from haetae.engine.watch import EndpointState
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -20,7 +21,10 @@ class Limiter:
     After `patience` refused connections in a row, with no answer between, the endpoint counts as down.
     """
 
-    def __init__(self, in_flight: int, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, in_flight: int, clock: Clock, sleep: Sleep = asyncio.sleep, place: str = "") -> None:
+        self._place = place
+        self._in_flight = in_flight
+        self._under_way = 0
         self._slots = asyncio.Semaphore(in_flight)
         self._clock = clock
         self._sleep = sleep
@@ -34,13 +38,23 @@ class Limiter:
         async with self._slots:
             while (wait := self._not_before - self._clock.monotonic()) > 0:
                 await self._sleep(wait)
-            yield
+            self._under_way += 1
+            try:
+                yield
+            finally:
+                self._under_way -= 1
 
     def saw(self, failure: Failure | None) -> None:
         """Learn from a call's outcome."""
         self._refused = self._refused + 1 if failure and failure.reason == reasons.CONNECTION else 0
         if failure and failure.retry_after_s:
             self._not_before = max(self._not_before, self._clock.monotonic() + failure.retry_after_s)
+
+    @property
+    def state(self) -> EndpointState:
+        """How the endpoint is asked now."""
+        wait = max(0.0, self._not_before - self._clock.monotonic())
+        return EndpointState(self._place, self._under_way, self._in_flight, wait)
 
     @property
     def down(self) -> bool:

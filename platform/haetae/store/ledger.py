@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
@@ -14,7 +15,7 @@ from sqlalchemy.engine import Connection
 from haetae.core import reasons
 from haetae.core.clock import Clock
 from haetae.core.reference import check_name
-from haetae.core.run import GenerationRow, Manifest, Run, RunStatus, ScoreRow
+from haetae.core.run import GenerationRow, LimitChange, Manifest, Run, RunStatus, ScoreRow
 from haetae.core.sample import Sample
 from haetae.errors import StoreError
 from haetae.store.database import Database
@@ -166,13 +167,22 @@ class Recording:
 
         self._database.write(f"taking back {metric} of run {run_id}", work)
 
-    def finish(self, run_id: str, status: RunStatus, at: datetime, note: str | None = None) -> Run:
+    def finish(
+        self,
+        run_id: str,
+        status: RunStatus,
+        at: datetime,
+        note: str | None = None,
+        course: Sequence[LimitChange] = (),
+    ) -> Run:
         def work(connection: Connection) -> Run:
             row = run_row(connection, run_id)
             if row["owner_token"] != self._token and (holder := self._holder(row)):
                 raise StoreError(f"run {run_id} is being worked on by {holder}, which alone may end it")
-            run = read_run(row).ended(status, at, note)
+            before = read_run(row)
+            run = replace(before.ended(status, at, note), course=(*before.course, *course))
             changes = {"status": status.value, "finished_at": at, "note": note, **_FREE}
+            changes["course"] = [change.as_json() for change in run.course] or None
             connection.execute(RUN.update().where(RUN.c.id == run_id).values(changes))
             return run
 
@@ -188,8 +198,10 @@ class Recording:
             self._leased.clear()
 
     def _originals(self, table: sa.Table, keys: Sequence[str]) -> Sequence[Row]:
-        """The rows that were computed under these keys: neither failures nor copies of other rows."""
-        query = sa.select(table).where(table.c.reason.is_(None), sa.not_(table.c.reused)).order_by(table.c.created_at)
+        """The rows that were called for under these keys: neither failures nor copies of other rows."""
+        paid = table.c.attempts if table is GENERATION else table.c.calls
+        original = sa.and_(table.c.reason.is_(None), sa.not_(table.c.reused), paid > sa.literal_column("0"))
+        query = sa.select(table).where(original).order_by(table.c.created_at)
 
         def work(connection: Connection) -> Sequence[Row]:
             return [

@@ -9,7 +9,7 @@ from typing import Any
 
 from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure, Generation, Usage, generation_from_json
-from haetae.core.run import GenerationRow, Run, RunStatus, ScoreRow, manifest_from_json
+from haetae.core.run import GenerationRow, LimitChange, Run, RunStatus, ScoreRow, manifest_from_json
 from haetae.core.sample import Sample, sample_from_json
 from haetae.core.score import Score
 from haetae.errors import StoreError
@@ -131,6 +131,7 @@ def run_values(run: Run) -> dict[str, Any]:
         "note": run.note,
         "seed": run.seed,
         "tags": dict(run.tags),
+        "course": [change.as_json() for change in run.course] or None,
     }
 
 
@@ -148,6 +149,7 @@ def read_run(row: Row) -> Run:
         note=row["note"],
         seed=row["seed"],
         tags=row["tags"],
+        course=tuple(LimitChange(*change) for change in row["course"] or ()),
     )
 
 

@@ -32,11 +32,14 @@ METADATA = sa.MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
-# what `find_generations` and `find_scores` ask for, written as SQLAlchemy writes it for each database
-_ORIGINALS: dict[str, Any] = {
-    "sqlite_where": sa.text("reason IS NULL AND reused = 0"),
-    "postgresql_where": sa.text("reason IS NULL AND NOT reused"),
-}
+
+
+def _originals(paid: str) -> dict[str, Any]:
+    """What is looked up by key: rows that a call was made for. Written as SQLAlchemy writes it for each database."""
+    return {
+        "sqlite_where": sa.text(f"reason IS NULL AND reused = 0 AND {paid} > 0"),
+        "postgresql_where": sa.text(f"reason IS NULL AND NOT reused AND {paid} > 0"),
+    }
 
 
 class Base(SQLModel, registry=registry(metadata=METADATA)):
@@ -104,6 +107,7 @@ class RunTable(Base, table=True):
     note: str | None = Field(default=None, sa_type=SafeText)
     seed: int = Field(sa_type=sa.BigInteger)
     tags: Any = Field(sa_type=JsonText)
+    course: Any = Field(default=None, sa_type=JsonText, nullable=True)
     owner_host: str | None = None
     owner_pid: int | None = None
     owner_started: str | None = None
@@ -116,7 +120,7 @@ class GenerationTable(Base, table=True):
 
     __tablename__ = "generation"
     __table_args__ = (
-        sa.Index(None, "key", **_ORIGINALS),
+        sa.Index(None, "key", **_originals("attempts")),
         sa.Index(None, "run_id", "position", "repeat"),
     )
     run_id: str = Field(primary_key=True, foreign_key="run.id", sa_type=SafeText)
@@ -147,7 +151,7 @@ class ScoreTable(Base, table=True):
         sa.ForeignKeyConstraint(
             ["run_id", "sample_id", "repeat"], ["generation.run_id", "generation.sample_id", "generation.repeat"]
         ),
-        sa.Index(None, "key", **_ORIGINALS),
+        sa.Index(None, "key", **_originals("calls")),
         sa.Index(None, "run_id", "metric", "reason"),
     )
     run_id: str = Field(primary_key=True, sa_type=SafeText)

@@ -31,6 +31,7 @@ from haetae.engine.budget import Meter
 from haetae.engine.functions import load_function
 from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
+from haetae.engine.watch import EndpointState
 from haetae.errors import ConfigError, HaetaeError, JudgeError, RegistryError, boundary
 from haetae.targets.local import Local
 from haetae.targets.wire import Price
@@ -157,7 +158,7 @@ class Resolver:
             model = self._endpoint(text, spec)
             place = model.base_url
         limits = self._suite.limits
-        limiter = self._limiters.setdefault(place, Limiter(limits.in_flight, self._clock))
+        limiter = self._limiters.setdefault(place, Limiter(limits.in_flight, self._clock, place=place))
         return Patient(model, limiter, self.meter, error=error, tries=limits.tries, rng=self._rng)
 
     def _local(self, text: str, spec: LocalSpec) -> Local:
@@ -200,6 +201,10 @@ class Resolver:
             timeout_s=limits.timeout_s,
             connections=limits.in_flight,
         )
+
+    def endpoints(self) -> tuple[EndpointState, ...]:
+        """How every endpoint is asked now."""
+        return tuple(limiter.state for limiter in self._limiters.values())
 
     async def aclose(self) -> None:
         """Close every connection that was opened."""

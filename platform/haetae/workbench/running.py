@@ -67,6 +67,7 @@ class Running:
                 in_flight=assembly.suite.limits.in_flight,
                 reuse=not run.manifest.epoch,
                 watcher=watcher,
+                endpoints=assembly.resolver.endpoints,
             )
 
         judged = any(facts.judge is not None for facts in run.manifest.metrics.values())

@@ -1,0 +1,102 @@
+"""What a run has yet to do: the (sample, repeat) pairs that the ledger lacks, with what it knows of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from haetae.core import reasons
+from haetae.core.canonical import Json, digest
+from haetae.core.generation import Failure, Generation
+from haetae.core.ledger import Ledger
+from haetae.core.metric import Metric
+from haetae.core.run import GenerationRow, Run, ScoreRow
+from haetae.core.sample import Sample
+from haetae.core.target import Target
+
+_LOOKAHEAD = 256
+"""How many (sample, repeat) pairs are looked up in the ledger at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One (sample, repeat) to do. `known` is an answer that need not be asked for, `scored` the scores it has."""
+
+    sample: Sample
+    repeat: int
+    request: Json
+    key: str
+    known: GenerationRow | None
+    scored: Mapping[str, ScoreRow]
+
+
+class Jobs:
+    """The jobs of one run in the order of its samples, looked up a chunk at a time."""
+
+    def __init__(
+        self,
+        run: Run,
+        samples: Iterable[Sample],
+        repeats: int,
+        target: Target,
+        metrics: Mapping[str, Metric],
+        ledger: Ledger,
+        reuse: bool,
+    ) -> None:
+        self._run = run
+        self._samples = samples
+        self._repeats = repeats
+        self._target = target
+        self._target_digest = digest(dict(target.fingerprint))
+        self._metrics = metrics
+        self._ledger = ledger
+        self._reuse = reuse
+        self.done_before = 0
+
+    async def to_do(self) -> AsyncGenerator[Job, None]:
+        done = await asyncio.to_thread(self._ledger.done, self._run.id)
+        self.done_before = sum(1 for generation, scores in done.values() if self._complete(generation, scores))
+        pairs = ((sample, repeat) for sample in self._samples for repeat in range(self._repeats))
+        while chunk := list(islice(pairs, _LOOKAHEAD)):
+            for job in await self._looked_up(chunk, done):
+                yield job
+
+    async def _looked_up(
+        self,
+        chunk: list[tuple[Sample, int]],
+        done: Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]],
+    ) -> Iterator[Job]:
+        jobs = []
+        for sample, repeat in chunk:
+            generation, scores = done.get((sample.id, repeat), (None, {}))
+            if generation is not None and self._complete(generation, scores):
+                continue
+            if generation is not None and _again(generation.result):
+                generation, scores = None, {}
+            kept = {name: row for name, row in scores.items() if row.score.reason not in reasons.RETRIED}
+            request = self._target.request(sample)
+            key = digest(self._target_digest, request, repeat, self._run.manifest.epoch)
+            jobs.append(Job(sample, repeat, request, key, generation, kept))
+        if not (self._reuse and self._target.reusable):
+            return iter(jobs)
+        unknown = [job.key for job in jobs if job.known is None]
+        found = await asyncio.to_thread(self._ledger.find_generations, unknown) if unknown else {}
+        return (self._with_known(job, found) for job in jobs)
+
+    def _with_known(self, job: Job, found: Mapping[str, GenerationRow]) -> Job:
+        earlier = found.get(job.key)
+        if job.known is not None or earlier is None:
+            return job
+        row = GenerationRow(job.sample.id, job.repeat, job.key, job.sample.digest, earlier.result, reused=True)
+        return Job(job.sample, job.repeat, job.request, job.key, row, job.scored)
+
+    def _complete(self, generation: GenerationRow, scores: Mapping[str, ScoreRow]) -> bool:
+        if _again(generation.result):
+            return False
+        return all(name in scores and scores[name].score.reason not in reasons.RETRIED for name in self._metrics)
+
+
+def _again(result: Generation | Failure) -> bool:
+    return isinstance(result, Failure) and result.reason in reasons.RETRIED

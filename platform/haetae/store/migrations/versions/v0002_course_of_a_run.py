@@ -1,0 +1,38 @@
+"""How hard endpoints were asked in a run, and smaller indexes: only what was called for is looked up by its key."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+_PAID = {"generation": "attempts", "score": "calls"}
+
+
+def upgrade() -> None:
+    """Add the column, narrow the indexes."""
+    op.add_column("run", sa.Column("course", sa.Text(), nullable=True))
+    for table, paid in _PAID.items():
+        _index(table, f" AND {paid} > 0")
+
+
+def downgrade() -> None:
+    """Widen the indexes, drop the column."""
+    for table in _PAID:
+        _index(table, "")
+    op.drop_column("run", "course")
+
+
+def _index(table: str, paid: str) -> None:
+    op.drop_index(op.f(f"ix_{table}_key"), table)
+    op.create_index(
+        op.f(f"ix_{table}_key"),
+        table,
+        ["key"],
+        sqlite_where=sa.text(f"reason IS NULL AND reused = 0{paid}"),
+        postgresql_where=sa.text(f"reason IS NULL AND NOT reused{paid}"),
+    )
