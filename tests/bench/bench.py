@@ -1,16 +1,16 @@
 """Speed as ratios: `haetae run` beside the bare aiohttp loop, interleaved in one run against one mock endpoint.
 
-    python tests/bench/bench.py --tools FOLDER [--rounds 3] [--in-flight 64] [--latency-ms 100]
+    python tests/bench/bench.py --tools FOLDER [--rounds 3] [--in-flight 64] [--latency-ms 100] [--rivals FOLDER]
 
-FOLDER holds the mock endpoint (`mockllm/server.py`), the bare loop (`adapters/floor.py`) and the
-1,000-sample workload (`qa1000.jsonl`). Prints a Markdown table; RESULTS.md keeps the figures. Nothing here
-is an assertion: a shared machine is too noisy for that.
+FOLDER holds the mock endpoint (`mockllm/server.py`), the bare loop (`adapters/floor.py`), the same work for other
+tools, and the 1,000-sample workload (`qa1000.jsonl`). The bare loop runs in a lean environment of its own, which is
+made when it is first needed; so do the other tools, when `--rivals` says where. Prints Markdown; RESULTS.md keeps
+the figures. Nothing here is an assertion: a shared machine is too noisy for that.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -18,180 +18,139 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-_PROMPT = """messages:
-  - role: system
-    content: Answer the question in one sentence, using only the context.
-  - role: user
-    content: "Context:\\n{{ contexts | join('\\n') }}\\n\\nQuestion: {{ input }}"
-"""
-_RUBRIC = """messages:
-  - role: user
-    content: |
-      You grade an answer against a reference.
-      Question: {{ input }}
-      Reference: {{ reference }}
-      Answer:
-      {{ output }}
-"""
+import environments
+from contestants import FLOOR, QUIET, Contestant, floor_folder, those_made
+from workload import RATE_IN_FLIGHT, RATE_SAMPLES, Timing, counts, mock, rate_workload, reset, timed, workload
+
+_HAETAE = shutil.which("haetae", path=str(Path(sys.executable).parent)) or "haetae"
+
+Found = dict[tuple[str, str], list[Timing]]
 
 
 @dataclass(frozen=True)
-class Timing:
-    """One process: seconds of wall, seconds of CPU with its children, peak resident memory in MB."""
+class Bench:
+    """Where a bench happens: the folder of tools, the environments, a scratch folder, and the mock endpoint."""
 
-    wall: float
-    cpu: float
-    rss: float
+    tools: Path
+    environments: Path
+    scratch: Path
+    url: str
+    env: dict[str, str]
+    in_flight: int
 
+    def run(self, contestant: Contestant, variant: str, number: int) -> Timing:
+        """One run of another tool."""
+        work = self.scratch / f"{contestant.environment}-{contestant.script}-{variant}-{number}-{time.monotonic_ns()}"
+        command = contestant.command(self.tools, self.environments, self.url, variant, self.in_flight, work)
+        return timed(command, self.env | QUIET | {"OPENAI_BASE_URL": self.url}, self.scratch)
 
-def timed(command: list[str], env: dict[str, str], folder: Path) -> Timing:
-    """Run a command to its end; raises CalledProcessError when it exits with anything but 0 or 3."""
-    started = time.perf_counter()
-    with (folder / "last.log").open("w") as log:
-        process = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log)
-        _, status, usage = os.wait4(process.pid, 0)  # the kernel's own account of this one process
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 3):
-        raise subprocess.CalledProcessError(process.returncode, command, (folder / "last.log").read_text())
-    return Timing(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-
-
-@contextmanager
-def mock(tools: Path, latency_ms: float, port: int) -> Iterator[str]:
-    """The mock endpoint in a process of its own."""
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "mockllm/server.py",
-            "--port",
-            str(port),
-            "--qa",
-            "qa1000.jsonl",
-            "--latency-ms",
-            str(latency_ms),
-        ],
-        cwd=tools,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(200):
-            try:
-                _control(f"http://127.0.0.1:{port}", "/__stats")
-                break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            raise RuntimeError("the mock endpoint did not start")
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        server.terminate()
-        server.wait()
+    def haetae(self, suite: str, number: int) -> tuple[Timing, Timing, dict[str, float]]:
+        """A run of ours in a new home, the same again, and what the mock counted of the first."""
+        own = self.env | {"HAETAE_HOME": str(self.scratch / f"home-{suite}-{number}")}
+        register = [_HAETAE, "register", "model", "model.yaml", "--name", "bench", "--alias", "production"]
+        subprocess.run(register, env=own, cwd=self.scratch, check=True, capture_output=True)
+        reset(self.url)
+        ours = timed([_HAETAE, "run", f"{suite}.yaml", "--quiet"], own, self.scratch)
+        counted = counts(self.url)
+        return ours, timed([_HAETAE, "run", f"{suite}.yaml", "--quiet"], own, self.scratch), counted
 
 
-def _control(url: str, path: str, method: str = "GET") -> bytes:
-    """The mock's control plane, on loopback."""
-    request = urllib.request.Request(url.removesuffix("/v1") + path, method=method)  # noqa: S310  # our own address
-    with urllib.request.urlopen(request, timeout=5) as reply:  # noqa: S310  # our own address
-        content: bytes = reply.read()
-        return content
+def workload_rows(bench: Bench, rounds: int, rivals: list[Contestant], rival_rounds: int) -> Found:
+    """1,000 samples, without and with a judge: everybody in turn, so that a drift of the machine hits all alike."""
+    found: Found = {}
+    for number in range(rounds + 1):
+        for variant in ("em", "judge"):
+            ours, again, counted = bench.haetae(variant, number)
+            bare = bench.run(FLOOR, variant, number)
+            if number == 0:  # warms the machine up
+                continue
+            for name, timing in ((FLOOR.name, bare), ("haetae run", ours), ("haetae run, all cached", again)):
+                found.setdefault((variant, name), []).append(timing)
+            print(f"round {number} {variant}: {counted['requests']:g} requests", file=sys.stderr)
+            for rival in rivals if number <= rival_rounds else ():
+                if variant in rival.variants:
+                    try:
+                        found.setdefault((variant, rival.name), []).append(bench.run(rival, variant, number))
+                    except subprocess.CalledProcessError as exc:
+                        print(f"{rival.name}, {variant}: it failed: {last_line(exc.stdout)}", file=sys.stderr)
+    return {key: timings for key, timings in found.items() if timings}
 
 
-def asked(url: str) -> int:
-    """How many requests the mock has answered since the last reset."""
-    return int(json.loads(_control(url, "/__stats"))["requests"])
+def rate_rows(bench: Bench, rounds: int) -> Iterator[str]:
+    """Requests per second without any latency, from the first request to the last answer as the mock saw them."""
+    rates: dict[str, list[float]] = {}
+    floor = replace(FLOOR, samples=RATE_SAMPLES)
+    for number in range(rounds):
+        _, _, counted = bench.haetae("rate", number)
+        rates.setdefault("haetae run", []).append(counted["requests"] / counted["span_s"])
+        reset(bench.url)
+        bench.run(floor, "em", number)
+        counted = counts(bench.url)
+        rates.setdefault(FLOOR.name, []).append(counted["requests"] / counted["span_s"])
+    bare = statistics.median(rates[FLOOR.name])
+    for name, found in rates.items():
+        middle = statistics.median(found)
+        yield f"| {name} | {middle:,.0f} | {middle / bare:.2f} |"
 
 
-def reset(url: str) -> None:
-    """Set the mock's counters to 0."""
-    _control(url, "/__reset", "POST")
-
-
-def workload(tools: Path, folder: Path, url: str, in_flight: int) -> None:
-    """The 1,000 samples, a prompt, a rubric, a model and the two suites."""
-    with (tools / "qa1000.jsonl").open(encoding="utf-8") as rows, (folder / "samples.jsonl").open("w") as out:
-        for row in map(json.loads, rows):
-            sample = {
-                "id": row["id"],
-                "input": row["question"],
-                "reference": row["reference"],
-                "contexts": row["contexts"],
-            }
-            out.write(json.dumps(sample, ensure_ascii=False) + "\n")
-    (folder / "prompt.yaml").write_text(_PROMPT)
-    (folder / "rubric.yaml").write_text(_RUBRIC)
-    (folder / "model.yaml").write_text(f"base_url: {url}\nmodel: gpt-4o-mini\nparameters: {{ temperature: 0 }}\n")
-    metrics = "  exact: exact_match\n  rouge: { rouge: L }\n"
-    for name, more in (("em", ""), ("judge", "  graded: { judge: rubric.yaml, scale: [0, 1] }\n")):
-        (folder / f"{name}.yaml").write_text(
-            f"suite: bench-{name}\ndataset: samples.jsonl\n"
-            "target: { model: bench@production, prompt: prompt.yaml }\n"
-            f"judge: bench@production\nmetrics:\n{metrics}{more}limits: {{ in_flight: {in_flight} }}\n"
-        )
+def last_line(text: str | None) -> str:
+    """The last line that is not blank."""
+    return next((line for line in reversed((text or "").splitlines()) if line.strip()), "it said nothing")
 
 
 def main() -> None:
-    """Interleave the contestants and print the table."""
+    """Interleave the contestants and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tools", type=Path, default=os.environ.get("HAETAE_BENCH_TOOLS", "../shared/tools"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--latency-ms", type=float, default=100.0)
     parser.add_argument("--port", type=int, default=8917)
+    parser.add_argument("--rivals", type=Path, help="a folder for the other tools' environments; they are made there")
+    parser.add_argument("--rival-rounds", type=int, default=1, help="how often each of them runs")
     args = parser.parse_args()
-    tools = Path(args.tools).resolve()
+    tools, folder = Path(args.tools).resolve(), (args.rivals or floor_folder()).absolute()
     if not (tools / "mockllm" / "server.py").exists():
         sys.exit(f"no mock endpoint in {tools}; name its folder with --tools")
-    haetae = shutil.which("haetae", path=str(Path(sys.executable).parent)) or "haetae"
+    environments.main(str(folder), *([] if args.rivals else ["floor"]))
+    if not environments.made(folder, "floor"):
+        sys.exit(f"the environment of the bare loop could not be made in {folder}")
+    rivals, missing = those_made(folder) if args.rivals else ([], ["the other tools: no --rivals FOLDER was given"])
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    found: dict[tuple[str, str], list[Timing]] = {}
-    with tempfile.TemporaryDirectory() as scratch, mock(tools, args.latency_ms, args.port) as url:
-        folder = Path(scratch)
-        workload(tools, folder, url, args.in_flight)
-        floor_env = env | {"OPENAI_BASE_URL": url, "BENCH_WORK": scratch}
-        floor = [sys.executable, str(tools / "adapters" / "floor.py"), "--base-url", url, "-c", str(args.in_flight)]
-        for round_ in range(args.rounds + 1):
-            for variant in ("em", "judge"):
-                home = folder / f"home-{variant}-{round_}"
-                own = env | {"HAETAE_HOME": str(home)}
-                subprocess.run([haetae, "register", "model", "model.yaml", "--name", "bench", "--alias", "production"],
-                               env=own, cwd=folder, check=True, capture_output=True)  # fmt: skip
-                reset(url)
-                ours = timed([haetae, "run", f"{variant}.yaml", "--quiet"], own, folder)
-                calls = asked(url)
-                again = timed([haetae, "run", f"{variant}.yaml", "--quiet"], own, folder)
-                bare = timed([*floor, "--variant", variant], floor_env, folder)
-                if round_:  # the first round warms the machine up
-                    for name, timing in (
-                        ("bare aiohttp loop", bare),
-                        ("haetae run", ours),
-                        ("haetae run, all cached", again),
-                    ):
-                        found.setdefault((variant, name), []).append(timing)
-                    print(f"round {round_} {variant}: {calls} requests", file=sys.stderr)
-    print_table(found)
+    with tempfile.TemporaryDirectory() as scratch:
+        with mock(tools, args.latency_ms, args.port) as url:
+            bench = Bench(tools, folder, Path(scratch), url, env, args.in_flight)
+            workload(tools, bench.scratch, url, args.in_flight)
+            print_table(workload_rows(bench, args.rounds, rivals, args.rival_rounds))
+        with mock(tools, 0.0, args.port) as url:
+            bench = Bench(tools, folder, Path(scratch), url, env, RATE_IN_FLIGHT)
+            rate_workload(tools, bench.scratch)
+            print(f"\n| no latency, {RATE_IN_FLIGHT} in flight | requests/s | ÷ floor |\n|---|---|---|")
+            print("\n".join(rate_rows(bench, args.rounds)))
+    for why in missing:
+        print(f"\nNot run: {why}.")
 
 
-def print_table(found: dict[tuple[str, str], list[Timing]]) -> None:
-    """Medians, and ratios to the bare loop."""
+def print_table(found: Found) -> None:
+    """Medians, and ratios to the bare loop of the same rounds."""
     print(
         "| workload | who | wall s | CPU s | peak RSS MB | wall ÷ floor | CPU ÷ floor |\n|---|---|---|---|---|---|---|"
     )
-    for (variant, name), timings in sorted(found.items()):
-        floor = found[variant, "bare aiohttp loop"]
-        wall, cpu = (statistics.median(getattr(t, what) for t in timings) for what in ("wall", "cpu"))
-        ratio = [
-            statistics.median(getattr(t, what) / getattr(f, what) for t, f in zip(timings, floor, strict=True))
-            for what in ("wall", "cpu")
-        ]
-        rss = max(t.rss for t in timings)
-        print(f"| {variant} | {name} | {wall:.2f} | {cpu:.2f} | {rss:.0f} | {ratio[0]:.2f} | {ratio[1]:.2f} |")
+    for variant in ("em", "judge"):
+        floor = found[variant, FLOOR.name]
+        rows = [(name, timings) for (of, name), timings in found.items() if of == variant]
+        for name, timings in sorted(rows, key=lambda row: statistics.median(t.wall for t in row[1])):
+            wall, cpu = (statistics.median(getattr(t, what) for t in timings) for what in ("wall", "cpu"))
+            ratio = [
+                statistics.median(getattr(t, what) / getattr(f, what) for t, f in zip(timings, floor, strict=False))
+                for what in ("wall", "cpu")
+            ]
+            rss = max(t.rss for t in timings)
+            print(f"| {variant} | {name} | {wall:.2f} | {cpu:.2f} | {rss:.0f} | {ratio[0]:.2f} | {ratio[1]:.2f} |")
 
 
 if __name__ == "__main__":
