@@ -64,6 +64,15 @@ class Meter:
             self._dearest_usd = max(self._dearest_usd, cost_usd)
 
     @property
+    def left(self) -> dict[str, float]:
+        """What may still be spent, for each limit of the budget."""
+        if self.budget is None:
+            return {}
+        limits = {"usd": self.budget.usd, "calls": self.budget.calls, "tokens": self.budget.tokens}
+        spent = {"usd": self.usd, "calls": self.calls, "tokens": self.tokens}
+        return {name: max(0.0, limit - spent[name]) for name, limit in limits.items() if limit is not None}
+
+    @property
     def _blind(self) -> bool:
         """Whether nothing says yet what a call may cost, and it matters."""
         limited = self.budget is not None and (self.budget.usd is not None or self.budget.tokens is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from haetae.core.clock import Clock
 from haetae.core.generation import Failure
@@ -12,11 +12,10 @@ from haetae.core.metric import Metric
 from haetae.core.run import GenerationRow, Run, ScoreRow
 from haetae.core.sample import Sample
 from haetae.core.target import Target
-from haetae.engine.budget import Meter
-from haetae.engine.committer import Batch, Committer
+from haetae.engine.committer import Committer
 from haetae.engine.jobs import Job, Jobs
 from haetae.engine.scoring import addressed, score
-from haetae.engine.watch import EndpointState, Progress, Watcher
+from haetae.engine.tally import Tally
 
 
 class Evaluation:
@@ -36,27 +35,21 @@ class Evaluation:
         metrics: Mapping[str, Metric],
         ledger: Ledger,
         clock: Clock,
-        meter: Meter,
+        tally: Tally,
         repeats: int = 1,
         in_flight: int = 32,
         reuse: bool = True,
-        watcher: Watcher | None = None,
-        endpoints: Callable[[], tuple[EndpointState, ...]] = tuple,
     ) -> None:
         self._run = run
         self._target = target
         self._metrics = dict(metrics)
         self._ledger = ledger
         self._clock = clock
-        self._meter = meter
+        self._tally = tally
         self._jobs = Jobs(run, samples, repeats, target, self._metrics, ledger, reuse)
         self._in_flight = in_flight
         self._reuse = reuse
-        self._watcher = watcher
-        self._endpoints = endpoints
         self._stopping = self._exhausted = False
-        self._done = self._failed = self._unscored = self._reused = 0
-        self._started = clock.monotonic()
 
     def stop(self) -> None:
         """Take no new sample; what is in flight finishes."""
@@ -69,7 +62,7 @@ class Evaluation:
 
     async def __call__(self) -> None:
         """Evaluate. Raises the error that ended the run early, after committing what was finished."""
-        committer = Committer(self._ledger, self._run.id, self._clock, self._committed)
+        committer = Committer(self._ledger, self._run.id, self._clock, self._tally.committed)
         jobs = self._jobs.to_do()
         lock = asyncio.Lock()
 
@@ -82,20 +75,21 @@ class Evaluation:
                     return
                 await self._do(job, committer)
 
-        workers = [asyncio.create_task(work()) for _ in range(self._in_flight)]
-        try:
-            await _first_error(workers)
-        except asyncio.CancelledError:
-            for worker in workers:
-                worker.cancel()
-            raise
-        finally:
-            self._stopping = True
+        async with self._tally.telling(lambda: self._jobs.done_before):
+            workers = [asyncio.create_task(work()) for _ in range(self._in_flight)]
             try:
-                await asyncio.gather(*workers, return_exceptions=True)  # cancelling it cancels the workers
+                await _first_error(workers)
+            except asyncio.CancelledError:
+                for worker in workers:
+                    worker.cancel()
+                raise
             finally:
-                await committer.close()
-            await jobs.aclose()
+                self._stopping = True
+                try:
+                    await asyncio.gather(*workers, return_exceptions=True)  # cancelling it cancels the workers
+                finally:
+                    await committer.close()
+                await jobs.aclose()
 
     # doing it
 
@@ -132,29 +126,6 @@ class Evaluation:
 
     async def _score_key(self, name: str, job: Job, row: GenerationRow) -> str:
         return await addressed(self._metrics[name].facts, job.sample, row.key, row.result, self._run.manifest.epoch)
-
-    # telling it
-
-    def _committed(self, batch: Batch) -> None:
-        self._done += batch.finished
-        self._failed += sum(isinstance(row.result, Failure) for row in batch.generations)
-        self._unscored += sum(row.score.value is None for row in batch.scores)
-        self._reused += sum(row.reused for row in batch.generations)
-        if self._watcher:
-            meter = self._meter
-            self._watcher(
-                Progress(
-                    done=self._jobs.done_before + self._done,
-                    total=self._run.total,
-                    failed=self._failed,
-                    unscored=self._unscored,
-                    reused=self._reused,
-                    calls=meter.calls,
-                    cost_usd=meter.usd if meter.calls > meter.unpriced else None,
-                    elapsed_s=self._clock.monotonic() - self._started,
-                    endpoints=self._endpoints(),
-                )
-            )
 
 
 async def _first_error(tasks: list[asyncio.Task[None]]) -> None:

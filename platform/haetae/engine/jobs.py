@@ -53,7 +53,7 @@ class Jobs:
         self._metrics = metrics
         self._ledger = ledger
         self._reuse = reuse
-        self.done_before = 0
+        self.done_before: int | None = None
 
     async def to_do(self) -> AsyncGenerator[Job, None]:
         done = await asyncio.to_thread(self._ledger.done, self._run.id)

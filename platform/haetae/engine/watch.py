@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,25 @@ class EndpointState:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedSample:
+    """A (sample, repeat) that got no answer: the reason, and the message for people."""
+
+    sample_id: str
+    repeat: int
+    reason: str
+    message: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is; counts are of (sample, repeat) pairs whose rows are on disk.
 
     `unscored` counts scores without a value, over all metrics. `cost_usd` is None while no call had a
-    known price. `endpoints` are those that the run asks.
+    known price. `retried` counts the calls made beyond the first for an answer. `per_s` is how many pairs were
+    done a second of late, `left_s` how many seconds the rest takes at that pace; None while neither can be told.
+    `budget_left` is what may still be spent, for each limit of the suite's budget. `endpoints` are those that the
+    run asks. `failures` are the pairs that failed since the last time.
     """
 
     done: int
@@ -37,6 +51,18 @@ class Progress:
     cost_usd: float | None
     elapsed_s: float
     endpoints: tuple[EndpointState, ...] = ()
+    run: str = ""
+    suite: str = ""
+    retried: int = 0
+    per_s: float | None = None
+    left_s: float | None = None
+    budget_left: Mapping[str, float] = field(default_factory=dict)
+    failures: tuple[FailedSample, ...] = ()
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way, over all endpoints."""
+        return sum(endpoint.in_flight for endpoint in self.endpoints)
 
 
 Watcher = Callable[[Progress], None]

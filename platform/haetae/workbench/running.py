@@ -12,6 +12,7 @@ from haetae.core.run import Run, RunStatus
 from haetae.core.sample import Sample
 from haetae.core.suite import GateSpec
 from haetae.engine.evaluate import Evaluation
+from haetae.engine.tally import Tally
 from haetae.engine.watch import Watcher
 from haetae.errors import ConfigError, HaetaeError
 from haetae.store.sql import SqlLedger
@@ -54,6 +55,8 @@ class Running:
         """All samples at once; or, for a gate that may stop early, look by look."""
         from haetae.workbench.looking import InLooks, fixed_order, looks_of
 
+        tally = Tally(run, self._clock, assembly.meter, watcher, assembly.resolver.endpoints)
+
         def over(samples: Iterable[Sample]) -> Evaluation:
             return Evaluation(
                 run=run,
@@ -62,12 +65,10 @@ class Running:
                 metrics=assembly.metrics,
                 ledger=self._ledger,
                 clock=self._clock,
-                meter=assembly.meter,
+                tally=tally,
                 repeats=assembly.suite.target.repeats,
                 in_flight=assembly.suite.limits.in_flight,
                 reuse=not run.manifest.epoch,
-                watcher=watcher,
-                endpoints=assembly.resolver.endpoints,
             )
 
         judged = any(facts.judge is not None for facts in run.manifest.metrics.values())

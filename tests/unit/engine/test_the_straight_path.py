@@ -19,6 +19,7 @@ from haetae.core.score import Score
 from haetae.engine.budget import Meter
 from haetae.engine.committer import Committer
 from haetae.engine.evaluate import Evaluation
+from haetae.engine.tally import Tally
 from haetae.engine.watch import Progress
 from haetae.errors import ConfigError, JudgeError, StoreError, TargetError
 
@@ -40,7 +41,7 @@ def _evaluate(fakes: Any, ledger: Any, target: Any, metrics: dict[str, Any], cou
         metrics=metrics,
         ledger=ledger,
         clock=fakes.Clock(),
-        meter=Meter(),
+        tally=Tally(run, fakes.Clock(), Meter(), options.pop("watcher", None)),
         **{"in_flight": 4, **options},
     )
 
@@ -146,7 +147,7 @@ def test_what_a_sample_lacks_is_said_and_the_metric_not_called(need: str, reason
         metrics={"m": metric},
         ledger=ledger,
         clock=fakes.Clock(),
-        meter=Meter(),
+        tally=Tally(fakes.run(1), fakes.Clock(), Meter()),
     )
 
     async def work() -> None:
@@ -170,7 +171,7 @@ def test_contexts_of_the_sample_stand_in_only_where_the_target_tells_of_no_searc
         metrics={"m": metric},
         ledger=ledger,
         clock=fakes.Clock(),
-        meter=Meter(),
+        tally=Tally(fakes.run(1), fakes.Clock(), Meter()),
     )
 
     async def work() -> None:
@@ -289,7 +290,7 @@ def test_the_address_of_a_measured_score_is_the_call_itself(fakes: Any, ledger: 
             metrics=metrics,
             ledger=ledger,
             clock=fakes.Clock(),
-            meter=Meter(),
+            tally=Tally(fakes.run(1), fakes.Clock(), Meter()),
             repeats=2,
         )()
 
@@ -318,7 +319,7 @@ def test_stopping_lets_what_is_in_flight_finish_and_takes_nothing_new(fakes: Any
                 metrics={"m": fakes.Metric()},
                 ledger=ledger,
                 clock=fakes.Clock(),
-                meter=Meter(),
+                tally=Tally(fakes.run(1), fakes.Clock(), Meter()),
                 in_flight=4,
             )
         )
@@ -351,9 +352,8 @@ def test_being_cancelled_keeps_what_was_finished(fakes: Any, ledger: Any) -> Non
             metrics={"m": fakes.Metric()},
             ledger=ledger,
             clock=fakes.Clock(),
-            meter=Meter(),
+            tally=Tally(fakes.run(20), fakes.Clock(), Meter(), watch),
             in_flight=3,
-            watcher=watch,
         )
         task = asyncio.ensure_future(made())
         with pytest.raises(asyncio.CancelledError):
