@@ -81,15 +81,14 @@ class Patient:
 
     async def _ask(self, call: Callable[[], Awaitable[_Answer | Failure]]) -> tuple[_Answer | Failure, int]:
         for attempt in range(1, self._tries + 1):
-            async with self._limiter.slot():
+            async with self._limiter.slot() as slot:
                 await self._meter.opened()
                 try:
                     answer = await call()
                 except BaseException:
                     self._meter.closed(None, None)
                     raise
-                failure = answer if isinstance(answer, Failure) else None
-                self._limiter.saw(failure)
+                slot.saw(answer)
             if not isinstance(answer, Failure):
                 self._meter.closed(answer.usage, answer.cost_usd)
                 return answer, attempt
