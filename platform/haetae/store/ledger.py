@@ -30,7 +30,7 @@ from haetae.store.rows import (
     sample_values,
     score_values,
 )
-from haetae.store.tables import GENERATION, RUN, SAMPLE, SCORE
+from haetae.store.tables import GENERATION, PRUNED, RUN, SAMPLE, SCORE, original
 
 LEASE: Final = timedelta(minutes=15)
 """How long a run is believed to be worked on by another machine after its last recorded row."""
@@ -50,9 +50,11 @@ def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def run_row(connection: Connection, run_id: str) -> Row:
     """A run's row. Raises StoreError, naming the newest runs, when there is none."""
-    row = connection.execute(sa.select(RUN).where(RUN.c.id == run_id)).mappings().first()
+    seen = RUN.c.status != PRUNED
+    row = connection.execute(sa.select(RUN).where(RUN.c.id == run_id, seen)).mappings().first()
     if row is None:
-        newest = connection.execute(sa.select(RUN.c.id).order_by(RUN.c.started_at.desc()).limit(5)).scalars().all()
+        latest = sa.select(RUN.c.id).where(seen).order_by(RUN.c.started_at.desc()).limit(5)
+        newest = connection.execute(latest).scalars().all()
         raise StoreError(f"there is no run {run_id!r}; the newest are: {', '.join(newest) or 'none'}")
     return row
 
@@ -90,7 +92,7 @@ class Recording:
         query = (
             sa.select(RUN)
             .where(RUN.c.suite == suite, RUN.c.manifest_digest == manifest_digest)
-            .where(RUN.c.status != RunStatus.FINISHED.value)
+            .where(RUN.c.status.not_in((RunStatus.FINISHED.value, PRUNED)))
             .order_by(RUN.c.number.desc())
         )
         rows = self._database.read("looking for a run to continue", lambda c: c.execute(query).mappings().all())
@@ -198,10 +200,8 @@ class Recording:
             self._leased.clear()
 
     def _originals(self, table: sa.Table, keys: Sequence[str]) -> Sequence[Row]:
-        """The rows that were called for under these keys: neither failures nor copies of other rows."""
-        paid = table.c.attempts if table is GENERATION else table.c.calls
-        original = sa.and_(table.c.reason.is_(None), sa.not_(table.c.reused), paid > sa.literal_column("0"))
-        query = sa.select(table).where(original).order_by(table.c.created_at)
+        """The rows that were called for under these keys: neither failures nor copies of rows that are there."""
+        query = sa.select(table).where(original(table)).order_by(table.c.created_at)
 
         def work(connection: Connection) -> Sequence[Row]:
             return [

@@ -16,7 +16,7 @@ from haetae.store.columns import escape
 from haetae.store.database import Database
 from haetae.store.ledger import chunks, run_row
 from haetae.store.rows import Row, read_generation, read_run, read_sample, read_score
-from haetae.store.tables import GENERATION, RUN, SAMPLE, SCORE
+from haetae.store.tables import GENERATION, PRUNED, RUN, SAMPLE, SCORE
 
 
 class Reading:
@@ -28,7 +28,7 @@ class Reading:
         return read_run(self._database.read(f"reading run {run_id}", lambda c: run_row(c, run_id)))
 
     def runs(self, suite: str | None = None, limit: int = 100, offset: int = 0) -> Sequence[Run]:
-        query = sa.select(RUN).limit(limit).offset(offset)
+        query = sa.select(RUN).where(RUN.c.status != PRUNED).limit(limit).offset(offset)
         if suite is None:
             query = query.order_by(RUN.c.started_at.desc(), RUN.c.number.desc(), RUN.c.suite)
         else:
@@ -37,7 +37,7 @@ class Reading:
         return [read_run(row) for row in rows]
 
     def suites(self) -> Sequence[str]:
-        query = sa.select(RUN.c.suite).distinct().order_by(RUN.c.suite)
+        query = sa.select(RUN.c.suite).distinct().where(RUN.c.status != PRUNED).order_by(RUN.c.suite)
         return self._database.read("listing suites", lambda c: c.execute(query).scalars().all())
 
     def accounting(self, run_id: str) -> Sequence[Accounting]:

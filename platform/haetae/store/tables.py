@@ -15,7 +15,7 @@ with SQLModel tables and Haetae do not meet.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import registry
@@ -34,12 +34,26 @@ METADATA = sa.MetaData(
 )
 
 
+PRUNED: Final = "pruned"
+"""The status of a run whose rows are being deleted: nobody is shown it any more."""
+
+
 def _originals(paid: str) -> dict[str, Any]:
-    """What is looked up by key: rows that a call was made for. Written as SQLAlchemy writes it for each database."""
+    """What is looked up by key, as `original` says it. Written as SQLAlchemy writes it for each database."""
     return {
-        "sqlite_where": sa.text(f"reason IS NULL AND reused = 0 AND {paid} > 0"),
-        "postgresql_where": sa.text(f"reason IS NULL AND NOT reused AND {paid} > 0"),
+        "sqlite_where": sa.text(f"reason IS NULL AND (reused = 0 OR heir = 1) AND {paid} > 0"),
+        "postgresql_where": sa.text(f"reason IS NULL AND (NOT reused OR heir) AND {paid} > 0"),
     }
+
+
+def original(table: Any) -> sa.ColumnElement[bool]:
+    """What is looked up by key in `generation` or `score`: rows that a call was made for, and the heirs of such rows.
+
+    An heir is a copy that stands for the row it was copied from, which was pruned with its run.
+    """
+    paid = table.c.attempts if "attempts" in table.c else table.c.calls
+    called = sa.or_(sa.not_(table.c.reused), table.c.heir)
+    return sa.and_(table.c.reason.is_(None), called, paid > sa.literal_column("0"))
 
 
 class Base(SQLModel, registry=registry(metadata=METADATA)):
@@ -139,6 +153,7 @@ class GenerationTable(Base, table=True):
     cost_usd: float | None = None
     latency_s: float | None = None
     reused: bool
+    heir: bool | None = None
     created_at: datetime
 
 
@@ -169,6 +184,7 @@ class ScoreTable(Base, table=True):
     tokens: int | None = Field(default=None, sa_type=sa.BigInteger)
     cost_usd: float | None = None
     reused: bool
+    heir: bool | None = None
     created_at: datetime
 
 

@@ -1,4 +1,5 @@
-"""How hard endpoints were asked in a run, and smaller indexes: only what was called for is looked up by its key."""
+"""How hard endpoints were asked in a run; and smaller indexes: only what was called for is looked up by its key, or
+what stands for it since that was pruned."""
 
 from __future__ import annotations
 
@@ -17,22 +18,24 @@ def upgrade() -> None:
     """Add the column, narrow the indexes."""
     op.add_column("run", sa.Column("course", sa.Text(), nullable=True))
     for table, paid in _PAID.items():
-        _index(table, f" AND {paid} > 0")
+        op.add_column(table, sa.Column("heir", sa.Boolean(), nullable=True))
+        _index(table, "(reused = 0 OR heir = 1)", "(NOT reused OR heir)", f" AND {paid} > 0")
 
 
 def downgrade() -> None:
-    """Widen the indexes, drop the column."""
+    """Widen the indexes, drop the columns."""
     for table in _PAID:
-        _index(table, "")
+        _index(table, "reused = 0", "NOT reused", "")
+        op.drop_column(table, "heir")
     op.drop_column("run", "course")
 
 
-def _index(table: str, paid: str) -> None:
+def _index(table: str, sqlite: str, postgresql: str, paid: str) -> None:
     op.drop_index(op.f(f"ix_{table}_key"), table)
     op.create_index(
         op.f(f"ix_{table}_key"),
         table,
         ["key"],
-        sqlite_where=sa.text(f"reason IS NULL AND reused = 0{paid}"),
-        postgresql_where=sa.text(f"reason IS NULL AND NOT reused{paid}"),
+        sqlite_where=sa.text(f"reason IS NULL AND {sqlite}{paid}"),
+        postgresql_where=sa.text(f"reason IS NULL AND {postgresql}{paid}"),
     )
