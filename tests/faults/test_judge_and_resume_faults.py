@@ -24,7 +24,7 @@ def test_a_judge_that_is_down_costs_no_second_answer(project: Any, server: Any, 
         assert report.run.status is RunStatus.STOPPED
         assert report.exit_code == 3
         assert "JudgeError" in (report.run.note or "")
-        assert f"--resume {report.run.id}" in report.text
+        assert f"haetae resume {report.run.id}" in report.text
         kept = len(bench.ledger.done(report.run.id))
         assert kept > 0
     answered = server.asked("m")

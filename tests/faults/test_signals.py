@@ -47,7 +47,7 @@ def test_a_signal_ends_a_run_whose_calls_hang(
     hang.set()
     assert process.returncode == 3, said
     assert "bot.1  interrupted" in said
-    assert "--resume bot.1" in said
+    assert "haetae resume bot.1" in said
     with project.bench() as bench:
         assert len(bench.ledger.done("bot.1")) >= 3
         server.noticed = lambda count: None

@@ -16,6 +16,7 @@ _COMMANDS = {
     "doctor": ("haetae.cli.start", "Check this installation and say what to mend."),
     "check": ("haetae.cli.run", "Check a suite and say what a run would do; nothing is called."),
     "run": ("haetae.cli.run", "Run a suite: generate, score, estimate, compare, report."),
+    "resume": ("haetae.cli.resume", "Continue a run that was interrupted or killed."),
     "gate": ("haetae.cli.gate", "Run a suite, or compare two score files, and exit by the verdict."),
     "compare": ("haetae.cli.run", "Compare two runs, or a run with its baseline."),
     "monitor": ("haetae.cli.monitor", "Say which metrics fell over the scheduled runs, and since when."),

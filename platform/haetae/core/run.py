@@ -177,6 +177,15 @@ class Unscored:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that did not finish: how many answers it has, and who works on it now, None when nobody does."""
+
+    run: Run
+    answered: int
+    worked_on_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What a run has spent: calls, tokens, dollars (None when a price is unknown), and what it saved."""
 

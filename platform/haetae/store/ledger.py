@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from haetae.core import reasons
 from haetae.core.clock import Clock
 from haetae.core.reference import check_name
-from haetae.core.run import GenerationRow, LimitChange, Manifest, Run, RunStatus, ScoreRow
+from haetae.core.run import GenerationRow, LimitChange, Manifest, Run, RunStatus, ScoreRow, Unfinished
 from haetae.core.sample import Sample
 from haetae.errors import StoreError
 from haetae.store.database import Database
@@ -97,6 +97,21 @@ class Recording:
         )
         rows = self._database.read("looking for a run to continue", lambda c: c.execute(query).mappings().all())
         return next((read_run(row) for row in rows if self._holder(row) is None), None)
+
+    def unfinished_runs(self) -> Sequence[Unfinished]:
+        """Every run that did not finish, newest first."""
+        answered = sa.select(sa.func.count()).where(GENERATION.c.run_id == RUN.c.id).scalar_subquery()
+        query = (
+            sa.select(RUN, answered.label("answered"))
+            .where(RUN.c.status != RunStatus.FINISHED.value)
+            .order_by(RUN.c.started_at.desc(), RUN.c.number.desc())
+        )
+        rows = self._database.read("looking for runs to continue", lambda c: c.execute(query).mappings().all())
+        holders = [self._holder(row) for row in rows]
+        return [
+            Unfinished(read_run(row), row["answered"], None if holder is None else str(holder))
+            for row, holder in zip(rows, holders, strict=True)
+        ]
 
     def resume(self, run_id: str) -> Run:
         def work(connection: Connection) -> Run:

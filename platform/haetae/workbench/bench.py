@@ -26,7 +26,7 @@ from haetae.engine.watch import Watcher
 from haetae.errors import ConfigError, NoSamplesError
 from haetae.settings import Settings, load_settings
 from haetae.store.sql import SqlLedger, open_ledger
-from haetae.workbench import registering
+from haetae.workbench import registering, resuming
 from haetae.workbench.assemble import Assembly, assemble
 from haetae.workbench.export import export
 from haetae.workbench.plan import Plan, plan_of
@@ -88,6 +88,18 @@ class Workbench:
         `skip_bad` leaves out samples that cannot be read. Works inside a running event loop as well.
         """
         work = self._run(suite, fresh, resume, skip_bad, watcher, dict(tags or {}), gating=False)
+        report = _finish(work)
+        return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
+
+    def resume(self, run_id: str | None = None, *, watcher: Watcher | None = None, track: bool = True) -> Report:
+        """Go on with a run where it was left, from the suite file that it was started from.
+
+        Default: the newest run that did not finish and that nobody works on. Raises ConfigError when there is
+        none, when the suite file is gone, and when anything has changed since that fixes the numbers.
+        """
+        run = self.ledger.run(run_id) if run_id else resuming.newest(self.ledger.unfinished_runs())
+        suite, gating = resuming.suite_of(run, self.settings.home), run.tags.get("door") == "gate"
+        work = self._run(suite, False, run.id, resuming.skips_bad(run), watcher, {}, gating=gating)
         report = _finish(work)
         return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
 
@@ -273,9 +285,10 @@ class Workbench:
         assembly = self._assemble(suite, skip_bad)
         try:
             running = Running(self.ledger, self._clock, self._gate)
-            run = running.open(assembly, fresh, resume, tags)
+            origin = resuming.origin(assembly.loaded.path, self.settings.home, skip_bad)
+            run = running.open(assembly, fresh, resume, {**tags, **origin})
             if run.status is RunStatus.FINISHED:
-                return self.report(run.id)
+                return await asyncio.to_thread(self._concluded, run, assembly)
             assembly.meter.go_on_from(self.ledger.spent(run.id))
             evaluation = running.evaluation(run, assembly, watcher, gating)
             run = await running.evaluated(run, evaluation, assembly)
@@ -296,6 +309,12 @@ class Workbench:
             return await attack(metric, assembly.metrics, list(assembly.dataset), limit=limit, tolerance=tolerance)
         finally:
             await assembly.aclose()
+
+    def _concluded(self, run: Run, assembly: Assembly) -> Report:
+        """What was said of a finished run; a process that died after its last answer has said nothing yet."""
+        said = self.report(run.id)
+        whole = said.estimates and (said.comparison is not None or assembly.suite.gate is None)
+        return said if whole else self._conclude(run, assembly, None)
 
     def _conclude(self, run: Run, assembly: Assembly, decided: Comparison | None) -> Report:
         """Estimates of what there is, and the comparison of a finished run: `decided` by a look, or made here."""

@@ -102,5 +102,5 @@ class Running:
 
     def _ended(self, run: Run, status: RunStatus, note: str | None) -> Run:
         if status is not RunStatus.FINISHED:
-            note = f"{note}. Go on with the same command, or: haetae run SUITE --resume {run.id}"
+            note = f"{note}. Go on with the same command, or: haetae resume {run.id}"
         return self._ledger.finish(run.id, status, self._clock.now(), note)

@@ -1,0 +1,59 @@
+"""Which run to go on with, and where its suite lies: every run remembers the file that it was started from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from haetae.core.run import Run, Unfinished
+from haetae.errors import ConfigError
+
+_FILE, _SKIPS = "suite_file", "skip_bad"
+_MOST_LISTED = 10
+
+
+def origin(suite_file: Path, home: Path, skip_bad: bool) -> dict[str, str]:
+    """The tags that say how a run was started. The file is told from the ledger's home: both may move together."""
+    try:
+        place = os.path.relpath(suite_file, home)
+    except ValueError:  # on another drive
+        place = str(suite_file)
+    return {_FILE: place, **({_SKIPS: "yes"} if skip_bad else {})}
+
+
+def suite_of(run: Run, home: Path) -> Path:
+    """The suite file that a run was started from. Raises ConfigError when the run or the disk does not have it."""
+    told = f"name it: haetae run SUITE --resume {run.id}"
+    if _FILE not in run.tags:
+        raise ConfigError(f"{run.id} does not know which suite file it was started from; {told}")
+    file = Path(os.path.normpath(home / run.tags[_FILE]))
+    if not file.exists():
+        raise ConfigError(f"{run.id} was started from {file}, which is not there any more; {told}")
+    return file
+
+
+def skips_bad(run: Run) -> bool:
+    """Whether the run was started with samples left out that cannot be read."""
+    return _SKIPS in run.tags
+
+
+def newest(unfinished: Sequence[Unfinished]) -> Run:
+    """The newest run that did not finish and that nobody works on. Raises ConfigError when there is none."""
+    free = [one.run for one in unfinished if one.worked_on_by is None]
+    if free:
+        return free[0]
+    if not unfinished:
+        raise ConfigError("there is no run to continue: every run is finished")
+    raise ConfigError("\n".join(["there is no run to continue; these are being worked on:", *lines(unfinished)]))
+
+
+def lines(unfinished: Sequence[Unfinished]) -> list[str]:
+    """One line for each run that did not finish: how far it came, and who works on it."""
+    listed = [
+        f"  {one.run.id}  {one.run.status.value}, {one.answered} of {one.run.total} answered"
+        + (f", worked on by {one.worked_on_by}" if one.worked_on_by else "")
+        for one in unfinished[:_MOST_LISTED]
+    ]
+    more = len(unfinished) - _MOST_LISTED
+    return [*listed, f"  and {more} older"] if more > 0 else listed
