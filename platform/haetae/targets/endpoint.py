@@ -23,6 +23,7 @@ from haetae.core.sample import Message
 from haetae.core.secrets import MASK, redact
 from haetae.targets import likelihoods
 from haetae.targets.content import pictured, wired, with_text
+from haetae.targets.proxy import proxy_of
 from haetae.targets.room import Room
 from haetae.targets.wire import Price, chat_reply, http_failure, malformed, usage_of
 
@@ -83,6 +84,7 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
+        self._proxy = proxy_of(self._base)
         self._pictures = Room(MOST_PICTURED)
         self._rung = 0
         self._renamed_limit = False
@@ -192,6 +194,7 @@ class Endpoint:
                 data=_encode(payload),
                 headers=self._headers,
                 params=self._query,
+                proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
                 chunks, size = [], 0
@@ -224,7 +227,6 @@ class Endpoint:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300, resolver=_Resolver()),
                 timeout=self._timeout,
-                trust_env=True,
             )
         return self._session
 

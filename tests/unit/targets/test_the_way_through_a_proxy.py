@@ -1,0 +1,88 @@
+"""The environment says which proxy an endpoint is asked through; a netrc says nothing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from haetae.core.clock import SystemClock
+from haetae.core.generation import Generation
+from haetae.targets.endpoint import Endpoint
+from haetae.targets.proxy import proxy_of
+
+Asked = Callable[..., list[Any]]
+_VARIABLES = [name for low in ("http_proxy", "https_proxy", "no_proxy", "all_proxy") for name in (low, low.upper())]
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "proxy"),
+    [
+        ("http://model.example/v1", "", "http://proxy.example:3128"),
+        ("https://model.example/v1", "", None),
+        ("http://model.example/v1", "other.example,model.example", None),
+        ("http://api.model.example/v1", ".model.example", None),
+        ("http://model.example:8000/v1", "model.example:8000", None),
+        ("http://model.example:8001/v1", "model.example:8000", "http://proxy.example:3128"),
+        ("http://[::1]:8000/v1", "::1", None),
+        ("http://127.0.0.1:8000/v1", "*", None),
+    ],
+)
+def test_a_proxy_is_for_its_scheme_and_for_no_host_that_is_left_out(
+    url: str, no_proxy: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", no_proxy)
+    assert proxy_of(url) == proxy
+
+
+def test_a_call_goes_through_the_proxy_with_the_login_that_it_wants(
+    asked: Asked, answered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    async def proxy(request: web.Request) -> web.Response:
+        seen.append((str(request.url), request.headers.get("Proxy-Authorization")))
+        return answered()  # type: ignore[no-any-return]  # what the fixture makes
+
+    async def through(here: Endpoint) -> Any:
+        address = here.base_url.removeprefix("http://").partition("/")[0]
+        monkeypatch.setenv("http_proxy", f"http://me:word@{address}")
+        far = Endpoint(
+            base_url="http://model.example/v1", model="m", clock=SystemClock(), fingerprint={"parameters": {}}
+        )
+        try:
+            return await far.chat([])
+        finally:
+            await far.aclose()
+
+    (found,) = asked(proxy, through)
+    assert isinstance(found, Generation)
+    login = base64.b64encode(b"me:word").decode()
+    assert seen == [("http://model.example/v1/chat/completions", f"Basic {login}")]
+
+
+def test_a_login_in_a_netrc_does_not_go_beside_the_key(
+    asked: Asked, answered: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password word\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    keys: list[str | None] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        keys.append(request.headers.get("Authorization"))
+        return answered()  # type: ignore[no-any-return]  # what the fixture makes
+
+    asked(handler, headers={"Authorization": "Bearer key"})
+    asked(handler)
+    assert keys == ["Bearer key", None]
