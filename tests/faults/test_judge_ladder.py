@@ -22,6 +22,7 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
+from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
 from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
@@ -262,7 +263,16 @@ async def ask_twice(answer: Answer, **options: Any) -> Asked:
         base_url=f"http://{host}:{port}/v1", model="judge", clock=clock, fingerprint={"parameters": {}}, **options
     )
     rng = random.Random(1)  # noqa: S311  # jitter of retries, not a secret
-    patient = Patient(endpoint, Limiter(4, clock), Meter(), error=JudgeError, tries=TRIES, rng=rng, sleep=_at_once)
+    patient = Patient(
+        endpoint,
+        Limiter(4, clock),
+        Breaker(4, rng, _at_once),
+        Meter(),
+        error=JudgeError,
+        tries=TRIES,
+        rng=rng,
+        sleep=_at_once,
+    )
     judge = Judge(Prompt.of("good.md", "Is it good? {{ output }}"), model=patient, scale=(0, 10))
     asked = Asked([], [])
     try:

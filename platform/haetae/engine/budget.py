@@ -1,4 +1,4 @@
-"""Where a run stops before it spends more."""
+"""Where a run stops before it spends more: the one gate that every call passes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from haetae.core.generation import Usage
 from haetae.core.run import Spent
 from haetae.core.suite import BudgetSpec
+from haetae.engine.stopping import Stop
 from haetae.errors import HaetaeError
 
 
@@ -17,7 +18,7 @@ class BudgetExhausted(HaetaeError):
 
 @dataclass
 class Meter:
-    """Counts what a run spends, and refuses the call that could exceed the budget.
+    """Counts what a run spends, and refuses the call that could exceed the budget, or that comes after `stop`.
 
     A call under way is expected to cost what the dearest finished call did; under a budget of money or
     tokens the first call goes alone, as nothing says yet what a call may cost.
@@ -28,6 +29,7 @@ class Meter:
     tokens: int = 0
     usd: float = 0.0
     unpriced: int = 0
+    stop: Stop = field(default_factory=Stop)
     _open: int = 0
     _dearest_tokens: int = 0
     _dearest_usd: float = 0.0
@@ -41,10 +43,11 @@ class Meter:
         self.usd += spent.cost_usd or 0.0
 
     async def opened(self) -> None:
-        """A call is about to start. Raises BudgetExhausted when it could exceed the budget."""
+        """A call is about to start. Raises BudgetExhausted when it could exceed the budget, Stopped after `stop`."""
         while self._blind and self._open:
             self._ended.clear()
             await self._ended.wait()
+        self.stop.check()
         self._check()
         self.calls += 1
         self._open += 1

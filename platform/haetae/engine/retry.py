@@ -1,7 +1,8 @@
-"""A language model around a language model: limits, retries and the meter.
+"""A language model around a language model: limits, retries, deadlines and the meter.
 
 What is worth asking again is asked again, with growing waits and jitter ("full jitter", M. Brooker,
-"Exponential Backoff And Jitter", AWS Architecture Blog, 2015), at most `tries` times in all.
+"Exponential Backoff And Jitter", AWS Architecture Blog, 2015), at most `tries` times in all. While the endpoint
+answers nobody no try is used up: its breaker lets one call at a time through.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from haetae.core import reasons
 from haetae.core.canonical import Json
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, LanguageModel, Likelihood
 from haetae.core.sample import Message
+from haetae.engine.attempts import Answer, Attempts
+from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
-from haetae.engine.limits import Limiter, Sleep
+from haetae.engine.hedging import hedged
+from haetae.engine.limits import Limiter, Sleep, Slot
 from haetae.errors import HaetaeError
 
 _WORTH_IT = frozenset(
@@ -28,32 +31,37 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 30.0
 _LONGEST_PAUSE_S = 600.0
 """The longest Retry-After that is waited for: beyond it (a day's quota) the run stops and can be continued."""
 
-_Answer = TypeVar("_Answer", Generation, Embeddings, Likelihood)
-
 
 class Patient:
     """Asks the inner model within the limits, again where that may help.
 
-    Raises `error` when no call can succeed any more: the endpoint refused the key or the model, is down,
-    or asks to wait for longer than ten minutes. Raises BudgetExhausted before a call that could exceed the budget.
+    Raises `error` when no call can succeed any more: the endpoint refused the key or the model, is down, asks to
+    wait for longer than ten minutes, or answered nobody until a call's deadline had come. Raises BudgetExhausted
+    before a call that could exceed the budget, and Stopped before one that comes after the meter's `stop`.
     """
 
     def __init__(
         self,
         inner: LanguageModel,
         limiter: Limiter,
+        breaker: Breaker,
         meter: Meter,
         *,
         error: type[HaetaeError],
         tries: int = 5,
+        deadline_s: float | None = None,
+        hedge_after_s: float | None = None,
         rng: random.Random,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._inner = inner
         self._limiter = limiter
+        self._breaker = breaker
         self._meter = meter
         self._error = error
         self._tries = tries
+        self._deadline_s = deadline_s
+        self._hedge_after_s = hedge_after_s
         self._rng = rng
         self._sleep = sleep
 
@@ -79,29 +87,66 @@ class Patient:
         answer, _ = await self._ask(lambda: self._inner.likelihood(text, prompt=prompt))
         return answer
 
-    async def _ask(self, call: Callable[[], Awaitable[_Answer | Failure]]) -> tuple[_Answer | Failure, int]:
-        for attempt in range(1, self._tries + 1):
-            async with self._limiter.slot() as slot:
-                await self._meter.opened()
-                try:
-                    answer = await call()
-                except BaseException:
-                    self._meter.closed(None, None)
-                    raise
-                slot.saw(answer)
+    async def _ask(self, call: Callable[[], Awaitable[Answer | Failure]]) -> tuple[Answer | Failure, int]:
+        """The answer, and how many attempts it took."""
+        attempts, stop = Attempts(call, self._limiter, self._breaker, self._meter), self._meter.stop
+        try:
+            async with asyncio.timeout(None) as deadline:
+                return await self._until_it_helps(attempts, deadline), attempts.made
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            if stop.has_woken(deadline):
+                stop.check()
+            return self._late(attempts.made), attempts.made
+        finally:
+            stop.ended(deadline)
+
+    async def _until_it_helps(self, attempts: Attempts[Answer], deadline: asyncio.Timeout) -> Answer | Failure:
+        """Attempt by attempt. The deadline is set when the first one is made: before, the call only waits its turn."""
+        stop, tries = self._meter.stop, 0
+        while True:
+            stop.waits(deadline)
+            async with attempts.slot() as slot, self._breaker.turn():
+                stop.starts(deadline)
+                if self._deadline_s is not None and deadline.when() is None:
+                    deadline.reschedule(asyncio.get_running_loop().time() + self._deadline_s)
+                answer = await self._attempt(attempts, slot)
             if not isinstance(answer, Failure):
-                self._meter.closed(answer.usage, answer.cost_usd)
-                return answer, attempt
-            self._meter.closed(answer.usage, answer.cost_usd or 0.0)
-            if answer.fatal or self._limiter.down:
-                raise self._error(answer.message)
-            if answer.retry_after_s and answer.retry_after_s > _LONGEST_PAUSE_S:
-                raise self._error(f"{answer.message}; it asks to wait {answer.retry_after_s:.0f} s: go on later")
-            if answer.reason not in _WORTH_IT or attempt == self._tries:
-                break
+                return answer
+            self._check(answer)
+            if answer.reason not in _WORTH_IT:
+                return answer
+            if self._breaker.open:
+                continue
+            tries += 1
+            if tries == self._tries:
+                return answer
             if not answer.retry_after_s:
-                await self._sleep(self._rng.uniform(0, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)))
-        return answer, attempt
+                stop.waits(deadline)
+                await self._sleep(self._rng.uniform(0, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (tries - 1))))
+
+    async def _attempt(self, attempts: Attempts[Answer], slot: Slot) -> Answer | Failure:
+        if self._hedge_after_s is None:
+            return await attempts(slot)
+        return await hedged(attempts(slot), attempts.in_another_slot, self._hedge_after_s)
+
+    def _check(self, failure: Failure) -> None:
+        """Raises the error of an endpoint that it is pointless to ask on."""
+        if failure.fatal or self._breaker.down:
+            raise self._error(failure.message)
+        if failure.retry_after_s and failure.retry_after_s > _LONGEST_PAUSE_S:
+            raise self._error(f"{failure.message}; it asks to wait {failure.retry_after_s:.0f} s: go on later")
+
+    def _late(self, made: int) -> Failure:
+        """What a call is whose deadline has come. Raises where the endpoint answers nobody."""
+        why = self._meter.stop.why
+        if why is not None:
+            return Failure(reasons.TIMEOUT, f"no answer before the run had to end: {why}", attempts=made)
+        late = f"no answer within {self._deadline_s:g} s, the deadline of one call, in {made} attempts"
+        if self._breaker.open:
+            raise self._error(f"{late}; the endpoint answers nobody: go on later")
+        return Failure(reasons.TIMEOUT, late, attempts=made)
 
     async def aclose(self) -> None:
         """Close the inner model."""

@@ -27,6 +27,7 @@ from haetae.core.reference import Kind, Reference
 from haetae.core.suite import Suite
 from haetae.core.template import Prompt
 from haetae.core.tracker import Mirror
+from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
 from haetae.engine.functions import load_function
 from haetae.engine.limits import Limiter
@@ -50,7 +51,7 @@ MIRROR = "mlflow:"
 class Resolver:
     """Resolves the references of one suite, once, and remembers what each was pinned to.
 
-    Models that share a base URL share one limiter; all calls of the run pass one meter.
+    Models that share a base URL share one limiter and one breaker; all calls of the run pass one meter.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Resolver:
         self._mirror = mirror
         self._rng = random.Random(seed)  # noqa: S311  # jitter of retries, not a secret
         self._limiters: dict[str, Limiter] = {}
+        self._breakers: dict[str, Breaker] = {}
         self._models: dict[tuple[str, type[HaetaeError]], LanguageModel] = {}
         self._locals: dict[str, Local] = {}
         self._prices: dict[str, Price | None] = {}
@@ -159,7 +161,19 @@ class Resolver:
             place = model.base_url
         limits = self._suite.limits
         limiter = self._limiters.setdefault(place, Limiter(limits.in_flight, self._clock, place=place))
-        return Patient(model, limiter, self.meter, error=error, tries=limits.tries, rng=self._rng)
+        breaker = self._breakers.setdefault(place, Breaker(limits.in_flight, self._rng))
+        local = isinstance(model, Local)  # what is computed here is neither late nor sooner done twice
+        return Patient(
+            model,
+            limiter,
+            breaker,
+            self.meter,
+            error=error,
+            tries=limits.tries,
+            deadline_s=None if local else limits.call_deadline_s,
+            hedge_after_s=None if local else limits.hedge_after_s,
+            rng=self._rng,
+        )
 
     def _local(self, text: str, spec: LocalSpec) -> Local:
         """A model in this process: free, and loaded once whatever it serves as."""

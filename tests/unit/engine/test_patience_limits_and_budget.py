@@ -16,6 +16,7 @@ from haetae.core.model import Embeddings
 from haetae.core.run import Spent
 from haetae.core.sample import Message
 from haetae.core.suite import BudgetSpec
+from haetae.engine.breaker import Breaker
 from haetae.engine.budget import BudgetExhausted, Meter
 from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
@@ -55,10 +56,10 @@ class _Inner:
 
 def _patient(clock: Any, answer: Callable[[int], Any], **options: Any) -> tuple[Patient, _Inner, Meter]:
     inner, meter = _Inner(clock, answer), options.pop("meter", None) or Meter()
-    limiter = Limiter(options.pop("in_flight", 4), clock, clock.sleep)
+    in_flight, rng = options.pop("in_flight", 4), random.Random(1)  # noqa: S311  # jitter
+    limiter, breaker = Limiter(in_flight, clock, clock.sleep), Breaker(in_flight, rng, clock.sleep)
     error = options.pop("error", TargetError)
-    rng = random.Random(1)  # noqa: S311  # jitter
-    made = Patient(inner, limiter, meter, error=error, rng=rng, sleep=clock.sleep, **options)
+    made = Patient(inner, limiter, breaker, meter, error=error, rng=rng, sleep=clock.sleep, **options)
     return made, inner, meter
 
 
@@ -142,7 +143,7 @@ def test_an_endpoint_that_is_down_is_given_up_after_a_while(clock: Any) -> None:
 
     with pytest.raises(TargetError, match="refused"):
         asyncio.run(work())
-    assert len(inner.when) == 3 * 2 + 20
+    assert len(inner.when) == 3 * 2 + 10
 
 
 def test_one_answer_between_is_enough_to_go_on(clock: Any) -> None:
