@@ -6,13 +6,12 @@ What computes is imported where it is called: looking back and registering load 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TextIO, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TextIO
 
 from haetae.core.clock import Clock, SystemClock
 from haetae.core.ledger import Version
@@ -28,6 +27,7 @@ from haetae.settings import Settings, load_settings
 from haetae.store.sql import SqlLedger, open_ledger
 from haetae.workbench import registering, resuming
 from haetae.workbench.assemble import Assembly, assemble
+from haetae.workbench.event_loop import run_to_end
 from haetae.workbench.export import export
 from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.repeats import repeats_of
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from haetae.workbench.judges.correcting import CorrectedMetric
     from haetae.workbench.judges.judge_report import RunJudges
     from haetae.workbench.watch import Watch
-
-_T = TypeVar("_T")
 
 
 class Workbench:
@@ -88,7 +86,7 @@ class Workbench:
         `skip_bad` leaves out samples that cannot be read. Works inside a running event loop as well.
         """
         work = self._run(suite, fresh, resume, skip_bad, watcher, dict(tags or {}), gating=False)
-        report = _finish(work)
+        report = run_to_end(work)
         return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
 
     def resume(self, run_id: str | None = None, *, watcher: Watcher | None = None, track: bool = True) -> Report:
@@ -100,7 +98,7 @@ class Workbench:
         run = self.ledger.run(run_id) if run_id else resuming.newest(self.ledger.unfinished_runs())
         suite, gating = resuming.suite_of(run, self.settings.home), run.tags.get("door") == "gate"
         work = self._run(suite, False, run.id, resuming.skips_bad(run), watcher, {}, gating=gating)
-        report = _finish(work)
+        report = run_to_end(work)
         return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
 
     def gate(self, suite: str | Path, *, watcher: Watcher | None = None, track: bool = True) -> Report:
@@ -116,7 +114,7 @@ class Workbench:
             raise
         if assembly.suite.gate is None:
             raise ConfigError(assembly.loaded.problem("gate", "the suite declares no gate; add one with its metrics"))
-        report = _finish(self._run(suite, False, None, False, watcher, {"door": "gate"}, gating=True))
+        report = run_to_end(self._run(suite, False, None, False, watcher, {"door": "gate"}, gating=True))
         return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
 
     def compare(self, candidate: str, baseline: str | None = None, *, common: bool = False) -> Comparison:
@@ -209,7 +207,7 @@ class Workbench:
         An attack succeeds by a score better by more than `tolerance`, a share of the scale. The target is not
         called, and nothing is kept.
         """
-        return _finish(self._attack(suite, metric, limit, tolerance))
+        return run_to_end(self._attack(suite, metric, limit, tolerance))
 
     # the trackers
 
@@ -344,20 +342,3 @@ class Workbench:
 
     def _record(self, run_id: str) -> RunRecord:
         return registering.record_of(self.ledger, self.ledger, run_id)
-
-
-def _finish(work: Coroutine[None, None, _T]) -> _T:
-    """Run a coroutine to its end, in a thread of its own when this thread's event loop is busy."""
-    if not _is_busy():
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1, thread_name_prefix="haetae-run") as pool:
-        return pool.submit(asyncio.run, work).result()
-
-
-def _is_busy() -> bool:
-    """Whether this thread runs an event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
