@@ -11,7 +11,8 @@ import click
 from click.exceptions import Exit
 
 from haetae.cli.ci import Outlets, ci_options
-from haetae.cli.json_to import JsonCommand, check_json_to, json_option
+from haetae.cli.events import Events, events_option, forbid_two_documents, writing_events
+from haetae.cli.json_to import STDOUT, JsonCommand, check_json_to, json_option
 from haetae.cli.progress import watching
 from haetae.cli.score_gate import ScoreOptions, gate_score_files, score_options
 from haetae.errors import ConfigError
@@ -27,10 +28,17 @@ from haetae.errors import ConfigError
     is_flag=True,
     help="Exit 0 and say so where a pull request's job lacks the variables that the models need.",
 )
+@events_option
 @score_options
 @ci_options
 def gate_command(
-    suite: str | None, quiet: bool, strict: bool, skip_without_secrets: bool, outlets: Outlets, **scores: Any
+    suite: str | None,
+    quiet: bool,
+    strict: bool,
+    skip_without_secrets: bool,
+    events_to: str | None,
+    outlets: Outlets,
+    **scores: Any,
 ) -> None:
     """Run SUITE, reusing finished calls, and exit by its verdict: 0 pass, 1 regression, 3 no verdict.
 
@@ -42,24 +50,37 @@ def gate_command(
     """
     options = ScoreOptions(**scores)
     check_json_to(outlets.json_to, suite, options.baseline_scores, options.candidate_scores)
-    with outlets.gating(suite or options.candidate_scores or "scores", options.command(suite, strict)):
+    forbid_two_documents(events_to, STDOUT in (outlets.json_to, outlets.markdown), outlets.annotations)
+    if suite is None and events_to is not None:
+        raise click.UsageError("--json-events goes with a SUITE: nothing happens while score files are compared")
+    title = suite or options.candidate_scores or "scores"
+    with writing_events(events_to) as events, outlets.gating(title, options.command(suite, strict)):
         if suite is None:
             if skip_without_secrets:
                 raise click.UsageError("--skip-without-secrets goes with a SUITE: score files need no secret")
             code = gate_score_files(options, outlets, strict)
         else:
             options.forbid()
-            code = _gate_suite(suite, options.command(suite, strict), quiet, strict, skip_without_secrets, outlets)
+            again = options.command(suite, strict)
+            code = _gate_suite(suite, again, quiet, strict, skip_without_secrets, events, outlets)
     raise Exit(code)
 
 
-def _gate_suite(suite: str, again: str, quiet: bool, strict: bool, skip_without_secrets: bool, outlets: Outlets) -> int:
+def _gate_suite(
+    suite: str,
+    again: str,
+    quiet: bool,
+    strict: bool,
+    skip_without_secrets: bool,
+    events: Events | None,
+    outlets: Outlets,
+) -> int:
     from haetae import Workbench
     from haetae.workbench.ci.places import gated_lines
     from haetae.workbench.ci.said import no_verdict, said_of_report
 
     try:
-        with Workbench() as bench, watching(quiet) as watcher:
+        with Workbench() as bench, watching(quiet, events) as watcher:
             report = bench.gate(suite, watcher=watcher)
             lines = gated_lines(Path(suite), bench.settings.env)
     except ConfigError as exc:
@@ -68,10 +89,15 @@ def _gate_suite(suite: str, again: str, quiet: bool, strict: bool, skip_without_
             raise
         why = f"this pull request's job has no {', '.join(dict.fromkeys(missing))}: nothing was asked, nothing is said"
         said = replace(no_verdict(suite, why, again), skipped=True)
+        if events is not None:
+            events.failed(exc, 0)
         outlets.tell(said, f"SKIPPED  {why}", {"verdict": "skipped", "reason": why})
         return 0
+    code = report.exit_code_when(strict)
+    if events is not None:
+        events.ended(report, code)
     outlets.tell(said_of_report(report, again, suite, lines), report.text, report.as_json())
-    return report.exit_code_when(strict)
+    return code
 
 
 def _is_pull_request() -> bool:

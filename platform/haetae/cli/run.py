@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.exceptions import Exit
 
+from haetae.cli.events import events_option, forbid_two_documents, writing_events
 from haetae.cli.printing import plain, print_json, print_report
 from haetae.cli.progress import watching
 
@@ -39,6 +40,7 @@ def check_command(suite: str, as_json: bool, drop: float | None) -> None:
 @click.option("--resume", metavar="RUN", help="Continue this run; refused when anything has changed since.")
 @click.option("--skip-bad", is_flag=True, help="Leave out samples that cannot be read, and say which.")
 @click.option("--no-track", is_flag=True, help="Tell no tracker.")
+@events_option
 def run_command(
     suite: str,
     as_json: bool,
@@ -48,6 +50,7 @@ def run_command(
     resume: str | None,
     skip_bad: bool,
     no_track: bool,
+    events_to: str | None,
 ) -> None:
     """Run SUITE: generate, score, commit, estimate, compare with the baseline, tell the trackers.
 
@@ -58,10 +61,17 @@ def run_command(
     """
     from haetae import Workbench
 
-    with Workbench() as bench, watching(quiet) as watcher:
-        report = bench.run(suite, fresh=fresh, resume=resume, skip_bad=skip_bad, watcher=watcher, track=not no_track)
-    print_report(report, as_json)
-    raise Exit(report.exit_code_when(strict))
+    forbid_two_documents(events_to, as_json)
+    with writing_events(events_to) as events:
+        with Workbench() as bench, watching(quiet, events) as watcher:
+            report = bench.run(
+                suite, fresh=fresh, resume=resume, skip_bad=skip_bad, watcher=watcher, track=not no_track
+            )
+        code = report.exit_code_when(strict)
+        if events is not None:
+            events.ended(report, code)
+        print_report(report, as_json)
+    raise Exit(code)
 
 
 @click.command("compare")

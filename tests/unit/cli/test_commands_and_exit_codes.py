@@ -16,8 +16,6 @@ import pytest
 import yaml
 
 from haetae.cli.printing import plain, print_json
-from haetae.cli.progress import watching
-from haetae.engine.watch import Progress
 
 
 def test_a_first_run_has_no_verdict_and_says_how_to_get_one(shop: Any) -> None:  # GAT-01
@@ -289,21 +287,6 @@ def test_json_of_any_text_is_a_document(capsys: pytest.CaptureFixture[str]) -> N
     value = {"reply": "half a pair \ud835, \x1b and 한글", 1: [0.5]}
     print_json(value)
     assert json.loads(capsys.readouterr().out) == {"reply": value["reply"], "1": [0.5]}
-
-
-def test_a_bar_is_shown_to_people_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(5, 10, 1, 2, 3, 4, 0.5, 2.0)
-    with watching(quiet=True) as watcher:
-        assert watcher is None
-    with watching(quiet=False) as watcher:
-        assert watcher is not None
-        watcher(progress)
-        watcher(progress)
-    assert capsys.readouterr().err == "5/10 2/s, 1 failed, 2 unscored, 3 reused, $0.5000\n"
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with watching(quiet=False) as watcher:
-        assert watcher is not None
-        watcher(progress)
 
 
 def _process(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
