@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -121,44 +122,78 @@ def tiny_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL of a Postgres server without a database name: HAETAE_TEST_POSTGRES, or one started here.
+class Cluster:
+    """A Postgres cluster in a temporary folder, that can be restarted. Close it."""
 
-    Where no Postgres is installed the test is skipped.
-    """
-    if given := os.environ.get("HAETAE_TEST_POSTGRES"):
-        yield given.rstrip("/")
-        return
+    def __init__(self, binaries: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="haetae-postgres-"))
+        root = os.geteuid() == 0
+        if root:  # initdb refuses to run as root
+            shutil.chown(self._folder, "postgres")
+        self._user = ["runuser", "-u", "postgres", "--"] if root else []
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        data = str(self._folder / "data")
+        self._control = [str(binaries / "pg_ctl"), "-D", data, "-w"]
+        initdb = [str(binaries / "initdb"), "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"]
+        self._run(*initdb, "-D", data)
+
+    @property
+    def url(self) -> str:
+        """Without a database name."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}"
+
+    def start(self, more: str = "") -> None:
+        """Start the server; `more` are options of its command line."""
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self._folder} -c fsync=off {more}"
+        self._run(*self._control, "-l", str(self._folder / "log"), "-o", f"{options} -c full_page_writes=off", "start")
+
+    def stop(self) -> None:
+        """End the server at once, as a crash would."""
+        self._run(*self._control, "-m", "immediate", "stop")
+
+    def close(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, *command: str) -> None:
+        done = subprocess.run([*self._user, *command], cwd=self._folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A Postgres started here. Where none is installed the test is skipped."""
     binaries = _binaries()
     if binaries is None:
         missing = "no Postgres is installed (initdb is neither on PATH nor in /usr/lib/postgresql)"
         pytest.skip(missing)
-    folder = Path(tempfile.mkdtemp(prefix="haetae-postgres-"))
-    root = os.geteuid() == 0
-    if root:  # initdb refuses to run as root
-        shutil.chown(folder, "postgres")
-    user = ["runuser", "-u", "postgres", "--"] if root else []
-
-    def run(*command: str) -> None:
-        done = subprocess.run([*user, *command], cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = str(folder / "data")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c full_page_writes=off"
-    control = [str(binaries / "pg_ctl"), "-D", data, "-w"]
+    cluster = Cluster(binaries)
     try:
-        run(str(binaries / "initdb"), "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", "-D", data)
-        run(*control, "-l", str(folder / "log"), "-o", options, "start")
+        cluster.start()
         try:
-            yield f"postgresql://postgres@127.0.0.1:{port}"
+            yield cluster
         finally:
-            run(*control, "-m", "immediate", "stop")
+            cluster.stop()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        cluster.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a Postgres server without a database name: HAETAE_TEST_POSTGRES, or one started here."""
+    if given := os.environ.get("HAETAE_TEST_POSTGRES"):
+        yield given.rstrip("/")
+        return
+    with running_cluster() as cluster:
+        yield cluster.url
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Cluster]:
+    """A Postgres of the test alone, which may be stopped and started."""
+    with running_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -23,8 +24,9 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from haetae.core.canonical import dumps
 from haetae.errors import StoreError
-from haetae.store.faults import error_code, is_away, place, storing
+from haetae.store.faults import DAMAGED, copies_of, error_code, is_away, place, storing
 
 T = TypeVar("T")
 
@@ -32,12 +34,23 @@ _log = logging.getLogger(__name__)
 PATIENCE_S: Final = 60.0
 """How long a transaction is tried again while the database is away or busy."""
 _BUSY_S: Final = 30.0
-_AGAIN: Final = {"SQLITE_BUSY", "40001", "40P01", "23505"}  # busy, serialization, deadlock, a number taken
+_AGAIN: Final = {
+    "SQLITE_BUSY",
+    "SQLITE_PROTOCOL",  # many processes open the file at once
+    "40001",  # serialization
+    "40P01",  # deadlock
+    "23505",  # a number that was taken
+    "53300",  # no connection left
+}
 _WRITING: Final[dict[str, threading.RLock]] = defaultdict(threading.RLock)
 
 
 class Database:
-    """Transactions on one URL. Safe to use from several threads."""
+    """Transactions on one URL. Safe to use from several threads.
+
+    `again` counts how often a transaction had to be tried again. Once a SQLite file has shown to be damaged,
+    nothing more is written to it: what is written over damage can damage more.
+    """
 
     def __init__(self, url: URL, *, readonly: bool = False) -> None:
         self.url = url
@@ -46,7 +59,8 @@ class Database:
         self._writer = _sqlite_writer(url) if self.is_sqlite else _postgres(url, pool_size=1, max_overflow=0)
         self._reader = _sqlite_reader(url) if self.is_sqlite else _postgres(url, isolation_level="REPEATABLE READ")
         self._writing = _WRITING[str(url)]
-        self._met = False
+        self._met = self._damaged = False
+        self.again = 0
 
     def read(self, what: str, work: Callable[[Connection], T]) -> T:
         """Do `work` on one snapshot of the database."""
@@ -56,8 +70,27 @@ class Database:
         """Do `work` and commit it; on return it is on disk. `work` may be done more than once."""
         if self.readonly:
             raise StoreError(f"{what}: the ledger {place(self.url)} was opened for reading only")
+        if self._damaged:
+            path = Path(place(self.url))
+            raise StoreError(f"{what}: the ledger {path} is damaged, and nothing more is written; {copies_of(path)}")
         with self._writing:
             return self._transact(self._writer, what, work)
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        return self._writer.dialect
+
+    def bound(self, column: sa.Column[Any], value: Any) -> Any:
+        """A value of a column as the driver takes it."""
+        bind = column.type.dialect_impl(self.dialect).bind_processor(self.dialect)
+        return value if bind is None else bind(value)
+
+    def among(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Whether a text column, as it is stored, is one of the values: one parameter, however many they are."""
+        if not self.is_sqlite:
+            return column == sa.any_(sa.bindparam(None, list(values), type_=sa.ARRAY(sa.Text())))
+        listed = sa.func.json_each(sa.bindparam(None, dumps(list(values)), type_=sa.Text())).table_valued("value")
+        return column.in_(sa.select(listed.c.value))
 
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that knows ON CONFLICT, which has one form on both databases."""
@@ -77,15 +110,19 @@ class Database:
                     self._met = True
                     return done
                 except DBAPIError as exc:
+                    self._damaged |= error_code(exc) in DAMAGED
                     if not self._passing(exc) or time.monotonic() > until:
                         raise
+                    self.again += 1
                     _log.warning("%s: %s; trying again", what, type(exc.orig).__name__)
                 time.sleep(pause)
                 pause = min(2 * pause, 2.0)
 
     def _passing(self, exc: DBAPIError) -> bool:
         """Whether the same transaction may succeed later. A server that was never met is not waited for."""
-        return error_code(exc) in _AGAIN or (not self.is_sqlite and self._met and is_away(exc))
+        if self.is_sqlite:
+            return error_code(exc) in _AGAIN
+        return self._met and is_away(exc) or error_code(exc) in _AGAIN
 
 
 def _postgres(url: URL, **options: Any) -> Engine:

@@ -16,11 +16,12 @@ _SQLITE = {
     "SQLITE_FULL": "the disk is full; free some space and run the same command again: what was recorded is kept",
     "SQLITE_READONLY": "it may not be written; check the permissions of the file and of its folder",
     "SQLITE_CANTOPEN": "it cannot be opened; check that its folder exists and may be written",
-    "SQLITE_NOTADB": "it is not an SQLite database; choose another path or move the file away",
-    "SQLITE_CORRUPT": "it is damaged; run haetae doctor and restore a backup copy",
+    "SQLITE_NOTADB": "it is not an SQLite database, or its beginning is damaged; choose another path or move it away",
+    "SQLITE_CORRUPT": "it is damaged, and nothing more is written to it",
     "SQLITE_BUSY": "another process has kept it locked; wait for that process or end it",
     "SQLITE_IOERR": "the disk failed to read or write; check the disk and its free space",
 }
+DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 _POSTGRES = {
     "28": "the server refused the user or the password; check the URL of the ledger",
     "3D": "there is no such database on the server; create it first",
@@ -29,6 +30,14 @@ _POSTGRES = {
     "53100": "the server's disk is full; free some space and run the same command again: what was recorded is kept",
     "53300": "the server has no connection left; raise max_connections or use a pooler",
 }
+_GREETINGS = {
+    "too many clients": _POSTGRES["53300"],
+    "connection slots": _POSTGRES["53300"],
+    "starting up": "the server is just starting; run the same command again",
+    "shutting down": "the server is just stopping; run the same command again",
+    "in recovery mode": "the server recovers from a crash; run the same command again",
+}
+"""How a server refuses a connection has no code, only words, which a server may say in its own language."""
 _ENDED = {"57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006"}
 _REFUSED = "check the address of the ledger"
 _AWAY = "the server cannot be reached; check that it runs and that the address is right"
@@ -63,21 +72,29 @@ def error_code(exc: DBAPIError) -> str:
 
 
 def is_away(exc: DBAPIError) -> bool:
-    """Whether a server was not reached or ended the connection, rather than refused a statement."""
+    """Whether a server was not reached, took no connection or ended one, rather than refused a statement."""
     if exc.connection_invalidated or error_code(exc) in _ENDED:
         return True
-    return isinstance(exc, OperationalError | InterfaceError) and not error_code(exc) and "FATAL" not in str(exc.orig)
+    return isinstance(exc, OperationalError | InterfaceError) and not error_code(exc)
+
+
+def copies_of(path: Path) -> str:
+    """The backup copies beside a SQLite ledger, in words."""
+    copies = sorted(str(copy) for copy in path.parent.glob(f"{path.name}.*.bak"))
+    return f"restore a copy: {', '.join(copies)}" if copies else "there is no backup copy beside it"
 
 
 def _cure(exc: DBAPIError, url: URL) -> str:
     code = error_code(exc)
     if url.get_backend_name() == "sqlite":
-        cure = _SQLITE.get(code, "")
+        path, cure = Path(place(url)), _SQLITE.get(code, "")
         if code in {"SQLITE_FULL", "SQLITE_IOERR"}:
-            cure += f" ({shutil.disk_usage(Path(place(url)).parent).free:,} bytes are free)"
+            cure += f" ({shutil.disk_usage(path.parent).free:,} bytes are free)"
+        if code in DAMAGED:
+            cure += f"; {copies_of(path)}"
         return cure
+    if not code and "FATAL" in str(exc.orig):
+        return next((cure for words, cure in _GREETINGS.items() if words in str(exc.orig)), _REFUSED)
     if is_away(exc):
         return _AWAY
-    if not code and isinstance(exc, OperationalError):
-        return _REFUSED  # the server's greeting has no code
     return _POSTGRES.get(code) or _POSTGRES.get(code[:2], "")

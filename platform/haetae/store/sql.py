@@ -12,7 +12,7 @@ from haetae.store.address import parse_url
 from haetae.store.annotations import Annotations
 from haetae.store.database import Database
 from haetae.store.faults import place, storing
-from haetae.store.health import exposed_text, network_filesystem, open_to_all
+from haetae.store.health import exposed_text, network_filesystem, open_to_all, refuse_damaged
 from haetae.store.ledger import Recording
 from haetae.store.outbox import Outbox
 from haetae.store.queries import Reading
@@ -80,6 +80,7 @@ def open_ledger(url: str, *, readonly: bool = False, clock: Clock | None = None)
         if readonly:
             SCHEMA.check(database)
         else:
+            refuse_damaged(database)
             SCHEMA.migrate(database)
     except BaseException:
         database.close()

@@ -134,6 +134,51 @@ def test_a_damaged_ledger_is_found_and_never_made_anew(with_run: str, path: Path
     assert path.read_bytes() == bytes(damaged)
 
 
+def test_a_ledger_with_4_kb_flipped_anywhere_takes_no_more_rows(with_run: str, path: Path) -> None:  # STO-08
+    with open_ledger(with_run) as ledger:
+        at = ledger.run("support.1").started_at
+        for number in range(400):
+            ledger.register("prompt", "p", {"n": number, "text": "x" * 500}, at)
+    copy = path.parent / "ledger.db.0002.bak"
+    whole = path.read_bytes()
+    copy.write_bytes(whole)
+    places = range(0, len(whole) - 4096, len(whole) // 25 | 1)  # on the borders of pages and across them
+    assert len(places) >= 25
+    for place in places:
+        flipped = bytes(b ^ 0xFF for b in whole[place : place + 4096])
+        damaged = whole[:place] + flipped + whole[place + 4096 :]
+        path.write_bytes(damaged)
+        with pytest.raises(StoreError, match=rf"{path}.* damaged.*restore a copy: {copy}"):
+            open_ledger(with_run)
+        assert path.read_bytes() == damaged
+    path.write_bytes(whole)
+    with open_ledger(with_run) as ledger:
+        assert len(ledger.versions("prompt", "p")) == 400
+
+
+def test_damage_that_shows_in_the_middle_ends_all_writing(
+    with_run: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # STO-08
+    monkeypatch.setattr("haetae.store.health._LOOKED_THROUGH", 0)  # as if the file were large
+    with open_ledger(with_run) as ledger:
+        at = ledger.run("support.1").started_at
+        for number in range(400):
+            ledger.register("prompt", "p", {"n": number, "text": "x" * 500}, at)
+    damaged = bytearray(path.read_bytes())
+    for page in range(0, len(damaged), 4096):
+        if b"x" * 100 in damaged[page : page + 4096]:
+            damaged[page : page + 4096] = bytes(b ^ 0xFF for b in damaged[page : page + 4096])
+    path.write_bytes(damaged)
+    with open_ledger(with_run) as ledger:
+        with pytest.raises(
+            StoreError, match="malformed; it is damaged, and nothing more is written to it; there is no"
+        ):
+            ledger.register("prompt", "p", {"n": 400}, at)
+        with pytest.raises(StoreError, match=rf"{path} is damaged, and nothing more is written; there is no backup"):
+            ledger.save_estimates("support.1", [])
+        assert ledger.run("support.1").id == "support.1"
+
+
 def test_a_doctor_of_nothing_makes_nothing(path: Path, url: str) -> None:
     assert [f.message for f in findings(url) if "no ledger yet" in f.message]
     assert not path.exists()
