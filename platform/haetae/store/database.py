@@ -52,11 +52,11 @@ class Database:
     nothing more is written to it: what is written over damage can damage more.
     """
 
-    def __init__(self, url: URL, *, readonly: bool = False) -> None:
+    def __init__(self, url: URL, *, readonly: bool = False, enforcing: bool = True) -> None:
         self.url = url
         self.readonly = readonly
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._writer = _sqlite_writer(url) if self.is_sqlite else _postgres(url, pool_size=1, max_overflow=0)
+        self._writer = _sqlite_writer(url, enforcing) if self.is_sqlite else _postgres(url, pool_size=1, max_overflow=0)
         self._reader = _sqlite_reader(url) if self.is_sqlite else _postgres(url, isolation_level="REPEATABLE READ")
         self._writing = _WRITING[str(url)]
         self._met = self._damaged = False
@@ -91,6 +91,11 @@ class Database:
             return column == sa.any_(sa.bindparam(None, list(values), type_=sa.ARRAY(sa.Text())))
         listed = sa.func.json_each(sa.bindparam(None, dumps(list(values)), type_=sa.Text())).table_valued("value")
         return column.in_(sa.select(listed.c.value))
+
+    def alone(self, what: str, statement: str) -> None:
+        """Do one statement that Postgres takes outside transactions only."""
+        with self._writing, storing(self.url, what), self._writer.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text(statement))
 
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that knows ON CONFLICT, which has one form on both databases."""
@@ -146,8 +151,9 @@ def _sqlite(url: URL, begin: str, prepare: Callable[[sqlite3.Connection], None],
     return engine
 
 
-def _sqlite_writer(url: URL) -> Engine:
-    return _sqlite(url, "BEGIN IMMEDIATE", _prepare_writer, pool_size=1, max_overflow=0)
+def _sqlite_writer(url: URL, enforcing: bool) -> Engine:
+    prepare = _prepare_writer if enforcing else _prepare_unchecked
+    return _sqlite(url, "BEGIN IMMEDIATE", prepare, pool_size=1, max_overflow=0)
 
 
 def _sqlite_reader(url: URL) -> Engine:
@@ -159,6 +165,12 @@ def _prepare_writer(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power loss
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _prepare_unchecked(connection: sqlite3.Connection) -> None:
+    """A writer that does not look whether a foreign key holds."""
+    _prepare_writer(connection)
+    connection.execute("PRAGMA foreign_keys = OFF")
 
 
 def _prepare_reader(connection: sqlite3.Connection) -> None:

@@ -15,16 +15,18 @@ from haetae.store.faults import place, storing
 from haetae.store.health import exposed_text, network_filesystem, open_to_all, refuse_damaged
 from haetae.store.ledger import Recording
 from haetae.store.outbox import Outbox
+from haetae.store.pruning import Pruning
 from haetae.store.queries import Reading
 from haetae.store.registry import Versions
 from haetae.store.schema import SCHEMA
 from haetae.store.score_tables import ScoreTables
+from haetae.store.sizes import Holdings
 from haetae.store.verdicts import Verdicts
 
 _log = logging.getLogger(__name__)
 
 
-class SqlLedger(Recording, Reading, ScoreTables, Verdicts, Annotations, Outbox, Versions):
+class SqlLedger(Recording, Reading, ScoreTables, Verdicts, Annotations, Outbox, Versions, Pruning, Holdings):
     """`haetae.core.ledger.Ledger` and `Registry` on one SQLite file or Postgres database.
 
     Safe to use from several threads. Closing it gives back the leases of runs it did not end.

@@ -1,0 +1,58 @@
+"""A finished call is never paid twice while any run has its answer: copies inherit from rows that are pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from haetae.store.database import Database
+from haetae.store.tables import GENERATION, PRUNED, RUN, SCORE, original
+
+_AT_ONCE: Final = 1000
+
+
+def name_heirs(database: Database) -> None:
+    """For every key whose called-for rows are gone, or in a run that is going, let its oldest copy be found.
+
+    Costs one look at every copy in the ledger; where nothing was pruned there is none to name.
+    """
+    for table in (GENERATION, SCORE):
+        identity = list(table.primary_key.columns)
+        where = sa.and_(*(column == sa.bindparam(f"of_{column.name}") for column in identity))
+        update = table.update().where(where).values(heir=True)
+        for some in _parts(_unfound(database, _heirs(table))):
+            rows = [{f"of_{column.name}": value for column, value in zip(identity, row, strict=True)} for row in some]
+            _write(database, update, rows)
+
+
+def _write(database: Database, update: sa.Update, rows: list[dict[str, Any]]) -> None:
+    database.write("naming heirs", lambda connection: connection.execute(update, rows))
+
+
+def _unfound(database: Database, query: sa.Select[Any]) -> Sequence[Any]:
+    def work(connection: Connection) -> Sequence[Any]:
+        return connection.execute(query).all()
+
+    return database.read("looking for answers that only copies have", work)
+
+
+def _heirs(table: sa.Table) -> sa.Select[Any]:
+    """The oldest copy for each key by which no row of a run that stays is found."""
+    copy, source = table.alias("copy"), table.alias("source")
+    paid = copy.c.attempts if table is GENERATION else copy.c.calls
+    going = sa.select(RUN.c.id).where(RUN.c.status == PRUNED)
+    found = sa.exists().where(source.c.key == copy.c.key, original(source), source.c.run_id.not_in(going))
+    oldest = sa.func.row_number().over(partition_by=copy.c.key, order_by=(copy.c.created_at, copy.c.run_id))
+    ranked = (
+        sa.select(*(copy.c[column.name] for column in table.primary_key.columns), oldest.label("place"))
+        .where(copy.c.reused, copy.c.reason.is_(None), paid > 0, copy.c.run_id.not_in(going), sa.not_(found))
+        .subquery()
+    )
+    return sa.select(*list(ranked.c)[:-1]).where(ranked.c.place == 1)
+
+
+def _parts(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE))
