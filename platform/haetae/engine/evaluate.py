@@ -13,17 +13,22 @@ from haetae.core.run import GenerationRow, Run, ScoreRow
 from haetae.core.sample import Sample
 from haetae.core.target import Target
 from haetae.engine.committer import Committer
+from haetae.engine.earlier_scores import EarlierScores
 from haetae.engine.jobs import Job, Jobs
 from haetae.engine.scoring import addressed, score
+from haetae.engine.stopping import Stop
 from haetae.engine.tally import Tally
+from haetae.errors import HaetaeError
 
 
 class Evaluation:
     """One run of a suite over its samples, in memory that does not grow with the dataset.
 
-    `in_flight` pairs are worked on at once; rows are committed as they appear, and what the ledger holds
-    already is not done again. `reuse` says whether answers of earlier runs may be taken (an epoch that
-    only this run has finds none: False saves the question). `stop()` lets what is in flight finish.
+    `in_flight` pairs are asked for at once, and as many more are judged meanwhile: a slow judge holds up no
+    target until so many wait for it. Whoever made a call makes the next one when the answer is on disk, so a process
+    that is killed has paid for no more than was in flight. What the ledger holds already is not done again. `reuse` says whether answers of earlier runs may be taken (an epoch that
+    only this run has finds none: False saves the question). `stop()` lets what is in flight finish; an error
+    asks for `stop`, the end of all calls, so that nobody who waits for an endpoint is waited for.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class Evaluation:
         repeats: int = 1,
         in_flight: int = 32,
         reuse: bool = True,
+        stop: Stop | None = None,
     ) -> None:
         self._run = run
         self._target = target
@@ -46,9 +52,13 @@ class Evaluation:
         self._ledger = ledger
         self._clock = clock
         self._tally = tally
+        self._judged = [name for name, metric in metrics.items() if metric.facts.asked is not None]
+        self._computed = [name for name in metrics if name not in self._judged]
+        self._earlier = EarlierScores(ledger)
         self._jobs = Jobs(run, samples, repeats, target, self._metrics, ledger, reuse)
         self._in_flight = in_flight
         self._reuse = reuse
+        self._stop = stop or Stop()
         self._stopping = self._exhausted = False
 
     def stop(self) -> None:
@@ -62,26 +72,35 @@ class Evaluation:
 
     async def __call__(self) -> None:
         """Evaluate. Raises the error that ended the run early, after committing what was finished."""
-        committer = Committer(self._ledger, self._run.id, self._clock, self._tally.committed)
+        committer = Committer(self._ledger, self._run.id, self._clock, self._tally.committed, self._in_flight)
         jobs = self._jobs.to_do()
-        lock = asyncio.Lock()
+        taking, answering = asyncio.Lock(), asyncio.Semaphore(self._in_flight)
 
         async def work() -> None:
-            while not self._stopping:
-                async with lock:
-                    job = await anext(jobs, None)
-                if job is None:
-                    self._exhausted = True
-                    return
-                await self._do(job, committer)
+            while True:
+                async with answering:
+                    if self._stopping:
+                        return
+                    async with taking:
+                        job = await anext(jobs, None)
+                    if job is None:
+                        self._exhausted = True
+                        return
+                    row = await self._answer(job, committer)
+                if self._judged:
+                    await self._judge(job, row, committer)
 
         async with self._tally.telling(lambda: self._jobs.done_before):
-            workers = [asyncio.create_task(work()) for _ in range(self._in_flight)]
+            at_once = 2 * self._in_flight if self._judged else self._in_flight
+            workers = [asyncio.create_task(work()) for _ in range(at_once)]
             try:
                 await _first_error(workers)
             except asyncio.CancelledError:
                 for worker in workers:
                     worker.cancel()
+                raise
+            except HaetaeError as exc:
+                self._stop.ask(str(exc))
                 raise
             finally:
                 self._stopping = True
@@ -93,27 +112,32 @@ class Evaluation:
 
     # doing it
 
-    async def _do(self, job: Job, committer: Committer) -> None:
+    async def _answer(self, job: Job, committer: Committer) -> GenerationRow:
         row = job.known
         if row is None:
             result = await self._target.generate(job.sample, job.request, job.repeat)
             row = GenerationRow(job.sample.id, job.repeat, job.key, job.sample.digest, result)
-        judged = [name for name, metric in self._metrics.items() if metric.facts.asked is not None]
-        computed = [name for name in self._metrics if name not in judged]
-        scores = [await self._score(name, job, row) for name in computed if name not in job.scored]
-        await committer.put(job.sample, row, scores, finished=not judged)
-        if judged:
-            known = await self._known_scores(job, row, judged)
-            late = [known.get(name) or await self._score(name, job, row) for name in judged if name not in job.scored]
-            await committer.put(job.sample, None, late, finished=True)
+        scores = [await self._score(name, job, row) for name in self._computed if name not in job.scored]
+        await committer.put(job.sample, row, scores, finished=not self._judged)
+        if job.known is None and not self._target.free:
+            await committer.kept()
+        return row
 
-    async def _known_scores(self, job: Job, row: GenerationRow, judged: list[str]) -> dict[str, ScoreRow]:
+    async def _judge(self, job: Job, row: GenerationRow, committer: Committer) -> None:
+        known = await self._known_scores(job, row)
+        late = [known.get(name) or await self._score(name, job, row) for name in self._judged if name not in job.scored]
+        await committer.put(job.sample, None, late, finished=True)
+        if len(known) < len(late):
+            await committer.kept()
+
+    async def _known_scores(self, job: Job, row: GenerationRow) -> dict[str, ScoreRow]:
+        judged = [name for name in self._judged if name not in job.scored]
         if isinstance(row.result, Failure):  # judged is what looks at the sample alone
             judged = [name for name in judged if not self._metrics[name].facts.answer]
-        keys = {name: await self._score_key(name, job, row) for name in judged if name not in job.scored}
-        if not self._reuse or not keys:
+        if not self._reuse or not judged:
             return {}
-        found = await asyncio.to_thread(self._ledger.find_scores, list(keys.values()))
+        keys = {name: await self._score_key(name, job, row) for name in judged}
+        found = await self._earlier.find(list(keys.values()))
         return {
             name: ScoreRow(job.sample.id, job.repeat, name, key, found[key].score, reused=True)
             for name, key in keys.items()

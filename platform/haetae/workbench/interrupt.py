@@ -8,17 +8,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+GRACE_S = 4.0
+"""How long calls under way may go on once the run is to end: schedulers kill what does not end soon."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_GRACE_S = 4.0
-"""How long calls in flight may go on after the first signal: schedulers kill what does not end soon."""
+_handlers: dict[asyncio.AbstractEventLoop, Callable[[], None]] = {}
 
 
 @contextmanager
-def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, Ctrl-C and SIGTERM call `stop`; a second one, or the end of the grace, cancels the task."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def stop_on_signals(stop: Callable[[str], None]) -> Iterator[None]:
+    """While the block runs, Ctrl-C and SIGTERM call `stop`; a second one, or the end of the grace, cancels the task.
+
+    Only the main thread is told of signals: a run in another one is interrupted by `interrupt`.
+    """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101  # a running loop runs a task
     timers: list[asyncio.TimerHandle] = []
@@ -27,15 +29,40 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         if timers:
             task.cancel()
         else:
-            timers.append(loop.call_later(_GRACE_S, task.cancel))
-        stop()
+            timers.append(loop.call_later(GRACE_S, task.cancel))
+            stop("interrupted")
 
+    _handlers[loop] = handle
+    try:
+        with _signals_call(handle, loop):
+            yield
+    finally:
+        del _handlers[loop]
+        for timer in timers:
+            timer.cancel()
+
+
+def interrupt(loop: asyncio.AbstractEventLoop) -> bool:
+    """From another thread: do as a signal would to the run of this loop; False where it has none to stop."""
+    handle = _handlers.get(loop)
+    if handle is not None:
+        loop.call_soon_threadsafe(handle)
+    return handle is not None
+
+
+@contextmanager
+def _signals_call(handle: Callable[[], None], loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """In the main thread; afterwards the signals mean what they meant before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number in _SIGNALS:
         loop.add_signal_handler(number, handle)
     try:
         yield
     finally:
-        for number in _SIGNALS:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
-        for timer in timers:
-            timer.cancel()
+            if handler is not None:  # None is one that was not set from Python
+                signal.signal(number, handler)

@@ -12,6 +12,7 @@ from haetae.core.run import Run, RunStatus
 from haetae.core.sample import Sample
 from haetae.core.suite import GateSpec
 from haetae.engine.evaluate import Evaluation
+from haetae.engine.stopping import Stopped
 from haetae.engine.tally import Tally
 from haetae.engine.watch import Watcher
 from haetae.errors import ConfigError, HaetaeError
@@ -19,6 +20,7 @@ from haetae.store.sql import SqlLedger
 from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly
 from haetae.workbench.interrupt import stop_on_signals
+from haetae.workbench.run_deadline import end_after
 from haetae.workbench.unseen import withdraw_unseen
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class Running:
                 repeats=assembly.suite.target.repeats,
                 in_flight=assembly.suite.limits.in_flight,
                 reuse=not run.manifest.epoch,
+                stop=assembly.meter.stop,
             )
 
         judged = any(facts.judge is not None for facts in run.manifest.metrics.values())
@@ -84,19 +87,28 @@ class Running:
         return InLooks(run, order, design, over, lambda number: gate.look(run, against, number, design), assembly.meter)
 
     async def evaluated(self, run: Run, evaluation: Evaluation | InLooks, assembly: Assembly) -> Run:
-        """The run as it ended: finished, interrupted by a signal, or stopped by an error."""
+        """The run as it ended: finished, interrupted by a signal or its deadline, or stopped by an error."""
+        calls = assembly.meter.stop
+
+        def stop(why: str) -> None:
+            calls.ask(why)
+            evaluation.stop()
+
         try:
-            with stop_on_signals(evaluation.stop):
+            with stop_on_signals(stop), end_after(assembly.suite.limits.run_deadline_s, stop, calls.cut):
                 await evaluation()
         except asyncio.CancelledError:
-            return self._ended(run, RunStatus.INTERRUPTED, "interrupted at once")
+            why = calls.why or "interrupted"
+            return self._ended(run, RunStatus.INTERRUPTED, f"{why}; what was under way was broken off")
+        except Stopped:
+            return self._ended(run, RunStatus.INTERRUPTED, f"{calls.why}; what was in flight is kept")
         except ConfigError:
             self._ended(run, RunStatus.STOPPED, "a wrong input stopped the run")
             raise
         except HaetaeError as exc:
             return self._ended(run, RunStatus.STOPPED, f"{type(exc).__name__}: {exc}")
         if evaluation.stopped_early:
-            return self._ended(run, RunStatus.INTERRUPTED, "interrupted; what was in flight is kept")
+            return self._ended(run, RunStatus.INTERRUPTED, f"{calls.why}; what was in flight is kept")
         await asyncio.to_thread(withdraw_unseen, self._ledger, run.id, assembly.target, assembly.metrics)
         return self._ended(run, RunStatus.FINISHED, None)
 
