@@ -24,11 +24,12 @@ from haetae.errors import HaetaeError
 class Evaluation:
     """One run of a suite over its samples, in memory that does not grow with the dataset.
 
-    `in_flight` pairs are asked for at once, and as many more are judged meanwhile: a slow judge holds up no
-    target until so many wait for it. Whoever made a call makes the next one when the answer is on disk, so a process
-    that is killed has paid for no more than was in flight. What the ledger holds already is not done again. `reuse` says whether answers of earlier runs may be taken (an epoch that
-    only this run has finds none: False saves the question). `stop()` lets what is in flight finish; an error
-    asks for `stop`, the end of all calls, so that nobody who waits for an endpoint is waited for.
+    `in_flight` pairs are asked for at once, and as many more are judged meanwhile: a slow judge holds up no target
+    until so many wait for it. Who made a call makes the next one when the answer is on disk, so a process that is
+    killed has paid in vain for no more than was in flight. What the ledger holds already is not done again. `reuse`
+    says whether answers of earlier runs may be taken (an epoch that only this run has finds none: False saves the
+    question). `stop()` lets what is in flight finish; an error asks for `stop`, the end of all calls, so that nobody
+    who waits for an endpoint is waited for.
     """
 
     def __init__(
