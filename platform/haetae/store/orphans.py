@@ -20,7 +20,6 @@ from haetae.store.ledger import chunks
 from haetae.store.tables import ANNOTATION, GENERATION, PRUNED, RUN, SAMPLE
 
 _INDEX: Final = "ix_generation_sample_digest_while_pruning"
-_place: Final[sa.ColumnClause[int]] = sa.literal_column("generation.rowid", sa.Integer())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,9 @@ def drop_orphans(database: Database) -> int:
 
 
 def _look(connection: Connection, is_sqlite: bool) -> _Seen:
-    referred = (sa.select(GENERATION.c.sample_digest), sa.select(ANNOTATION.c.sample_digest))
-    samples = connection.execute(sa.except_(sa.select(SAMPLE.c.digest), sa.union_all(*referred))).scalars().all()
-    last = connection.execute(sa.select(sa.func.max(_place)).select_from(GENERATION)).scalar() if is_sqlite else None
+    columns = (SAMPLE.c.digest, GENERATION.c.sample_digest, ANNOTATION.c.sample_digest)
+    samples = connection.execute(sa.except_(*map(sa.select, columns))).scalars().all()
+    last = connection.exec_driver_sql("SELECT max(rowid) FROM generation").scalar() if is_sqlite else None
     return _Seen(samples, last or 0, frozenset(connection.execute(sa.select(RUN.c.id)).scalars()))
 
 
@@ -58,7 +57,7 @@ def _drop(database: Database, seen: _Seen) -> int:
     only come, and what came since cannot be told; the next prune finds the rest."""
     newer = sa.select(GENERATION.c.sample_digest)
     if database.is_sqlite:
-        newer = newer.where(_place > seen.last_row)
+        newer = newer.where(sa.literal_column("generation.rowid") > seen.last_row)
     deleted = 0
     for some in chunks(seen.samples):
         orphans = sa.and_(
