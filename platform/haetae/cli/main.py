@@ -31,6 +31,8 @@ _COMMANDS = {
     "show": ("haetae.cli.look", "Show a run, or a registered version."),
     "export": ("haetae.cli.look", "Write a run's samples and scores to a file."),
     "sync": ("haetae.cli.look", "Deliver to the trackers what they have missed."),
+    "cache": ("haetae.cli.cache", "Show what is kept on disk and what reuse saved; prune old runs."),
+    "backup": ("haetae.cli.backup", "Copy the ledger, also while runs write it."),
     "dashboard": ("haetae.cli.look", "Start the dashboard on this machine."),
 }
 

@@ -103,7 +103,7 @@ class Recording:
         answered = sa.select(sa.func.count()).where(GENERATION.c.run_id == RUN.c.id).scalar_subquery()
         query = (
             sa.select(RUN, answered.label("answered"))
-            .where(RUN.c.status != RunStatus.FINISHED.value)
+            .where(RUN.c.status.not_in((RunStatus.FINISHED.value, PRUNED)))
             .order_by(RUN.c.started_at.desc(), RUN.c.number.desc())
         )
         rows = self._database.read("looking for runs to continue", lambda c: c.execute(query).mappings().all())
