@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,6 +38,50 @@ class FakeClock:
         self.slept.append(seconds)
         self.seconds += seconds
         await asyncio.sleep(0)
+
+
+class _Selector(selectors.DefaultSelector):
+    """Does not wait for a timer: it moves the time on to it."""
+
+    seconds = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:  # nothing is planned: what comes next comes from a thread
+            return super().select(None)
+        ready = super().select(0)
+        if not ready:
+            self.seconds += max(0.0, timeout)
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Python's own loop whose time passes only when nothing is left to do: ten minutes take milliseconds."""
+
+    def __init__(self) -> None:
+        self._virtual = _Selector()
+        super().__init__(self._virtual)
+
+    def time(self) -> float:
+        return self._virtual.seconds
+
+
+@dataclass
+class LoopClock:
+    """The clock of the loop that runs. `jump` is how far somebody has moved the clock on the wall."""
+
+    jump: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.monotonic()) + self.jump
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def in_virtual_time(work: Coroutine[Any, Any, Any]) -> Any:
+    """What the work gives, begun at 0 seconds."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(work)
 
 
 @dataclass
@@ -166,7 +211,8 @@ def fakes() -> Any:
     """The fakes by their names."""
 
     class Fakes:
-        Clock, Ledger, Target, Metric = FakeClock, FakeLedger, FakeTarget, FakeMetric
+        Clock, LoopClock, Ledger, Target, Metric = FakeClock, LoopClock, FakeLedger, FakeTarget, FakeMetric
+        in_virtual_time = staticmethod(in_virtual_time)
         run = staticmethod(a_run)
 
     return Fakes
