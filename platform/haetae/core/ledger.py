@@ -130,8 +130,15 @@ class Ledger(Protocol):
         row whose reason is the weather (`reasons.RETRIED`) gives way to a better one."""
         ...
 
-    def done(self, run_id: str) -> Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]]:
-        """What a run has already, by (sample id, repeat)."""
+    def done(
+        self, run_id: str, sample_ids: Sequence[str] | None = None
+    ) -> Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]]:
+        """What a run has already, of all samples or of these, by (sample id, repeat)."""
+        ...
+
+    def done_count(self, run_id: str, metrics: Sequence[str]) -> tuple[int, int]:
+        """How many answers a run has, and how many of them need nothing more: neither the answer nor the score
+        of any of these metrics is missing or was the weather's fault."""
         ...
 
     def find_generations(self, keys: Sequence[str]) -> Mapping[str, GenerationRow]:

@@ -6,37 +6,27 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from haetae.core import reasons
 from haetae.core.clock import Clock
 from haetae.core.reference import check_name
 from haetae.core.run import GenerationRow, LimitChange, Manifest, Run, RunStatus, ScoreRow, Unfinished
 from haetae.core.sample import Sample
 from haetae.errors import StoreError
+from haetae.store.columns import escape
 from haetae.store.database import Database
 from haetae.store.owner import Owner, this_process
-from haetae.store.rows import (
-    Row,
-    generation_values,
-    read_generation,
-    read_run,
-    read_score,
-    run_values,
-    sample_values,
-    score_values,
-)
-from haetae.store.tables import GENERATION, PRUNED, RUN, SAMPLE, SCORE, original
+from haetae.store.recording import WEATHER, RowWriter
+from haetae.store.rows import Row, read_generation, read_run, read_score, run_values
+from haetae.store.tables import GENERATION, PRUNED, RUN, SCORE, original
 
 LEASE: Final = timedelta(minutes=15)
 """How long a run is believed to be worked on by another machine after its last recorded row."""
 CHUNK: Final = 500
 """How many values one IN takes: well under what every SQLite and Postgres allows."""
-_WEATHER: Final[list[sa.ColumnClause[str]]] = [sa.literal_column(f"'{reason}'") for reason in sorted(reasons.RETRIED)]
 _FREE: Final[dict[str, Any]] = dict.fromkeys(
     ("owner_host", "owner_pid", "owner_started", "owner_token", "lease_until"), None
 )
@@ -69,6 +59,7 @@ class Recording:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._rows = RowWriter(database)
         self._token = uuid.uuid4().hex
         self._leased: set[str] = set()
 
@@ -76,11 +67,16 @@ class Recording:
         self, suite: str, manifest: Manifest, total: int, at: datetime, seed: int, tags: Mapping[str, str]
     ) -> Run:
         check_name(suite)
+        made: list[str] = []
 
         def work(connection: Connection) -> Run:
+            mine = sa.select(RUN).where(RUN.c.id.in_(made), RUN.c.owner_token == self._token)
+            if made and (row := connection.execute(mine).mappings().first()):
+                return read_run(row)  # it was committed, and only the answer to that was lost
             last = connection.execute(sa.select(sa.func.max(RUN.c.number)).where(RUN.c.suite == suite)).scalar()
             number = (last or 0) + 1
             run = Run(f"{suite}.{number}", suite, number, RunStatus.RUNNING, manifest, total, at, seed=seed, tags=tags)
+            made.append(run.id)
             connection.execute(RUN.insert(), {**run_values(run), **self._lease()})
             return run
 
@@ -114,8 +110,14 @@ class Recording:
         ]
 
     def resume(self, run_id: str) -> Run:
+        tried = False
+
         def work(connection: Connection) -> Run:
+            nonlocal tried
             row = run_row(connection, run_id)
+            if tried and row["owner_token"] == self._token:
+                return read_run(row)  # it was committed, and only the answer to that was lost
+            tried = True
             if row["status"] == RunStatus.FINISHED.value:
                 raise StoreError(f"run {run_id} is finished: there is nothing to continue")
             if holder := self._holder(row):
@@ -139,34 +141,53 @@ class Recording:
         scores: Iterable[ScoreRow],
         at: datetime,
     ) -> None:
-        sample_rows = [sample_values(sample) for sample in samples]
-        generation_rows = [generation_values(run_id, row, at) for row in generations]
-        score_rows = [score_values(run_id, row, at) for row in scores]
+        rows = self._rows.prepared(run_id, samples, generations, scores, at)
 
         def work(connection: Connection) -> None:
             self._renew(connection, run_id)
-            if sample_rows:
-                connection.execute(self._database.insert(SAMPLE).on_conflict_do_nothing(), sample_rows)
-            if generation_rows:
-                _number(connection, run_id, generation_rows)
-                connection.execute(self._generation_upsert, generation_rows)
-            if score_rows:
-                connection.execute(self._score_upsert, score_rows)
+            self._rows.write(connection, run_id, rows)
 
         self._database.write(f"recording rows of run {run_id}", work)
 
-    def done(self, run_id: str) -> Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]]:
+    def done(
+        self, run_id: str, sample_ids: Sequence[str] | None = None
+    ) -> Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]]:
+        answers = sa.select(GENERATION).where(GENERATION.c.run_id == run_id)
+        answers = answers.order_by(GENERATION.c.position, GENERATION.c.repeat)
+        scores = sa.select(SCORE).where(SCORE.c.run_id == run_id)
+        if sample_ids is not None:
+            ids = [escape(name) for name in sample_ids]
+            answers = answers.where(self._database.among(sa.type_coerce(GENERATION.c.sample_id, sa.Text()), ids))
+            scores = scores.where(self._database.among(sa.type_coerce(SCORE.c.sample_id, sa.Text()), ids))
+
         def work(connection: Connection) -> dict[tuple[str, int], tuple[GenerationRow, dict[str, ScoreRow]]]:
             found: dict[tuple[str, int], tuple[GenerationRow, dict[str, ScoreRow]]] = {}
-            query = sa.select(GENERATION).where(GENERATION.c.run_id == run_id)
-            query = query.order_by(GENERATION.c.position, GENERATION.c.repeat)
-            for row in connection.execute(query).mappings():
+            for row in connection.execute(answers).mappings():
                 found[row["sample_id"], row["repeat"]] = (read_generation(row), {})
-            for row in connection.execute(sa.select(SCORE).where(SCORE.c.run_id == run_id)).mappings():
+            for row in connection.execute(scores).mappings():
                 found[row["sample_id"], row["repeat"]][1][row["metric"]] = read_score(row)
             return found
 
         return self._database.read(f"reading what run {run_id} has", work)
+
+    def done_count(self, run_id: str, metrics: Sequence[str]) -> tuple[int, int]:
+        answered = sa.select(sa.func.count()).where(GENERATION.c.run_id == run_id)
+        stays = sa.or_(GENERATION.c.reason.is_(None), GENERATION.c.reason.not_in(WEATHER))
+        settled = (
+            sa.select(GENERATION.c.sample_id)
+            .select_from(SCORE.join(GENERATION))
+            .where(SCORE.c.run_id == run_id, GENERATION.c.run_id == run_id, stays, SCORE.c.metric.in_(metrics))
+            .where(sa.or_(SCORE.c.reason.is_(None), SCORE.c.reason.not_in(WEATHER)))
+            .group_by(GENERATION.c.sample_id, GENERATION.c.repeat)
+            .having(sa.func.count() == len(metrics))
+        )
+        complete = sa.select(sa.func.count()).select_from(settled.subquery()) if metrics else answered.where(stays)
+
+        def work(connection: Connection) -> tuple[int, int]:
+            some = connection.execute(answered).scalar_one()
+            return some, connection.execute(complete).scalar_one() if some else 0
+
+        return self._database.read(f"counting what run {run_id} has", work)
 
     def find_generations(self, keys: Sequence[str]) -> Mapping[str, GenerationRow]:
         return {row["key"]: read_generation(row) for row in self._originals(GENERATION, keys)}
@@ -197,6 +218,8 @@ class Recording:
             if row["owner_token"] != self._token and (holder := self._holder(row)):
                 raise StoreError(f"run {run_id} is being worked on by {holder}, which alone may end it")
             before = read_run(row)
+            if before == before.ended(status, at, note):
+                return before  # it was committed, and only the answer to that was lost
             run = replace(before.ended(status, at, note), course=(*before.course, *course))
             changes = {"status": status.value, "finished_at": at, "note": note, **_FREE}
             changes["course"] = [change.as_json() for change in run.course] or None
@@ -217,15 +240,9 @@ class Recording:
     def _originals(self, table: sa.Table, keys: Sequence[str]) -> Sequence[Row]:
         """The rows that were called for under these keys: neither failures nor copies of rows that are there."""
         query = sa.select(table).where(original(table)).order_by(table.c.created_at)
-
-        def work(connection: Connection) -> Sequence[Row]:
-            return [
-                row
-                for some in chunks(keys)
-                for row in connection.execute(query.where(table.c.key.in_(some))).mappings()
-            ]
-
-        return self._database.read(f"looking for earlier rows of {table.name}", work)
+        query = query.where(self._database.among(table.c.key, keys))
+        what = f"looking for earlier rows of {table.name}"
+        return self._database.read(what, lambda c: c.execute(query).mappings().all())
 
     def _lease(self) -> dict[str, Any]:
         me = this_process()
@@ -254,51 +271,3 @@ class Recording:
         owner = Owner(row["owner_host"], row["owner_pid"], row["owner_started"])
         alive = owner.is_alive() if owner.is_near else row["lease_until"] > self._clock.now()
         return owner if alive else None
-
-    @cached_property
-    def _generation_upsert(self) -> sa.Insert:
-        """A failure of the weather gives way to anything better; its calls still count."""
-        insert = self._database.insert(GENERATION)
-        new, old = insert.excluded, GENERATION.c
-        better = sa.or_(new.reason.is_(None), new.reason.not_in(_WEATHER))
-        kept = {"run_id", "sample_id", "repeat", "position"}
-        changes = {column.name: column for column in new if column.name not in kept}
-        upsert: sa.Insert = insert.on_conflict_do_update(
-            index_elements=["run_id", "sample_id", "repeat"],
-            set_={**changes, "attempts": old.attempts + new.attempts},
-            where=sa.and_(old.reason.in_(_WEATHER), better),
-        )
-        return upsert
-
-    @cached_property
-    def _score_upsert(self) -> sa.Insert:
-        """`not_generated` gives way to any score, a failure of the weather to a settled one."""
-        insert = self._database.insert(SCORE)
-        keys = ["run_id", "sample_id", "repeat", "metric"]
-        upsert: sa.Insert = insert.on_conflict_do_update(
-            index_elements=keys,
-            set_={column.name: column for column in insert.excluded if column.name not in keys},
-            where=_settled(SCORE.c.reason) < _settled(insert.excluded.reason),
-        )
-        return upsert
-
-
-def _settled(reason: Any) -> sa.Case[int]:
-    return sa.case((reason == reasons.NOT_GENERATED, 0), (reason.in_(_WEATHER), 1), else_=2)
-
-
-def _number(connection: Connection, run_id: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Give each row the position of its sample: that of the sample's first row, else the next free one."""
-    table = GENERATION.c
-    last = connection.execute(sa.select(sa.func.max(table.position)).where(table.run_id == run_id)).scalar()
-    following = 0 if last is None else last + 1
-    known: dict[str, int] = {}
-    query = sa.select(table.sample_id, table.position).where(table.run_id == run_id)
-    for some in chunks([row["sample_id"] for row in rows]):
-        for sample_id, position in connection.execute(query.where(table.sample_id.in_(some))):
-            known[sample_id] = position
-    for row in rows:
-        if row["sample_id"] not in known:
-            known[row["sample_id"]] = following
-            following += 1
-        row["position"] = known[row["sample_id"]]

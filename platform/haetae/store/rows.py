@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from haetae.core.canonical import Json, digest
+from haetae.core.canonical import Json, digest, dumps
 from haetae.core.generation import Failure, Generation, Usage, generation_from_json
 from haetae.core.run import GenerationRow, LimitChange, Run, RunStatus, ScoreRow, manifest_from_json
 from haetae.core.sample import Sample, sample_from_json
 from haetae.core.score import Score
 from haetae.errors import StoreError
+from haetae.store.columns import escape
 
 Row = Mapping[Any, Any]
 """A row by the names of its columns."""
 
+SAMPLE_COLUMNS: Final = ("digest", "search", "facets", "payload")
+GENERATION_COLUMNS: Final = (
+    *("run_id", "sample_id", "repeat", "position", "key", "sample_digest", "reason", "output", "output_digest"),
+    *("payload", "attempts", "model", "tokens", "cost_usd", "latency_s", "reused", "created_at"),
+)
+SCORE_COLUMNS: Final = (
+    *("run_id", "sample_id", "repeat", "metric", "key", "value", "reason", "stats", "explanation"),
+    *("usage", "model", "calls", "tokens", "cost_usd", "reused", "created_at"),
+)
+"""The columns that are written, each list in the order of its table."""
 
-def sample_values(sample: Sample) -> dict[str, Any]:
-    """A sample as a row of `sample`."""
+
+def sample_values(sample: Sample) -> tuple[Any, ...]:
+    """A sample as a row of `sample`, as drivers take it: see `SAMPLE_COLUMNS`."""
     payload = sample.as_json()
+    facets = payload.pop("metadata", None)
     turns = [sample.input] if isinstance(sample.input, str) else [message.content for message in sample.input]
-    return {
-        "digest": sample.digest,
-        "search": "\n".join([*turns, *sample.references]),
-        "facets": payload.pop("metadata", {}),
-        "payload": payload,
-    }
+    search = escape("\n".join([*turns, *sample.references]))
+    return sample.digest, search, dumps(facets) if facets else "{}", dumps(payload)
 
 
 def read_sample(payload: Json, facets: Json) -> Sample:
@@ -35,36 +43,43 @@ def read_sample(payload: Json, facets: Json) -> Sample:
     return sample_from_json({**payload, "metadata": facets})
 
 
-def generation_values(run_id: str, row: GenerationRow, at: datetime) -> dict[str, Any]:
-    """An answer as a row of `generation`, all but its position. Raises StoreError for NaN and infinity."""
+def generation_values(run_id: str, row: GenerationRow, at: Any) -> list[Any]:
+    """An answer as a row of `generation`, as drivers take it: see `GENERATION_COLUMNS`; its position is yet to be set.
+
+    `at` is a time as the driver takes it. Raises StoreError for NaN and infinity.
+    """
     result, payload = row.result, row.result.as_json()
+    output = output_digest = ""
+    reason = model = tokens = cost = latency = None
     if isinstance(result, Generation):
-        numbers: tuple[Any, ...] = (result.cost_usd, result.latency_s, *result.recorded_scores.values())
-        _refuse_not_finite(row.sample_id, "the generation", *numbers, *(result.logprobs or ()))
-        reason, output = None, payload.pop("output")
+        if result.cost_usd is not None or result.latency_s is not None or result.recorded_scores or result.logprobs:
+            numbers: tuple[Any, ...] = (result.cost_usd, result.latency_s, *result.recorded_scores.values())
+            _refuse_not_finite(row.sample_id, "the generation", *numbers, *(result.logprobs or ()))
+        output = escape(payload.pop("output"))
         output_digest = digest(result.output, payload.get("contexts"))
         tokens, cost, latency = _total(result.usage), _real(result.cost_usd), _real(result.latency_s)
+        model = None if result.model is None else escape(result.model)
     else:
-        reason, output, output_digest = result.reason, "", ""
-        tokens = cost = latency = None
-    return {
-        "run_id": run_id,
-        "sample_id": row.sample_id,
-        "repeat": row.repeat,
-        "key": row.key,
-        "sample_digest": row.sample_digest,
-        "reason": reason,
-        "output": output,
-        "output_digest": output_digest,
-        "payload": payload,
-        "attempts": result.attempts,
-        "model": None if isinstance(result, Failure) else result.model,
-        "tokens": tokens,
-        "cost_usd": cost,
-        "latency_s": latency,
-        "reused": row.reused,
-        "created_at": at,
-    }
+        reason = result.reason
+    return [
+        escape(run_id),
+        escape(row.sample_id),
+        row.repeat,
+        None,
+        row.key,
+        row.sample_digest,
+        reason,
+        output,
+        output_digest,
+        dumps(payload),
+        result.attempts,
+        model,
+        tokens,
+        cost,
+        latency,
+        row.reused,
+        at,
+    ]
 
 
 def read_generation(row: Row) -> GenerationRow:
@@ -77,28 +92,31 @@ def read_generation(row: Row) -> GenerationRow:
     )
 
 
-def score_values(run_id: str, row: ScoreRow, at: datetime) -> dict[str, Any]:
-    """A score as a row of `score`. Raises StoreError for NaN and infinity."""
+def score_values(run_id: str, row: ScoreRow, at: Any) -> tuple[Any, ...]:
+    """A score as a row of `score`, as drivers take it: see `SCORE_COLUMNS`.
+
+    `at` is a time as the driver takes it. Raises StoreError for NaN and infinity.
+    """
     score = row.score
     _refuse_not_finite(row.sample_id, f"the score of {row.metric}", score.value, score.cost_usd, *score.stats)
-    return {
-        "run_id": run_id,
-        "sample_id": row.sample_id,
-        "repeat": row.repeat,
-        "metric": row.metric,
-        "key": row.key,
-        "value": _real(score.value),
-        "reason": score.reason,
-        "stats": [float(number) for number in score.stats] or None,
-        "explanation": score.explanation,
-        "usage": None if score.usage is None else score.usage.as_json(),
-        "model": score.model,
-        "calls": score.calls,
-        "tokens": _total(score.usage),
-        "cost_usd": _real(score.cost_usd),
-        "reused": row.reused,
-        "created_at": at,
-    }
+    return (
+        escape(run_id),
+        escape(row.sample_id),
+        row.repeat,
+        escape(row.metric),
+        row.key,
+        _real(score.value),
+        score.reason,
+        dumps([float(number) for number in score.stats]) if score.stats else None,
+        None if score.explanation is None else escape(score.explanation),
+        None if score.usage is None else dumps(score.usage.as_json()),
+        None if score.model is None else escape(score.model),
+        score.calls,
+        _total(score.usage),
+        _real(score.cost_usd),
+        row.reused,
+        at,
+    )
 
 
 def read_score(row: Row) -> ScoreRow:

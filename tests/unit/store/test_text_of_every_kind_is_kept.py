@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +16,13 @@ from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.run import GenerationRow, ScoreRow
 from haetae.core.sample import Message, Sample, ToolCall
 from haetae.core.score import Score
+from haetae.errors import StoreError
+from haetae.store.bulk import ManyValues, refuse_unkeepable
 from haetae.store.columns import JsonText, SafeText, escape, unescape
 from haetae.store.rows import (
+    GENERATION_COLUMNS,
+    SAMPLE_COLUMNS,
+    SCORE_COLUMNS,
     generation_values,
     read_generation,
     read_sample,
@@ -26,6 +33,8 @@ from haetae.store.rows import (
 from haetae.store.tables import GENERATION, SAMPLE, SCORE
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
+TIME = "2026-03-01 00:00:00.000000"
+"""The same as SQLite's driver takes it."""
 texts = st.text(st.characters(), max_size=20)  # every code point, lone surrogates and NUL included
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 counts = st.integers(0, 2**31)
@@ -74,14 +83,14 @@ scores = st.builds(Score, value=numbers, **extras) | st.builds(
 )
 
 
-def _through_the_database(table: sa.Table, row: dict[str, Any]) -> Any:
-    """What SQLite gives back for a row, by the column types of the table."""
+def _through_the_database(table: sa.Table, columns: Sequence[str], row: Sequence[Any]) -> Any:
+    """What SQLite gives back for a row as drivers take it, by the column types of the table."""
     engine = sa.create_engine("sqlite://")
     with engine.begin() as connection:
         metadata = sa.MetaData()
-        bare = sa.Table("t", metadata, *(sa.Column(c.name, c.type) for c in table.columns if c.name in row))
+        bare = sa.Table("t", metadata, *(sa.Column(name, table.c[name].type) for name in columns))
         metadata.create_all(connection)
-        connection.execute(bare.insert(), row)
+        ManyValues(bare.insert(), columns, engine.dialect)(connection, [row])
         back = connection.execute(bare.select()).mappings().one()
     engine.dispose()
     return back
@@ -117,7 +126,7 @@ def test_ordinary_korean_stays_readable_in_the_database() -> None:
 @settings(deadline=None)
 @given(samples)
 def test_a_sample_survives_the_database(sample: Sample) -> None:
-    row = _through_the_database(SAMPLE, sample_values(sample))
+    row = _through_the_database(SAMPLE, SAMPLE_COLUMNS, sample_values(sample))
     assert read_sample(row["payload"], row["facets"]).as_json() == sample.as_json()
     assert row["digest"] == sample.digest
 
@@ -126,7 +135,7 @@ def test_a_sample_survives_the_database(sample: Sample) -> None:
 @given(texts, generations | failures, st.booleans())
 def test_a_generation_row_survives_the_database(name: str, result: Generation | Failure, reused: bool) -> None:
     row = GenerationRow(name, 3, "key", "digest", result, reused)
-    back = _through_the_database(GENERATION, {**generation_values("support.1", row, AT), "position": 0})
+    back = _through_the_database(GENERATION, GENERATION_COLUMNS, generation_values("support.1", row, TIME))
     assert read_generation(back) == row
     assert back["created_at"] == AT
 
@@ -135,11 +144,20 @@ def test_a_generation_row_survives_the_database(name: str, result: Generation | 
 @given(texts, scores, st.booleans())
 def test_a_score_row_survives_the_database(name: str, score: Score, reused: bool) -> None:
     row = ScoreRow(name, 0, "exact", "key", score, reused)
-    assert read_score(_through_the_database(SCORE, score_values("support.1", row, AT))) == row
+    assert read_score(_through_the_database(SCORE, SCORE_COLUMNS, score_values("support.1", row, TIME))) == row
 
 
 def test_numbers_of_numpy_are_stored_as_numbers() -> None:
     row = ScoreRow("a", 0, "exact", "key", Score(np.float32(0.5), stats=(np.float64(1), np.int64(2))))  # type: ignore[arg-type]  # what a metric may return
-    stored = score_values("support.1", row, AT)
+    stored = dict(zip(SCORE_COLUMNS, score_values("support.1", row, TIME), strict=True))
     assert type(stored["value"]) is float
-    assert stored["stats"] == [1.0, 2.0]
+    assert stored["stats"] == "[1.0,2.0]"
+
+
+@pytest.mark.parametrize("value", [2**63, "\0", "a \ud835", b"bytes", object()])
+def test_a_value_that_no_driver_binds_is_named_with_its_column_and_sample(value: Any) -> None:  # STO-23
+    row = score_values("support.1", ScoreRow("a", 0, "exact", "key", Score(1.0)), TIME)
+    bad = [*row[:4], value, *row[5:]]
+    with pytest.raises(StoreError, match=r"sample 'a': score\.key cannot keep "):
+        refuse_unkeepable(SCORE, SCORE_COLUMNS, [row, bad], OverflowError("too large"))
+    refuse_unkeepable(SCORE, SCORE_COLUMNS, [row], OverflowError("too large"))  # not for a row like any other

@@ -1,0 +1,130 @@
+"""The rows of a run on their way to disk: prepared once, written as often as their transaction is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from haetae.core import reasons
+from haetae.core.run import GenerationRow, ScoreRow
+from haetae.core.sample import Sample
+from haetae.store.bulk import Bulk, Copied, ManyValues
+from haetae.store.database import Database
+from haetae.store.rows import (
+    GENERATION_COLUMNS,
+    SAMPLE_COLUMNS,
+    SCORE_COLUMNS,
+    generation_values,
+    sample_values,
+    score_values,
+)
+from haetae.store.tables import GENERATION, SAMPLE, SCORE
+
+WEATHER: Final[list[sa.ColumnClause[str]]] = [sa.literal_column(f"'{reason}'") for reason in sorted(reasons.RETRIED)]
+_SAMPLE_ID: Final = GENERATION_COLUMNS.index("sample_id")
+_POSITION: Final = GENERATION_COLUMNS.index("position")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What one transaction writes, as the driver takes it; the positions of generations are set when it is known."""
+
+    samples: list[tuple[Any, ...]]
+    generations: list[list[Any]]
+    scores: list[tuple[Any, ...]]
+
+
+class RowWriter:
+    """Writes the rows of runs, in as few statements as the database allows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._samples = self._bulk(SAMPLE_COLUMNS, ["digest"], database.insert(SAMPLE).on_conflict_do_nothing())
+        self._generations = self._bulk(GENERATION_COLUMNS, _GENERATION_KEY, _generation_upsert(database))
+        self._scores = self._bulk(SCORE_COLUMNS, _SCORE_KEY, _score_upsert(database))
+
+    def prepared(
+        self,
+        run_id: str,
+        samples: Iterable[Sample],
+        generations: Iterable[GenerationRow],
+        scores: Iterable[ScoreRow],
+        at: datetime,
+    ) -> Rows:
+        """Raises StoreError for numbers that are not finite."""
+        when = self._database.bound(GENERATION.c.created_at, at)
+        return Rows(
+            [sample_values(sample) for sample in samples],
+            [generation_values(run_id, row, when) for row in generations],
+            [score_values(run_id, row, when) for row in scores],
+        )
+
+    def write(self, connection: Connection, run_id: str, rows: Rows) -> None:
+        """Write them inside the connection's transaction."""
+        if rows.samples:
+            self._samples(connection, rows.samples)
+        if rows.generations:
+            self._number(connection, run_id, rows.generations)
+            self._generations(connection, rows.generations)
+        if rows.scores:
+            self._scores(connection, rows.scores)
+
+    def _bulk(self, columns: Sequence[str], keys: Sequence[str], upsert: sa.Insert) -> Bulk:
+        if self._database.is_sqlite:
+            return ManyValues(upsert, columns, self._database.dialect)
+        return Copied(upsert, columns, keys)
+
+    def _number(self, connection: Connection, run_id: str, rows: Sequence[list[Any]]) -> None:
+        """Give each row the position of its sample: that of the sample's first row, else the next free one."""
+        table = GENERATION.c
+        last = connection.execute(sa.select(sa.func.max(table.position)).where(table.run_id == run_id)).scalar()
+        known: dict[str, int] = {}
+        if last is not None:
+            sample_id, ids = sa.type_coerce(table.sample_id, sa.Text()), [row[_SAMPLE_ID] for row in rows]
+            query = sa.select(sample_id, table.position).where(table.run_id == run_id)
+            known.update(connection.execute(query.where(self._database.among(sample_id, ids))).tuples().all())
+        following = 0 if last is None else last + 1
+        for row in rows:
+            row[_POSITION] = known.setdefault(row[_SAMPLE_ID], following)
+            following += row[_POSITION] == following
+
+
+_GENERATION_KEY: Final = ["run_id", "sample_id", "repeat"]
+_SCORE_KEY: Final = [*_GENERATION_KEY, "metric"]
+
+
+def _generation_upsert(database: Database) -> sa.Insert:
+    """A failure of the weather gives way to anything better; its calls still count."""
+    insert = database.insert(GENERATION)
+    new, old = insert.excluded, GENERATION.c
+    better = sa.or_(new.reason.is_(None), new.reason.not_in(WEATHER))
+    kept = {*_GENERATION_KEY, "position"}
+    changes = {name: new[name] for name in GENERATION_COLUMNS if name not in kept}
+    upsert: sa.Insert = insert.on_conflict_do_update(
+        index_elements=_GENERATION_KEY,
+        set_={**changes, "attempts": old.attempts + new.attempts},
+        where=sa.and_(old.reason.in_(WEATHER), better),
+    )
+    return upsert
+
+
+def _score_upsert(database: Database) -> sa.Insert:
+    """`not_generated` gives way to any score, a failure of the weather to a settled one."""
+    insert = database.insert(SCORE)
+    upsert: sa.Insert = insert.on_conflict_do_update(
+        index_elements=_SCORE_KEY,
+        set_={name: insert.excluded[name] for name in SCORE_COLUMNS if name not in _SCORE_KEY},
+        where=_settled(SCORE.c.reason) < _settled(insert.excluded.reason),
+    )
+    return upsert
+
+
+def _settled(reason: Any) -> sa.Case[int]:
+    first, second, last = (sa.literal_column(place, sa.Integer()) for place in "012")
+    not_generated = reason == sa.literal_column(f"'{reasons.NOT_GENERATED}'", sa.Text())
+    return sa.case((not_generated, first), (reason.in_(WEATHER), second), else_=last)
