@@ -16,6 +16,7 @@ from haetae.core.ledger import Registry
 from haetae.core.metric import Metric
 from haetae.core.reference import Reference
 from haetae.core.run import Manifest
+from haetae.core.spans import Spans
 from haetae.core.suite import Suite
 from haetae.core.target import Target
 from haetae.core.tracker import Mirror
@@ -67,8 +68,12 @@ def assemble(
     clock: Clock,
     mirror: Callable[[], Mirror],
     skip_bad: bool = False,
+    spans: Spans | None = None,
 ) -> Assembly:
-    """Load and check a suite. Raises ConfigError with every problem of the file that stopped it."""
+    """Load and check a suite; with `spans`, the calls of its models make some.
+
+    Raises ConfigError with every problem of the file that stopped it.
+    """
     loaded = load_suite(path, settings.env)
     suite = loaded.suite
     meter = Meter(suite.budget)
@@ -82,6 +87,7 @@ def assemble(
         meter=meter,
         mirror=mirror,
         code=settings.evaluate_folders,
+        spans=spans,
     )
     metrics, target = _metrics_and_target(loaded, resolver, clock)
     check_tolerances(loaded, metrics)

@@ -17,6 +17,7 @@ from haetae.core.clock import Clock, SystemClock
 from haetae.core.ledger import Version
 from haetae.core.reference import Kind, Reference
 from haetae.core.run import Run, RunStatus
+from haetae.core.spans import Spans
 from haetae.core.suite import GateSpec
 from haetae.core.tracker import RunRecord
 from haetae.core.verdict import Comparison, Estimate, Verdict
@@ -33,6 +34,7 @@ from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.repeats import repeats_of
 from haetae.workbench.report import Report
 from haetae.workbench.running import Running
+from haetae.workbench.spanning import collecting
 from haetae.workbench.telling import Telling
 from haetae.workbench.unanswered import unanswered, unscored
 
@@ -246,8 +248,8 @@ class Workbench:
 
     # inside
 
-    def _assemble(self, suite: str | Path, skip_bad: bool = False) -> Assembly:
-        return assemble(Path(suite), self.settings, self.ledger, self._clock, self._telling.mirror, skip_bad)
+    def _assemble(self, suite: str | Path, skip_bad: bool = False, spans: Spans | None = None) -> Assembly:
+        return assemble(Path(suite), self.settings, self.ledger, self._clock, self._telling.mirror, skip_bad, spans)
 
     @cached_property
     def _telling(self) -> Telling:
@@ -280,24 +282,28 @@ class Workbench:
         *,
         gating: bool,
     ) -> Report:
-        assembly = self._assemble(suite, skip_bad)
-        try:
-            running = Running(self.ledger, self._clock, self._gate)
-            origin = resuming.origin(assembly.loaded.path, self.settings.home, skip_bad)
-            run = running.open(assembly, fresh, resume, {**tags, **origin})
-            if run.status is RunStatus.FINISHED:
-                return await asyncio.to_thread(self._concluded, run, assembly)
-            assembly.meter.go_on_from(self.ledger.spent(run.id))
-            evaluation = running.evaluation(run, assembly, watcher, gating)
-            run = await running.evaluated(run, evaluation, assembly)
-        finally:
-            await assembly.aclose()
+        with collecting(self.settings.env) as collected:
+            assembly = self._assemble(suite, skip_bad, collected.spans)
+            try:
+                running = Running(self.ledger, self._clock, self._gate)
+                origin = resuming.origin(assembly.loaded.path, self.settings.home, skip_bad)
+                run = running.open(assembly, fresh, resume, {**tags, **origin})
+                if run.status is RunStatus.FINISHED:
+                    return await asyncio.to_thread(self._concluded, run, assembly)
+                assembly.meter.go_on_from(self.ledger.spent(run.id))
+                evaluation = running.evaluation(run, collected.around(assembly), watcher, gating)
+                with collected.of(run) as span:
+                    run = await running.evaluated(run, evaluation, assembly)
+                    if span is not None and run.status is not RunStatus.FINISHED:
+                        span.failed(run.status.value)
+            finally:
+                await assembly.aclose()
         rejects = registering.keep_rejects(assembly.dataset.rejects, run.id, self.settings)
         alarms = self.monitor([run.suite]).alarms if run.manifest.epoch and run.status is RunStatus.FINISHED else ()
         sounded = [f"monitor: {watched.sentence}" for watched in alarms if watched.alarm.detected_at == run.id]
         decided = None if isinstance(evaluation, Evaluation) else evaluation.comparison
         report = await asyncio.to_thread(self._conclude, run, assembly, decided)
-        return replace(report, notes=(*rejects, *sounded, *report.notes))
+        return replace(report, notes=(*rejects, *sounded, *collected.notes, *report.notes))
 
     async def _attack(self, suite: str | Path, metric: str, limit: int, tolerance: float) -> AttackReport:
         from haetae.workbench.judges.attacking import attack

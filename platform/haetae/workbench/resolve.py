@@ -24,6 +24,7 @@ from haetae.core.model import LanguageModel
 from haetae.core.model_spec import ModelSpec
 from haetae.core.outputs import Outputs
 from haetae.core.reference import Kind, Reference
+from haetae.core.spans import Spans
 from haetae.core.suite import Suite
 from haetae.core.template import Prompt
 from haetae.core.tracker import Mirror
@@ -32,6 +33,7 @@ from haetae.engine.budget import Meter
 from haetae.engine.functions import load_function
 from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
+from haetae.engine.spanned import SpannedModel
 from haetae.engine.watch import EndpointState
 from haetae.errors import ConfigError, HaetaeError, JudgeError, RegistryError, boundary
 from haetae.targets.local import Local
@@ -67,6 +69,7 @@ class Resolver:
         mirror: Callable[[], Mirror],
         code: Iterable[Path] = (),
         seed: int = 0,
+        spans: Spans | None = None,
     ) -> None:
         self._suite = suite
         self._folder = folder
@@ -78,6 +81,7 @@ class Resolver:
         self.meter = meter
         self._mirror = mirror
         self._rng = random.Random(seed)  # noqa: S311  # jitter of retries, not a secret
+        self._spans = spans
         self._limiters: dict[str, Limiter] = {}
         self._breakers: dict[str, Breaker] = {}
         self._models: dict[tuple[str, type[HaetaeError]], LanguageModel] = {}
@@ -89,7 +93,8 @@ class Resolver:
         """The model a reference names. `error` is raised when no call to it can succeed any more."""
         known = self._models.get((text, error))
         if known is None:
-            known = self._models[text, error] = self._connect(text, self._content("model", text), error)
+            known = self._connect(text, self._content("model", text), error)
+            known = self._models[text, error] = known if self._spans is None else SpannedModel(known, self._spans)
         return known
 
     def prompt(self, text: str) -> Prompt:
