@@ -127,7 +127,7 @@ class Database:
         """Whether the same transaction may succeed later. A server that was never met is not waited for."""
         if self.is_sqlite:
             return error_code(exc) in _AGAIN
-        return self._met and is_away(exc) or error_code(exc) in _AGAIN
+        return (self._met and is_away(exc)) or error_code(exc) in _AGAIN
 
 
 def _postgres(url: URL, **options: Any) -> Engine:
