@@ -23,11 +23,6 @@ Reopen = Callable[[], SqlLedger]
 COUNTED = (SAMPLE, GENERATION, SCORE)
 
 
-@pytest.fixture(autouse=True)
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pruning, "_PAUSE_S", 0)
-
-
 def _finished(ledger: SqlLedger, given: Any, samples: Sequence[Any], *, reused: bool = False, **where: Any) -> str:
     """A finished run with an answer and a judgement for each sample, called for or copied."""
     run = given.start(ledger, **where)

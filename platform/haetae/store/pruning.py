@@ -24,9 +24,21 @@ from haetae.store.tables import ANNOTATION, BASELINE, COMPARISON, ESTIMATE, GENE
 
 _SPELL_S: Final = 0.2
 """How long one transaction should hold the lock: the next one deletes less or more by how long the last one took."""
-_PAUSE_S: Final = 0.1
-"""How long others may take the lock between two: who waits for an SQLite file asks again after at most so long."""
+_LONGEST_PAUSE_S: Final = 0.2
 _FEWEST, _FIRST, _MOST = 50, 500, 10_000
+
+
+class _Pace:
+    """How many rows are deleted at once, so that whoever waits for the lock has it soon."""
+
+    def __init__(self) -> None:
+        self.size = _FIRST
+
+    def done(self, count: int, took: float) -> None:
+        """Be as long away from the lock as it was held, and take more or fewer rows the next time."""
+        if count > self.size or took > _SPELL_S:
+            self.size = int(min(max(self.size * min(_SPELL_S / max(took, 0.001), 2), _FEWEST), _MOST))
+        time.sleep(min(took, _LONGEST_PAUSE_S))
 
 
 class Pruning:
@@ -62,10 +74,10 @@ class Pruning:
         for some in chunks(run_ids):
             self._hide(some, annotated)
         name_heirs(database)
-        deleted = {"run": 0, "generation": 0, "score": 0}
+        deleted, pace = {"run": 0, "generation": 0, "score": 0}, _Pace()
         for run_id in self.pruned():
-            deleted["score"] += self._delete_rows(run_id, SCORE)
-            deleted["generation"] += self._delete_rows(run_id, GENERATION)
+            deleted["score"] += self._delete_rows(run_id, SCORE, pace)
+            deleted["generation"] += self._delete_rows(run_id, GENERATION, pace)
             deleted["run"] += self._delete_run(run_id)
         deleted["sample"] = drop_orphans(database)
         name_heirs(database)  # of what was copied meanwhile
@@ -102,27 +114,25 @@ class Pruning:
         rows = self._database.read("looking where labels belong as well", lambda c: c.execute(query).tuples().all())
         return {(run_id, sample, output): home for run_id, sample, output, home in rows}
 
-    def _delete_rows(self, run_id: str, table: sa.Table) -> int:
+    def _delete_rows(self, run_id: str, table: sa.Table, pace: _Pace) -> int:
         """Delete a run's rows of one table in the order of its primary key; how many there were."""
-        total, size = 0, _FIRST
+        total = 0
         ids = sa.select(table.c.sample_id).where(table.c.run_id == run_id).order_by(table.c.sample_id)
         while True:
 
-            def work(connection: Connection, size: int = size) -> int:
+            def work(connection: Connection, size: int = pace.size) -> int:
                 last = connection.execute(ids.limit(1).offset(size)).scalar()
                 part = table.c.run_id == run_id
                 if last is not None:
                     part = sa.and_(part, table.c.sample_id <= last)
                 return connection.execute(table.delete().where(part)).rowcount
 
-            begun = time.monotonic()
+            size, begun = pace.size, time.monotonic()
             count = self._database.write(f"deleting rows of run {run_id}", work)
-            took = time.monotonic() - begun
             total += count
+            pace.done(count, time.monotonic() - begun)
             if count <= size:
                 return total
-            size = int(min(max(size * min(_SPELL_S / max(took, 0.001), 2), _FEWEST), _MOST))
-            time.sleep(_PAUSE_S)
 
     def _delete_run(self, run_id: str) -> int:
         def work(connection: Connection) -> int:
