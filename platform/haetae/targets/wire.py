@@ -16,7 +16,9 @@ from haetae.core.sample import ToolCall
 from haetae.core.secrets import redact
 from haetae.targets.returned import check_call
 
-_SERVER_FAULTS = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
+_WORTH_IT_BELOW_500 = frozenset({408, 409, 425})
+_NOT_WORTH_IT_FROM_500 = frozenset({501, 505})
+"""The server does not do what it is asked for, and will not a second later."""
 _FILTERED = ("content_filter", "content management policy", "content_policy_violation")
 _MOST_SHOWN = 600
 """Characters of an endpoint's own message that are kept."""
@@ -63,6 +65,8 @@ def chat_reply(raw: bytes, latency_s: float, price: Price | None) -> Generation 
     """The answer in a chat completion's body; every way in which there is none is its own reason."""
     try:
         body = loads(raw)
+        if isinstance(body.get("error"), dict) and not body.get("choices"):
+            return _error_in_a_200(body["error"], raw)
         choice = body["choices"][0]
         message = choice["message"]
         content, finish = message.get("content"), choice.get("finish_reason")
@@ -143,6 +147,14 @@ def malformed(raw: bytes, exc: Exception | None = None) -> Failure:
     return Failure(reasons.MALFORMED, f"not a completion{why}: {excerpt!r}")
 
 
+def _error_in_a_200(error: Json, raw: bytes) -> Failure:
+    """What a router passes on of the endpoint behind it: the error, with its status as `code`."""
+    code = error.get("code")
+    status = code if isinstance(code, int) else 0
+    reason = reasons.RATE_LIMITED if status == 429 else reasons.SERVER_ERROR if status >= 500 else reasons.MALFORMED
+    return Failure(reason, f"HTTP 200 with an error: {redact(_error_text(raw))[:_MOST_SHOWN]}")
+
+
 def http_failure(status: int, headers: Mapping[str, str], raw: bytes, place: str, now: datetime) -> Failure:
     """What a status other than 200 means. `place` names the endpoint and the key's variable for people."""
     detail = redact(_error_text(raw))[:_MOST_SHOWN]
@@ -150,7 +162,7 @@ def http_failure(status: int, headers: Mapping[str, str], raw: bytes, place: str
     if status == 429:
         quota = "insufficient_quota" in detail
         return Failure(reasons.RATE_LIMITED, message, retry_after_s=retry_after(headers, now), fatal=quota)
-    if status in _SERVER_FAULTS:
+    if status in _WORTH_IT_BELOW_500 or (status >= 500 and status not in _NOT_WORTH_IT_FROM_500):
         return Failure(reasons.SERVER_ERROR, message, retry_after_s=retry_after(headers, now))
     if status in (401, 402, 403, 404, 407) or 300 <= status < 400:
         return Failure(reasons.REJECTED, message, fatal=True)
@@ -173,19 +185,25 @@ def _error_text(raw: bytes) -> str:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait, from Retry-After as seconds or as an HTTP date; None when absent or unreadable."""
-    value = headers.get("Retry-After")
-    if value is None:
+    """Seconds to wait, from retry-after-ms, or from Retry-After as seconds or as an HTTP date; None when absent or
+    unreadable. A date is counted from the reply's own: the clock here, `now`, may be wrong."""
+    for name, unit in (("retry-after-ms", 1_000), ("Retry-After", 1)):
+        try:
+            seconds = float(headers.get(name, "nan")) / unit
+        except ValueError:
+            continue  # not a number: Retry-After may also hold a date
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    moment = _moment(headers.get("Retry-After"))
+    if moment is None:
         return None
+    return max(0.0, (moment - (_moment(headers.get("Date")) or now)).total_seconds())
+
+
+def _moment(date: str | None) -> datetime | None:
+    """An HTTP date; None for what is none. One without a zone is in UTC."""
     try:
-        seconds = float(value)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    except ValueError:
-        pass  # not seconds: the header may also hold a date
-    try:
-        moment = parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(date or "")
     except ValueError:
         return None
-    if moment.tzinfo is None:  # a date without a zone is in UTC
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -182,7 +182,7 @@ def test_what_no_further_call_can_mend_is_fatal_and_names_the_endpoint(status: i
     assert "https://host (key $K)" in found.message
 
 
-@pytest.mark.parametrize("status", [408, 409, 425, 500, 502, 503, 504, 520, 529])
+@pytest.mark.parametrize("status", [408, 409, 425, 500, 502, 503, 504, 507, 520, 521, 523, 529, 530, 598])
 def test_the_servers_own_faults_are_worth_asking_again(status: int) -> None:  # END-03
     found = _http(status, b"<html>oops</html>", Retry_After="3")
     assert (found.reason, found.fatal, found.retry_after_s) == ("server_error", False, 3.0)
@@ -229,8 +229,41 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
     assert retry_after({"Retry-After": value}, NOW) == seconds
 
 
+@pytest.mark.parametrize("status", [501, 505])
+def test_what_a_server_does_not_do_at_all_is_asked_once(status: int) -> None:
+    found = _http(status, {"error": "not implemented"})
+    assert (found.reason, found.fatal) == ("request_rejected", False)
+
+
 def test_no_header_is_no_wait() -> None:
     assert retry_after({}, NOW) is None
+
+
+def test_milliseconds_say_it_more_exactly() -> None:  # END-01
+    assert retry_after({"retry-after-ms": "350", "Retry-After": "1"}, NOW) == 0.35
+    assert retry_after({"retry-after-ms": "soon", "Retry-After": "2"}, NOW) == 2.0
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_a_date_is_counted_from_the_servers_own_clock(hours: int) -> None:  # END-01, END-17
+    headers = {"Retry-After": "Sun, 01 Mar 2026 12:01:30 GMT", "Date": "Sun, 01 Mar 2026 12:00:00 GMT"}
+    assert retry_after(headers, NOW + timedelta(hours=hours)) == 90.0
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ({"code": 429, "message": "slow down"}, "rate_limited"),
+        ({"code": 502, "message": "upstream"}, "server_error"),
+        ({"code": "odd", "message": "what"}, "malformed_response"),
+        ({"message": "what"}, "malformed_response"),
+    ],
+)
+def test_an_error_that_comes_as_a_200_is_that_error(error: Any, reason: str) -> None:  # END-07
+    found = chat_reply(json.dumps({"error": error}).encode(), 0.1, None)
+    assert isinstance(found, Failure)
+    assert found.reason == reason
+    assert error["message"] in found.message
 
 
 def _told(*tokens: dict[str, float]) -> Any:
