@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from importlib import import_module
 from typing import Any
 
@@ -81,24 +80,30 @@ def main() -> None:
 
     What nobody foresaw exits with 3: it is never taken for a regression, nor for a pass.
     """
-    from haetae.cli.printing import plain
-    from haetae.core.secrets import redact
-    from haetae.errors import HaetaeError
-
     try:
         sys.exit(haetae(prog_name="haetae", standalone_mode=False))
     except click.ClickException as exc:
         exc.show()
         sys.exit(2)
-    except HaetaeError as exc:
-        click.echo(plain(f"haetae: {exc}"), err=True)
-        sys.exit(exc.exit_code)
-    except OSError as exc:
-        click.echo(plain(f"haetae: {exc}"), err=True)
-        sys.exit(3)
     except (click.Abort, KeyboardInterrupt):  # click makes the one of the other
         click.echo("interrupted; what was finished is kept, the same command goes on", err=True)
         sys.exit(3)
     except Exception as exc:
-        click.echo(plain(redact("".join(traceback.format_exception(exc)))), err=True)
-        sys.exit(3)
+        text, code = _said_of(exc)
+        click.echo(text, err=True)
+        sys.exit(code)
+
+
+def _said_of(exc: Exception) -> tuple[str, int]:
+    """What is printed of an error, and the exit code."""
+    import traceback  # nothing of this is needed by the help, nor by a command that ends well
+
+    from haetae.cli.printing import plain
+    from haetae.core.secrets import redact
+    from haetae.errors import HaetaeError
+
+    if isinstance(exc, HaetaeError):
+        return plain(f"haetae: {exc}"), exc.exit_code
+    if isinstance(exc, OSError):
+        return plain(f"haetae: {exc}"), 3
+    return plain(redact("".join(traceback.format_exception(exc)))), 3

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
+from typing import TYPE_CHECKING
 from unicodedata import category
 
 import click
 
 from haetae.core.canonical import Json
 from haetae.workbench.columns import aligned
-from haetae.workbench.report import Report
+
+if TYPE_CHECKING:
+    from haetae.workbench.report import Report
 
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 

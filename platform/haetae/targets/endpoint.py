@@ -1,20 +1,16 @@
-"""Any OpenAI-compatible endpoint over aiohttp: the one transport of targets, judges and embeddings."""
+"""Any OpenAI-compatible endpoint: the one transport of targets, judges and embeddings."""
 
 from __future__ import annotations
 
-import errno
 import json
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-import aiohttp
 import orjson
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from haetae.core import reasons
-from haetae.core.addresses import forbidden
 from haetae.core.canonical import Json, dumps, loads
 from haetae.core.clock import Clock
 from haetae.core.generation import Failure, Generation
@@ -23,12 +19,11 @@ from haetae.core.sample import Message
 from haetae.core.secrets import MASK, redact
 from haetae.targets import likelihoods
 from haetae.targets.content import pictured, wired, with_text
-from haetae.targets.proxy import proxy_of
 from haetae.targets.room import Room
 from haetae.targets.wire import Price, chat_reply, http_failure, malformed, usage_of
 
-MAX_BODY = 32 * 2**20
-"""Largest reply that is read, in bytes."""
+if TYPE_CHECKING:
+    from haetae.targets.connections import Connections
 
 MOST_PICTURED = 64 * 2**20
 """Bytes of pictures in calls under way; each is in memory some four times while it is sent."""
@@ -80,11 +75,9 @@ class Endpoint:
         shown = self._base if self._base == fingerprint.get("base_url") else f"{host.scheme}://{host.netloc}"
         self._place = redact(f"{shown} (model {model}, {f'key from {keys}' if keys else 'no key'})", self._known)
         self._secrets = tuple({form.encode() for secret in self._known for form in _spellings(secret)})
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._timeout_s = timeout_s
-        self._connections = connections
-        self._session: aiohttp.ClientSession | None = None
-        self._proxy = proxy_of(self._base)
+        self._most_connections = connections
+        self._connections: Connections | None = None
         self._pictures = Room(MOST_PICTURED)
         self._rung = 0
         self._renamed_limit = False
@@ -188,31 +181,13 @@ class Endpoint:
     async def _post(self, path: str, payload: Json) -> tuple[bytes, float] | Failure:
         """The body of a 200 and the seconds it took; anything else as a Failure."""
         started = self._clock.monotonic()
-        try:
-            async with self._connected().post(
-                self._base + path,
-                data=_encode(payload),
-                headers=self._headers,
-                params=self._query,
-                proxy=self._proxy,
-                allow_redirects=False,
-            ) as response:
-                chunks, size = [], 0
-                async for chunk in response.content.iter_any():
-                    size += len(chunk)
-                    if size > MAX_BODY:
-                        return Failure(reasons.MALFORMED, f"the reply is over {MAX_BODY // 2**20} MiB")
-                    chunks.append(chunk)
-                raw = self._without_secrets(b"".join(chunks))
-                if response.status != 200:
-                    return http_failure(response.status, response.headers, raw, self._place, self._clock.now())
-        except TimeoutError:
-            return Failure(reasons.TIMEOUT, f"no complete answer from {self._place} in {self._timeout_s:g} s")
-        except aiohttp.ClientSSLError as exc:
-            why = redact(f"TLS with {self._place} failed: {exc}", self._known)
-            return Failure(reasons.CONNECTION, why, fatal=True)
-        except (aiohttp.ClientError, OSError) as exc:
-            return Failure(reasons.CONNECTION, redact(f"{self._place}: {type(exc).__name__}: {exc}", self._known))
+        reply = await self._connected().post(self._base + path, _encode(payload), self._headers, self._query)
+        if isinstance(reply, Failure):
+            return reply
+        status, headers, body = reply
+        raw = self._without_secrets(body)
+        if status != 200:
+            return http_failure(status, headers, raw, self._place, self._clock.now())
         return raw, self._clock.monotonic() - started
 
     def _without_secrets(self, raw: bytes) -> bytes:
@@ -222,38 +197,24 @@ class Endpoint:
                 raw = raw.replace(secret, MASK.encode())
         return raw
 
-    def _connected(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300, resolver=_Resolver()),
-                timeout=self._timeout,
+    def _connected(self) -> Connections:
+        if self._connections is None:
+            from haetae.targets.connections import Connections  # with aiohttp, which only a call needs
+
+            self._connections = Connections(
+                self._base,
+                limit=self._most_connections,
+                timeout_s=self._timeout_s,
+                place=self._place,
+                secrets=self._known,
             )
-        return self._session
+        return self._connections
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-
-class _Resolver(AbstractResolver):
-    """Names are resolved as ever, and every address is judged as if it had been written in the URL."""
-
-    def __init__(self) -> None:
-        self._inner = aiohttp.DefaultResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        for address in found:
-            if fault := forbidden(address["host"]):
-                raise OSError(errno.EACCES, f"{host} resolves to what no request may go to: {fault}")
-        return found
-
-    async def close(self) -> None:
-        await self._inner.close()
+        if self._connections is not None:
+            await self._connections.aclose()
+            self._connections = None
 
 
 def _is_of_the_form(failure: Failure) -> bool:

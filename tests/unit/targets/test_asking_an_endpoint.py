@@ -14,7 +14,8 @@ from haetae.core.clock import SystemClock
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.model import Embeddings
 from haetae.core.sample import Message
-from haetae.targets.endpoint import MAX_BODY, Endpoint
+from haetae.targets.connections import MAX_BODY
+from haetae.targets.endpoint import Endpoint
 from haetae.targets.wire import Price
 
 QUESTION = [Message("user", "q")]
