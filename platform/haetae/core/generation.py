@@ -141,7 +141,8 @@ class Generation:
 class Failure:
     """Why there is no generation: a reason of `haetae.core.reasons`, and a message for people.
 
-    `retry_after_s` is how long the endpoint asked to wait. `fatal` says that every further call
+    `retry_after_s` is how long the endpoint asked to wait, `overloaded` that it named too many calls as the cause
+    (429, 503, 529). `fatal` says that every further call
     would fail the same way (a wrong key): the run stops. `usage` and `cost_usd` are what an answer that
     cannot be used has cost all the same; a budget counts them. `stages` are the steps of a pipeline up to the
     one that failed, which is the last.
@@ -155,6 +156,7 @@ class Failure:
     usage: Usage | None = None
     cost_usd: float | None = None
     stages: tuple[Stage, ...] = ()
+    overloaded: bool = False
 
     def as_json(self) -> Json:
         """What is kept of it; without stages where it has none."""

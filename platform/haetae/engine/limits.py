@@ -1,96 +1,171 @@
-"""How hard an endpoint is asked: calls in flight, waits that it asked for, and when to give up on it."""
+"""How hard an endpoint is asked: how many calls are under way, when they start, and what both learn from answers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
 from types import TracebackType
 
 from haetae.core import reasons
 from haetae.core.clock import Clock
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, Likelihood
+from haetae.core.pace import Told
+from haetae.engine.course import Course
+from haetae.engine.latencies import Latencies
+from haetae.engine.permits import Permits
+from haetae.engine.starts import Sleep as Sleep
+from haetae.engine.starts import Starts
+from haetae.engine.tempo import Tempo
+from haetae.engine.token_cost import TokenCost
 from haetae.engine.watch import EndpointState
+from haetae.engine.window import Window
 
-Sleep = Callable[[float], Awaitable[None]]
 Answer = Generation | Embeddings | Likelihood | Failure
+
+_CROWD = frozenset({reasons.CONNECTION, reasons.TIMEOUT, reasons.RATE_LIMITED})
+_CROWDED = 0.1
+"""Where more of the last 64 or so calls were refused it was the crowd; fewer are refused by chance."""
+_MEMORY = 1 / 64
 
 
 class Limiter:
-    """One per endpoint, shared by everything in the run that asks it.
+    """One per endpoint (a model at a base URL), shared by everything in the run that asks it.
 
-    At most `in_flight` calls are under way. When the endpoint says "not before", nobody asks before.
-    After `patience` refused connections in a row, with no answer between, the endpoint counts as down.
+    At most `in_flight` calls are under way, and never fewer than `least` because the endpoint is slow. When it says
+    "not before", nobody asks before, and from then on calls start one by one at a tempo that it bears. `permits` are
+    for an endpoint whose calls a minute are limited for all processes together.
     """
 
-    def __init__(self, in_flight: int, clock: Clock, sleep: Sleep = asyncio.sleep, place: str = "") -> None:
+    def __init__(
+        self,
+        in_flight: int,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        place: str = "",
+        *,
+        least: int = 1,
+        requests_per_minute: int | None = None,
+        permits: Permits | None = None,
+        course: Course | None = None,
+    ) -> None:
         self._place = place
-        self._in_flight = in_flight
-        self._under_way = 0
-        self._slots = asyncio.Semaphore(in_flight)
         self._clock = clock
-        self._sleep = sleep
-        self._not_before = 0.0
-        self._refused = 0
-        self._patience = 3 * in_flight + 20
+        self._window = Window(in_flight, least)
+        self._starts = Starts(clock, sleep, Tempo(requests_per_minute), permits)
+        self._latencies = Latencies()
+        self._cost = TokenCost()
+        self._course = course or Course(clock)
+        self._refused = 0.0
+        self._changed_at = -math.inf
+        self._shown = 0
 
     def slot(self, characters: int = 0) -> Slot:
         """One call's place among those under way: `async with limiter.slot() as slot`, then `slot.saw(answer)`.
 
-        It is entered when there is a free place and any pause is over. `characters` is how long the question is.
+        It is entered when the call may be made. `characters` is how long the question is.
         """
-        return Slot(self)
+        return Slot(self, characters)
 
-    async def _enter(self) -> None:
-        await self._slots.acquire()
-        try:
-            while (wait := self._not_before - self._clock.monotonic()) > 0:
-                await self._sleep(wait)
-        except BaseException:
-            self._slots.release()
-            raise
-        self._under_way += 1
-
-    def _leave(self) -> None:
-        self._under_way -= 1
-        self._slots.release()
-
-    def _saw(self, answer: Answer) -> None:
-        """Learn from a call's outcome."""
-        failure = answer if isinstance(answer, Failure) else None
-        self._refused = self._refused + 1 if failure and failure.reason == reasons.CONNECTION else 0
-        if failure and failure.retry_after_s:
-            self._not_before = max(self._not_before, self._clock.monotonic() + failure.retry_after_s)
+    def told(self, told: Told) -> None:
+        """The headers of a reply have told what is left of quotas."""
+        self._starts.told(told, self._window.under_way - 1, self._cost.of(0))
 
     @property
     def state(self) -> EndpointState:
         """How the endpoint is asked now."""
-        wait = max(0.0, self._not_before - self._clock.monotonic())
-        return EndpointState(self._place, self._under_way, self._in_flight, wait)
+        return EndpointState(self._place, self._window.under_way, self._window.limit, self._starts.wait_s)
 
-    @property
-    def down(self) -> bool:
-        """Whether the endpoint has refused so often in a row that asking on is pointless."""
-        return self._refused >= self._patience
+    async def _enter(self, slot: Slot) -> None:
+        await self._window.enter()
+        slot.tokens = self._cost.of(slot.characters)
+        try:
+            slot.tempo = await self._starts.turn(slot.tokens)
+        except BaseException:
+            self._window.leave()
+            raise
+        slot.started, slot.window = self._clock.monotonic(), self._window.limit
+        if not self._shown:
+            self._show("start")
+
+    def _saw(self, slot: Slot, answer: Answer) -> float | None:
+        """Learn from a call's outcome; the wait that other processes should be told of."""
+        now = self._clock.monotonic()
+        if isinstance(answer, Failure):
+            used = answer.usage.total if answer.usage else 0
+            wait_s = answer.retry_after_s or None
+            if wait_s:
+                self._starts.hold(wait_s)
+            if wait_s or answer.overloaded or answer.reason in _CROWD:
+                self._pushed_back(slot, answer, now, wait_s)
+        else:
+            used = round(slot.tokens) if answer.usage is None else answer.usage.total
+            wait_s = None
+            self._cost.learn(used)
+            latency_s = answer.latency_s if isinstance(answer, Generation) else None
+            self._went_well(slot, now, now - slot.started if latency_s is None else latency_s)
+        self._starts.settle(slot.tokens, used)
+        return wait_s
+
+    def _went_well(self, slot: Slot, now: float, latency_s: float) -> None:
+        self._refused -= self._refused * _MEMORY
+        if slot.started <= self._changed_at:
+            return
+        self._window.answered()
+        self._starts.tempo.went_well(now, slot.started, self._window.limit / max(latency_s, 1e-6))
+        size = self._latencies.add(latency_s, slot.window)
+        if size is not None:
+            longer = size > self._window.limit
+            self._changed_at = now
+            self._window.settle(size)
+            self._show("fewer calls were no faster" if longer else "answers wait for one another")
+        elif self._window.limit >= 1.5 * self._shown or self._window.limit == self._window.most != self._shown:
+            self._show("it bears more")
+
+    def _pushed_back(self, slot: Slot, failure: Failure, now: float, wait_s: float | None) -> None:
+        self._refused += (1 - self._refused) * _MEMORY
+        if slot.started <= self._changed_at or not (wait_s or self._refused > _CROWDED):
+            return  # it was asked before the last change, or refused by chance
+        self._changed_at = now
+        self._latencies.restart()
+        tempo = self._starts.tempo
+        if wait_s is None or not tempo.gap_s:
+            self._window.settle(self._window.limit / 2)
+        if wait_s is not None or (self._window.limit == self._window.least and failure.reason == reasons.RATE_LIMITED):
+            tempo.too_fast(now, wait_s or 1.0, slot.tempo)
+        told = f", asks to wait {wait_s:g} s" if wait_s else ""
+        self._show(f"{failure.reason}{told}" + (f", {60 * tempo.per_s:.4g} starts a minute" if tempo.gap_s else ""))
+
+    def _show(self, why: str) -> None:
+        self._shown = self._window.limit
+        self._course.add(self._place, self._shown, why)
 
 
 class Slot:
     """A place among the calls under way, held for the length of one call."""
 
-    __slots__ = ("_limiter",)
+    __slots__ = ("_limiter", "_wait_s", "characters", "started", "tempo", "tokens", "window")
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(self, limiter: Limiter, characters: int) -> None:
         self._limiter = limiter
+        self._wait_s: float | None = None
+        self.characters = characters
+        self.started = self.tempo = self.tokens = 0.0
+        self.window = 0
 
     async def __aenter__(self) -> Slot:
-        await self._limiter._enter()
+        await self._limiter._enter(self)
         return self
 
     def saw(self, answer: Answer) -> None:
         """Learn from the call's outcome; say it before the place is given back. What is cut off teaches nothing."""
-        self._limiter._saw(answer)
+        self._wait_s = self._limiter._saw(self, answer)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._limiter._leave()
+        try:
+            if self._wait_s is not None:
+                await self._limiter._starts.tell(self._wait_s)
+        finally:
+            self._limiter._window.leave()

@@ -1,0 +1,96 @@
+"""When the next call to an endpoint may start: after its waits, within its quotas and rates, at a tempo it bears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from haetae.core.clock import Clock
+from haetae.core.pace import Told
+from haetae.engine.allowance import Allowance
+from haetae.engine.permits import Permits
+from haetae.engine.tempo import Tempo
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Starts:
+    """Lets calls start at once as long as nothing is known against it, else one by one in the order they came."""
+
+    def __init__(self, clock: Clock, sleep: Sleep, tempo: Tempo, permits: Permits | None) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self.tempo = tempo
+        self._permits = permits
+        self._requests, self._tokens = Allowance(), Allowance()
+        self._counted = permits is not None
+        self._not_before = self._next = 0.0
+        self._tempo = tempo.per_s
+        self._one_by_one = asyncio.Lock()
+        self._waiting = 0
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds for which nobody may ask."""
+        return max(0.0, self._not_before - self._clock.monotonic())
+
+    async def turn(self, tokens: float) -> float:
+        """Wait until a call that will cost so many tokens may start; the tempo at which it does."""
+        while not self._in_turn:
+            if (wait := self.wait_s) <= 0:
+                return self.tempo.per_s
+            await self._sleep(wait)
+        self._waiting += 1
+        try:
+            async with self._one_by_one:
+                while (wait := await self._may_start(tokens) - self._clock.monotonic()) > 0:
+                    await self._sleep(wait)
+                return self._started(tokens)
+        finally:
+            self._waiting -= 1
+
+    @property
+    def _in_turn(self) -> bool:
+        return self._counted or self.tempo.gap_s > 0
+
+    async def _may_start(self, tokens: float) -> float:
+        if self._permits is not None:
+            due, held = await self._permits.due(tokens, self._waiting)
+            self._not_before = max(self._not_before, held)
+        else:
+            due = 0.0
+        now = self._clock.monotonic()
+        quota = max(self._requests.wait_until(now, 1), self._tokens.wait_until(now, tokens))
+        return max(self._not_before, self._next, due, quota)
+
+    def _started(self, tokens: float) -> float:
+        now, tempo = self._clock.monotonic(), self._tempo
+        self._next, self._tempo = now + self.tempo.gap_s, self.tempo.per_s
+        self._requests.take(1)
+        self._tokens.take(tokens)
+        if self._permits is not None:
+            self._permits.take(now)
+        return tempo
+
+    def hold(self, seconds: float) -> None:
+        """The endpoint has asked to wait."""
+        self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
+
+    async def tell(self, seconds: float) -> None:
+        """Tell other processes of it, where any may ask the endpoint."""
+        if self._permits is not None:
+            await self._permits.hold(seconds)
+
+    def told(self, told: Told, under_way: int, tokens: float) -> None:
+        """A reply's headers have told quotas; `under_way` calls of about so many tokens may not be counted in them."""
+        now = self._clock.monotonic()
+        if told.requests is not None:
+            self._requests.told(told.requests, now, under_way)
+        if told.tokens is not None:
+            self._tokens.told(told.tokens, now, under_way * tokens)
+        self._counted = True
+
+    def settle(self, reserved: float, used: int) -> None:
+        """A call has cost so many tokens instead of what was expected."""
+        if self._permits is not None:
+            self._permits.settle(reserved, used)
