@@ -67,7 +67,9 @@ class Prompt:
                 raise ConfigError(Problem(f"a template may have {MAX_TEMPLATE:,} characters", file=self.name))
             try:
                 check_shape(_environment.parse(message.content))
-                compiled.append((message.role, _environment.from_string(message.content)))
+                template = _environment.from_string(message.content)
+                template.globals = dict(template.globals)  # a plain one is copied for each rendering in a tenth
+                compiled.append((message.role, template))
             except TemplateSyntaxError as exc:
                 raise ConfigError(Problem(f"template: {exc.message}", file=self.name, line=exc.lineno)) from exc
             except RecursionError as exc:

@@ -56,8 +56,8 @@ class Prompted:
         """One answer; repeats differ by the seed where the model has one."""
         folder = next((image.folder for image in sample.images), None)
         messages = [message_from_json(turn, folder) for turn in request]
-        seed = self._model.fingerprint.get("parameters", {}).get("seed")
-        overrides = {"seed": seed + repeat} if repeat and isinstance(seed, int) else {}
+        seed = self._model.fingerprint.get("parameters", {}).get("seed") if repeat else None
+        overrides = {"seed": seed + repeat} if isinstance(seed, int) else {}
         return await self._model.chat(messages, **overrides)
 
     async def aclose(self) -> None:

@@ -41,16 +41,20 @@ _REFUSAL = re.compile(
 def read_object(text: str) -> dict[str, Json] | None:
     """The last complete top-level object of the text, or None."""
     for span in reversed(_spans(text[-MAX_REPLY:])):
-        for candidate in (span, _PIECE.sub(_mend, span)):
-            try:
-                found = json.loads(candidate, parse_constant=_refuse, object_pairs_hook=_unique)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(found, dict):
-                return found
+        found = _parsed(span) or _parsed(_PIECE.sub(_mend, span))
+        if found is not None:
+            return found
         if ":" in span:
             return None
     return None
+
+
+def _parsed(span: str) -> dict[str, Json] | None:
+    try:
+        found = json.loads(span, parse_constant=_refuse, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def is_refusal(text: str) -> bool:
