@@ -31,12 +31,12 @@ def open_outputs(path: Path, root: Path) -> Iterator[tuple[str, Generation]]:
     A line has `id` and `output`; or only scores, given as `scores: {name: number}` or as further
     numeric fields (`win_probability: 0.7`). Also `contexts`, `tool_calls`, `usage` (tokens by bucket),
     `cost_usd`, `latency_s` (seconds), `model`, `finish_reason`, `stages` of a pipeline and the
-    `transcript` of a dialogue. Raises DatasetError at once for a file
+    `transcript` of a dialogue. No attempts were made: nothing was called. Raises DatasetError at once for a file
     that cannot be opened, and at its line for a row that cannot be read or an id that came before.
     """
     real = find_data(Path(path), root)
     if reader_of(real) is not read_jsonl:
-        raise DatasetError(f"{real.name}: recorded outputs are .jsonl or .ndjson (each also .gz)")
+        raise DatasetError(f"{real.name}: recorded outputs are .jsonl or .ndjson (each also .gz, .bz2, .xz, .zst)")
     return _stream(real, shown(real, root))
 
 
@@ -67,7 +67,7 @@ def _generation(row: Json) -> tuple[str, Generation]:
         faults.append(("id", "missing" if name in (None, "") else f"expected text, got {found(name)}"))
     elif fault := id_fault(name):
         faults.append(("id", fault))
-    parts: dict[str, Any] = {"recorded_scores": _scores(row, faults)}
+    parts: dict[str, Any] = {"recorded_scores": _scores(row, faults), "attempts": 0}
     if "output" not in row and not parts["recorded_scores"] and not faults:
         faults.append(("output", "missing; expected text, or scores"))
     parts["output"] = _text("output", row.get("output", ""), faults)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from haetae.core.canonical import Json
 from haetae.core.generation import Failure, Generation
@@ -44,3 +44,10 @@ class Target(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class AnsweredTarget(Target, Protocol):
+    """A target that has all its answers before it is asked: nothing is called, and nothing is waited for."""
+
+    def answer(self, sample_id: str) -> Generation | Failure: ...

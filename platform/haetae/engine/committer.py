@@ -66,11 +66,7 @@ class Committer:
         self, sample: Sample, generation: GenerationRow | None, scores: list[ScoreRow], *, finished: bool
     ) -> None:
         """Hand over rows; waits when too many are waiting already."""
-        while len(self._batch) >= self._capacity and not self._task.done():
-            self._drained.clear()
-            await self._drained.wait()
-        if self._task.done():
-            await self._task
+        await self._room()
         batch = self._batch
         if generation is not None:
             batch.samples[sample.digest] = sample
@@ -81,6 +77,26 @@ class Committer:
         self._filled.set()
         if batch.puts >= self._enough:
             self._full.set()
+
+    async def put_all(self, rows: Batch) -> None:
+        """Hand over the rows of many samples at once."""
+        await self._room()
+        batch = self._batch
+        batch.samples |= rows.samples
+        batch.generations += rows.generations
+        batch.scores += rows.scores
+        batch.finished += rows.finished
+        batch.puts += rows.finished
+        self._filled.set()
+        if batch.puts >= self._enough:
+            self._full.set()
+
+    async def _room(self) -> None:
+        while len(self._batch) >= self._capacity and not self._task.done():
+            self._drained.clear()
+            await self._drained.wait()
+        if self._task.done():
+            await self._task
 
     async def kept(self) -> None:
         """Wait until what was just put is on disk. Raises the StoreError of a commit that failed."""

@@ -36,7 +36,22 @@ def _alone(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def is_long(sample: Sample, answer: Generation) -> bool:
     """Whether there is so much to read that computing on it may take long. It is counted no further than it takes."""
+    if _is_short(sample, answer):
+        return False
     return any(read >= _LONG for read in accumulate(_sizes(sample, answer)))
+
+
+def _is_short(sample: Sample, answer: Generation) -> bool:
+    """Whether a plain question, its references and a plain answer are all there is, and little: mostly so."""
+    listed = (sample.contexts, sample.reference_contexts, sample.relevant, sample.tool_calls)
+    found = (answer.contexts, answer.tool_calls, answer.transcript)
+    if listed != _NONE or found != _NONE[1:] or answer.stages or not isinstance(sample.input, str):
+        return False
+    read = sum(map(len, sample.references), len(sample.input) + len(answer.output))
+    return read + len(sample.references) + 2 < _LONG  # each text counts as one more
+
+
+_NONE = (None, None, None, None)
 
 
 def _sizes(sample: Sample, answer: Generation) -> Iterator[int]:

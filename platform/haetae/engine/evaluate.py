@@ -12,6 +12,7 @@ from haetae.core.metric import Metric
 from haetae.core.run import GenerationRow, Run, ScoreRow
 from haetae.core.sample import Sample
 from haetae.core.target import Target
+from haetae.engine.answered import Answered
 from haetae.engine.committer import Committer
 from haetae.engine.earlier_scores import EarlierScores
 from haetae.engine.jobs import Job, Jobs
@@ -60,7 +61,8 @@ class Evaluation:
         self._in_flight = in_flight
         self._reuse = reuse
         self._stop = stop or Stop()
-        self._stopping = self._exhausted = False
+        self._answered = Answered(run, target, self._metrics, self._earlier if reuse else None, lambda: self._stopping)
+        self._stopping = False
 
     def stop(self) -> None:
         """Take no new sample; what is in flight finishes."""
@@ -69,12 +71,12 @@ class Evaluation:
     @property
     def stopped_early(self) -> bool:
         """Whether `stop` was called before everything was done."""
-        return not self._exhausted
+        return not self._jobs.exhausted
 
     async def __call__(self) -> None:
         """Evaluate. Raises the error that ended the run early, after committing what was finished."""
         committer = Committer(self._ledger, self._run.id, self._clock, self._tally.committed, self._in_flight)
-        jobs = self._jobs.to_do()
+        jobs = self._answered.rest(self._jobs.to_do(), committer)
         taking, answering = asyncio.Lock(), asyncio.Semaphore(self._in_flight)
 
         async def work() -> None:
@@ -85,7 +87,6 @@ class Evaluation:
                     async with taking:
                         job = await anext(jobs, None)
                     if job is None:
-                        self._exhausted = True
                         return
                     row = await self._answer(job, committer)
                 if self._judged:

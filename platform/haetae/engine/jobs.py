@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -54,20 +54,21 @@ class Jobs:
         self._ledger = ledger
         self._reuse = reuse
         self.done_before: int | None = None
+        self.exhausted = False
 
-    async def to_do(self) -> AsyncGenerator[Job, None]:
-        done = await asyncio.to_thread(self._ledger.done, self._run.id)
-        self.done_before = sum(1 for generation, scores in done.values() if self._complete(generation, scores))
+    async def to_do(self) -> AsyncGenerator[list[Job], None]:
+        """The jobs, a chunk after the other; `exhausted` is set after the last."""
+        metrics = list(self._metrics)
+        answered, self.done_before = await asyncio.to_thread(self._ledger.done_count, self._run.id, metrics)
         pairs = ((sample, repeat) for sample in self._samples for repeat in range(self._repeats))
         while chunk := list(islice(pairs, _LOOKAHEAD)):
-            for job in await self._looked_up(chunk, done):
-                yield job
+            yield await self._looked_up(chunk, continued=answered > 0)
+        self.exhausted = True
 
-    async def _looked_up(
-        self,
-        chunk: list[tuple[Sample, int]],
-        done: Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]],
-    ) -> Iterator[Job]:
+    async def _looked_up(self, chunk: list[tuple[Sample, int]], *, continued: bool) -> list[Job]:
+        done: Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]] = {}
+        if continued:
+            done = await asyncio.to_thread(self._ledger.done, self._run.id, [sample.id for sample, _ in chunk])
         jobs = []
         for sample, repeat in chunk:
             generation, scores = done.get((sample.id, repeat), (None, {}))
@@ -80,10 +81,10 @@ class Jobs:
             key = digest(self._target_digest, request, repeat, self._run.manifest.epoch)
             jobs.append(Job(sample, repeat, request, key, generation, kept))
         if not (self._reuse and self._target.reusable):
-            return iter(jobs)
+            return jobs
         unknown = [job.key for job in jobs if job.known is None]
         found = await asyncio.to_thread(self._ledger.find_generations, unknown) if unknown else {}
-        return (self._with_known(job, found) for job in jobs)
+        return [self._with_known(job, found) for job in jobs]
 
     def _with_known(self, job: Job, found: Mapping[str, GenerationRow]) -> Job:
         earlier = found.get(job.key)

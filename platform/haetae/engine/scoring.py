@@ -18,7 +18,7 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.secrets import redact
 from haetae.engine.computing import computed, is_long
-from haetae.engine.contained import awaited, contained
+from haetae.engine.contained import as_exception, awaited, contained
 from haetae.engine.functions import Late
 from haetae.errors import ConfigError, HaetaeError
 
@@ -41,9 +41,11 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
         return Score.unscored(lacking)
     try:
         given = await _begun(metric, sample, result)
-        found = await awaited(given) if inspect.isawaitable(given) else given
+        found = given if isinstance(given, Score) or not inspect.isawaitable(given) else await awaited(given)
         if not isinstance(found, Score):
             raise TypeError(f"a metric returns a Score, not {type(found).__name__}")
+        if _is_plain(found, metric.facts):
+            return found
         with contained():
             found = _plain(found)
     except ConfigError as exc:
@@ -59,10 +61,28 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
 
 async def _begun(metric: Metric, sample: Sample, answer: Generation) -> Score | Awaitable[Score]:
     """What `metric.score` returns; where there is much to read it computes in a thread, and the loop turns on."""
-    if inspect.iscoroutinefunction(metric.score) or not is_long(sample, answer):
-        with contained():
-            return metric.score(sample, answer)
-    return await computed(metric.score, sample, answer)  # type: ignore[no-any-return]  # what it returns
+    if is_long(sample, answer) and not inspect.iscoroutinefunction(metric.score):
+        return await computed(metric.score, sample, answer)  # type: ignore[no-any-return]  # what it returns
+    try:
+        return metric.score(sample, answer)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as exc:
+        raise as_exception(exc) from exc
+
+
+def _is_plain(found: Score, facts: MetricFacts) -> bool:
+    """Whether a score is a number on the scale and nothing else, as that of nearly every metric that computes."""
+    return (
+        type(found.value) is float
+        and math.isfinite(found.value)
+        and (facts.low is None or found.value >= facts.low)
+        and (facts.high is None or found.value <= facts.high)
+        and (found.stats, found.explanation, found.usage, found.cost_usd, found.model, found.calls) == _NOTHING_ELSE
+    )
+
+
+_NOTHING_ELSE = ((), None, None, None, None, 0)
 
 
 def _plain(found: Score) -> Score:
@@ -138,6 +158,9 @@ def score_key(facts: MetricFacts, sample: Sample, generation_key: str, result: G
 
 def _content(answer: Generation) -> Json:
     """All of an answer that is not about the call which produced it."""
+    listed = answer.contexts is not None or answer.tool_calls is not None or answer.transcript is not None
+    if not (listed or answer.recorded_scores or answer.stages):
+        return {"output": answer.output}
     said = answer.as_json()
     for stage in said.get("stages", ()):
         stage.pop("latency_s", None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 
 from haetae.core import reasons
 from haetae.core.canonical import Json
@@ -56,7 +55,7 @@ class Recorded:
                 found = entry[1]
             else:
                 self._ahead[entry[0]] = entry[1]
-        return replace(found, attempts=0)  # nothing was called
+        return found
 
     async def aclose(self) -> None:
         """Nothing to give back."""

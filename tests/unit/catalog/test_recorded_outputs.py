@@ -42,15 +42,17 @@ def test_every_field_of_a_line_arrives(write_rows: Rows, project: Path) -> None:
                 model="m",
                 finish_reason="stop",
                 recorded_scores={"exact": 1.0, "win_probability": 0.7},
+                attempts=0,
             ),
         ),
-        ("7", Generation("")),
+        ("7", Generation("", attempts=0)),
     ]
 
 
 def test_scores_alone_are_enough(write_rows: Rows, project: Path) -> None:
     path = write_rows([{"id": "a", "win_probability": 1}])
-    assert list(open_outputs(path, project)) == [("a", Generation("", recorded_scores={"win_probability": 1.0}))]
+    scored = Generation("", recorded_scores={"win_probability": 1.0}, attempts=0)
+    assert list(open_outputs(path, project)) == [("a", scored)]
 
 
 @pytest.mark.parametrize(

@@ -123,11 +123,26 @@ class FakeLedger:
             if before is None or weather:
                 self.scores[key] = score
 
-    def done(self, run_id: str) -> Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]]:
+    def done(
+        self, run_id: str, sample_ids: Sequence[str] | None = None
+    ) -> Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]]:
         return {
             key: (row, {m: s for (i, r, m), s in self.scores.items() if (i, r) == key})
             for key, row in self.generations.items()
+            if sample_ids is None or key[0] in sample_ids
         }
+
+    def done_count(self, run_id: str, metrics: Sequence[str]) -> tuple[int, int]:
+        def weather(row: GenerationRow | ScoreRow) -> bool:
+            said = row.score if isinstance(row, ScoreRow) else row.result
+            return getattr(said, "reason", None) in reasons.RETRIED
+
+        complete = [
+            row
+            for row, scores in self.done(run_id).values()
+            if not weather(row) and all(name in scores and not weather(scores[name]) for name in metrics)
+        ]
+        return len(self.generations), len(complete)
 
     def find_generations(self, keys: Sequence[str]) -> Mapping[str, GenerationRow]:
         return {key: self.earlier[key] for key in keys if key in self.earlier}

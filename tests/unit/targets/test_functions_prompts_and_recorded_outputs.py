@@ -352,7 +352,9 @@ def test_a_variable_that_nobody_offers_or_a_sample_lacks_is_named() -> None:  # 
 
 
 def _recorded(*ids: str) -> Recorded:
-    return Recorded(iter([(name, Generation(f"answer {name}")) for name in ids]), {"file": "o.jsonl", "digest": "d"})
+    return Recorded(
+        iter([(name, Generation(f"answer {name}", attempts=0)) for name in ids]), {"file": "o.jsonl", "digest": "d"}
+    )
 
 
 def test_recorded_outputs_join_by_id_in_any_order() -> None:
