@@ -96,7 +96,10 @@ class Endpoint:
         self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json
     ) -> Generation | Failure:
         """See `LanguageModel.chat`. Pictures are read when there is room for them."""
-        async with self._pictures.take(pictured(messages)):
+        size = pictured(messages)
+        if not size:
+            return await self._chat(messages, schema, overrides)
+        async with self._pictures.take(size):
             return await self._chat(messages, schema, overrides)
 
     async def _chat(
