@@ -218,7 +218,7 @@ BEHAVIOURS: dict[str, Endpoints] = {
     "429": Endpoints(fails(429, "slow down"), FAILED, TRIES, says="rate_limited"),
     "500": Endpoints(fails(500, "oops"), FAILED, TRIES, says="server_error"),
     "HTML page": Endpoints(is_a_web_page, FAILED, TRIES, says="malformed_response"),
-    "200 with an error in it": Endpoints(hides_an_error_in_200, FAILED, TRIES, says="malformed_response"),
+    "200 with an error in it": Endpoints(hides_an_error_in_200, FAILED, TRIES, says="server_error"),
     "33 MB": Endpoints(sends_33_megabytes, FAILED, TRIES, says="malformed_response"),
     "silence": Endpoints(is_silent, FAILED, TRIES, says="timeout", options=QUICK),
     "never stops": Endpoints(never_stops, FAILED, TRIES, says="timeout", options=QUICK),

@@ -73,7 +73,9 @@ class Fence:
         return cls(digest("fence", sample.digest, output)[:16])
 
     def __call__(self, label: str, text: str) -> str:
-        held = re.sub(self.mark, "…", nfc(text), flags=re.IGNORECASE)
+        held = nfc(text)
+        if self.mark in held.lower():  # a pattern is made only where there is something to mask
+            held = re.sub(self.mark, "…", held, flags=re.IGNORECASE)
         return f"<{label}-{self.mark}>\n{held}\n</{label}-{self.mark}>"
 
 
@@ -183,8 +185,8 @@ class Interview:
         return UnansweredError(reason, f"{failure.reason}: {failure.message}")
 
     def _pay(self, call: Generation | Embeddings | Likelihood | Failure) -> None:
-        """Add one call up. A cost that is unknown makes the sum unknown: it is not 0."""
-        self.calls += 1
+        """Add one call up, with what it took to get it. A cost that is unknown makes the sum unknown: it is not 0."""
+        self.calls += call.attempts if isinstance(call, Generation | Failure) else 1
         if call.usage is not None:
             self.usage = call.usage if self.usage is None else self.usage + call.usage
         unknown = call.cost_usd is None or self.cost_usd is None
