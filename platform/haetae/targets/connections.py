@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -28,7 +28,7 @@ class Connections:
     `place` names it in messages, from which `secrets` are kept out.
     """
 
-    def __init__(self, base: str, *, limit: int, timeout_s: float, place: str, secrets: Sequence[str]) -> None:
+    def __init__(self, base: str, *, limit: int, timeout_s: float, place: str, secrets: tuple[str, ...]) -> None:
         self._timeout_s = timeout_s
         self._place = place
         self._secrets = secrets

@@ -55,8 +55,6 @@ class Running:
 
     def evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
         """All samples at once; or, for a gate that may stop early, look by look."""
-        from haetae.workbench.looking import InLooks, fixed_order, looks_of
-
         tally = Tally(run, self._clock, assembly.meter, watcher, assembly.resolver.endpoints)
 
         def over(samples: Iterable[Sample]) -> Evaluation:
@@ -74,9 +72,13 @@ class Running:
                 stop=assembly.meter.stop,
             )
 
+        if not gating or assembly.suite.gate is None:
+            return over(assembly.dataset)
+        from haetae.workbench.looking import InLooks, fixed_order, looks_of  # with numpy
+
         judged = any(facts.judge is not None for facts in run.manifest.metrics.values())
-        looks = looks_of(assembly.suite, assembly.dataset.count, judged) if gating else None
-        if looks is None or assembly.suite.gate is None:
+        looks = looks_of(assembly.suite, assembly.dataset.count, judged)
+        if looks is None:
             return over(assembly.dataset)
         gate = self._gate(assembly.suite.gate, run)
         baseline = self._ledger.baseline(run.suite, assembly.suite.gate.baseline)

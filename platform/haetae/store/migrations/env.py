@@ -10,7 +10,7 @@ from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 from haetae.store.columns import JsonText, SafeText
 from haetae.store.migrations import VERSION_TABLE
-from haetae.store.tables import METADATA
+from haetae.store.tables import METADATA, describe_for_postgres
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -26,6 +26,7 @@ def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal
 
 
 connection = context.config.attributes["connection"]
+describe_for_postgres()
 context.configure(
     connection=connection,
     target_metadata=METADATA,
