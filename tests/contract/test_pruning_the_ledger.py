@@ -172,7 +172,7 @@ def test_a_run_that_is_being_pruned_is_shown_to_nobody_and_the_next_prune_ends_i
     def cut(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("haetae.store.pruning.time.sleep", cut)
+    monkeypatch.setattr("haetae.store.breathing.time.sleep", cut)
     with pytest.raises(KeyboardInterrupt):
         ledger.prune([old])
     later = reopen()

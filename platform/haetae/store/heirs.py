@@ -8,6 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from haetae.store.breathing import breathing
 from haetae.store.database import Database
 from haetae.store.tables import GENERATION, PRUNED, RUN, SCORE, original
 
@@ -29,7 +30,7 @@ def name_heirs(database: Database) -> None:
 
 
 def _write(database: Database, update: sa.Update, rows: list[dict[str, Any]]) -> None:
-    database.write("naming heirs", lambda connection: connection.execute(update, rows))
+    breathing(database, "naming heirs", lambda connection: connection.execute(update, rows))
 
 
 def _unfound(database: Database, query: sa.Select[Any]) -> Sequence[Any]:

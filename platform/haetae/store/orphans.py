@@ -15,6 +15,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from haetae.store.breathing import breathing
 from haetae.store.database import Database
 from haetae.store.ledger import chunks
 from haetae.store.tables import ANNOTATION, GENERATION, PRUNED, RUN, SAMPLE
@@ -72,7 +73,7 @@ def _drop(database: Database, seen: _Seen) -> int:
                 return None
             return connection.execute(SAMPLE.delete().where(orphans)).rowcount
 
-        count = database.write("deleting samples that nobody refers to", work)
+        count, _ = breathing(database, "deleting samples that nobody refers to", work)
         if count is None:
             break
         deleted += count

@@ -6,13 +6,13 @@ it. A prune that is killed leaves hidden runs, and the next one deletes them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from haetae.store.breathing import breathing
 from haetae.store.database import Database
 from haetae.store.heirs import name_heirs
 from haetae.store.ledger import chunks
@@ -22,23 +22,9 @@ from haetae.store.protection import reasons_to_keep
 from haetae.store.rows import Row
 from haetae.store.tables import ANNOTATION, BASELINE, COMPARISON, ESTIMATE, GENERATION, OUTBOX, PRUNED, RUN, SCORE
 
-_SPELL_S: Final = 0.2
-"""How long one transaction should hold the lock: the next one deletes less or more by how long the last one took."""
-_LONGEST_PAUSE_S: Final = 0.2
+_SPELL_S: Final = 0.1
+"""How long one transaction should take: the next one deletes fewer or more rows by how long the last one took."""
 _FEWEST, _FIRST, _MOST = 50, 500, 10_000
-
-
-class _Pace:
-    """How many rows are deleted at once, so that whoever waits for the lock has it soon."""
-
-    def __init__(self) -> None:
-        self.size = _FIRST
-
-    def done(self, count: int, took: float) -> None:
-        """Be as long away from the lock as it was held, and take more or fewer rows the next time."""
-        if count > self.size or took > _SPELL_S:
-            self.size = int(min(max(self.size * min(_SPELL_S / max(took, 0.001), 2), _FEWEST), _MOST))
-        time.sleep(min(took, _LONGEST_PAUSE_S))
 
 
 class Pruning:
@@ -74,10 +60,11 @@ class Pruning:
         for some in chunks(run_ids):
             self._hide(some, annotated)
         name_heirs(database)
-        deleted, pace = {"run": 0, "generation": 0, "score": 0}, _Pace()
+        deleted, size = {"run": 0, "generation": 0, "score": 0}, _FIRST
         for run_id in self.pruned():
-            deleted["score"] += self._delete_rows(run_id, SCORE, pace)
-            deleted["generation"] += self._delete_rows(run_id, GENERATION, pace)
+            for table in (SCORE, GENERATION):
+                count, size = self._delete_rows(run_id, table, size)
+                deleted[table.name] += count
             deleted["run"] += self._delete_run(run_id)
         deleted["sample"] = drop_orphans(database)
         name_heirs(database)  # of what was copied meanwhile
@@ -114,25 +101,26 @@ class Pruning:
         rows = self._database.read("looking where labels belong as well", lambda c: c.execute(query).tuples().all())
         return {(run_id, sample, output): home for run_id, sample, output, home in rows}
 
-    def _delete_rows(self, run_id: str, table: sa.Table, pace: _Pace) -> int:
-        """Delete a run's rows of one table in the order of its primary key; how many there were."""
+    def _delete_rows(self, run_id: str, table: sa.Table, size: int) -> tuple[int, int]:
+        """Delete a run's rows of one table in the order of its primary key, about `size` at first; how many there
+        were, and how many to begin with the next time."""
         total = 0
         ids = sa.select(table.c.sample_id).where(table.c.run_id == run_id).order_by(table.c.sample_id)
         while True:
 
-            def work(connection: Connection, size: int = pace.size) -> int:
+            def work(connection: Connection, size: int = size) -> int:
                 last = connection.execute(ids.limit(1).offset(size)).scalar()
                 part = table.c.run_id == run_id
                 if last is not None:
                     part = sa.and_(part, table.c.sample_id <= last)
                 return connection.execute(table.delete().where(part)).rowcount
 
-            size, begun = pace.size, time.monotonic()
-            count = self._database.write(f"deleting rows of run {run_id}", work)
-            total += count
-            pace.done(count, time.monotonic() - begun)
-            if count <= size:
-                return total
+            count, took = breathing(self._database, f"deleting rows of run {run_id}", work)
+            total, was_last = total + count, count <= size
+            if took > _SPELL_S or not was_last:
+                size = int(min(max(size * min(_SPELL_S / max(took, 0.001), 2), _FEWEST), _MOST))
+            if was_last:
+                return total, size
 
     def _delete_run(self, run_id: str) -> int:
         def work(connection: Connection) -> int:
