@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -22,6 +25,7 @@ _MEASURES = ("cost_usd", "latency_s")
 _TEXTS = ("model", "finish_reason")
 _PARTS = ("contexts", "tool_calls", "stages", "transcript")
 FIELDS = frozenset({"id", "output", "usage", "scores", *_PARTS, *_MEASURES, *_TEXTS})
+_PLAIN = frozenset({"id", "output"})
 _BUCKETS = frozenset(get_type_hints(Usage))
 
 
@@ -34,21 +38,56 @@ def open_outputs(path: Path, root: Path) -> Iterator[tuple[str, Generation]]:
     `transcript` of a dialogue. No attempts were made: nothing was called. Raises DatasetError at once for a file
     that cannot be opened, and at its line for a row that cannot be read or an id that came before.
     """
+    real = _found(path, root)
+    return _unique(real, shown(real, root))
+
+
+def check_outputs(path: Path, root: Path) -> tuple[str, ...]:
+    """Read all of a file once, so that nothing is wrong with it when it is read along with the samples; the names of
+    the stages that any answer has. Raises DatasetError as `open_outputs` does.
+
+    Eight bytes are kept of each id. Only where two ids share them is the file read again, to say which came twice.
+    """
+    real = _found(path, root)
+    ids, stages = array("Q"), dict[str, None]()
+    for _, name, generation in _stream(real, shown(real, root)):
+        ids.append(int.from_bytes(blake2b(name.encode(), digest_size=ids.itemsize).digest(), "big"))
+        stages.update((stage.name, None) for stage in generation.stages)
+    if _comes_twice(ids):
+        deque(open_outputs(path, root), maxlen=0)
+    return tuple(stages)
+
+
+def checked_outputs(path: Path, root: Path) -> Iterator[tuple[str, Generation]]:
+    """What `open_outputs` gives, of a file that `check_outputs` has read."""
+    real = _found(path, root)
+    return ((name, generation) for _, name, generation in _stream(real, shown(real, root)))
+
+
+def _found(path: Path, root: Path) -> Path:
     real = find_data(Path(path), root)
     if reader_of(real) is not read_jsonl:
         raise DatasetError(f"{real.name}: recorded outputs are .jsonl or .ndjson (each also .gz, .bz2, .xz, .zst)")
-    return _stream(real, shown(real, root))
+    return real
 
 
-def _stream(path: Path, file: str) -> Iterator[tuple[str, Generation]]:
+def _comes_twice(ids: array[int]) -> bool:
+    if len(ids) < _MANY:
+        return len(set(ids)) < len(ids)
+    import numpy as np
+
+    every = np.frombuffer(ids, np.uint64).copy()
+    every.sort()
+    return bool((every[1:] == every[:-1]).any())
+
+
+_MANY = 10_000
+"""From how many ids on numpy pays, which has to be imported."""
+
+
+def _unique(path: Path, file: str) -> Iterator[tuple[str, Generation]]:
     lines: dict[str, int] = {}
-    for line, row in read_jsonl(path, file):
-        try:
-            if isinstance(row, BadRow):
-                raise row
-            name, generation = _generation(row)
-        except BadRow as bad:
-            raise DatasetError(problems(file, line, bad)) from bad
+    for line, name, generation in _stream(path, file):
         if name in lines:
             message = f"the id {name!r} stands twice, on lines {lines[name]} and {line}"
             raise DatasetError(Problem(message, file, line, None, "id"))
@@ -56,9 +95,24 @@ def _stream(path: Path, file: str) -> Iterator[tuple[str, Generation]]:
         yield name, generation
 
 
+def _stream(path: Path, file: str) -> Iterator[tuple[int, str, Generation]]:
+    """(line, sample id, generation) for each row, wherever an id came before."""
+    for line, row in read_jsonl(path, file):
+        try:
+            if isinstance(row, BadRow):
+                raise row
+            name, generation = _generation(row)
+        except BadRow as bad:
+            raise DatasetError(problems(file, line, bad)) from bad
+        yield line, name, generation
+
+
 def _generation(row: Json) -> tuple[str, Generation]:
     if not isinstance(row, dict):
         raise BadRow([("", f"expected a JSON object, got {found(row)}")])
+    name, output = row.get("id"), row.get("output")
+    if len(row) == len(_PLAIN) and type(name) is str and name and not id_fault(name) and type(output) is str:
+        return name, Generation(output, attempts=0)  # most rows
     faults: list[Fault] = []
     row = {name: value for name, value in row.items() if value is not None}
     name = row.pop("id", None)

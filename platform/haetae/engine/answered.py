@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from time import perf_counter
 
 from haetae.core.generation import Failure
 from haetae.core.metric import Metric
@@ -16,8 +17,8 @@ from haetae.engine.earlier_scores import EarlierScores
 from haetae.engine.jobs import Job
 from haetae.engine.scoring import addressed, score
 
-_TURN = 16
-"""Samples after which the event loop turns: calls that are under way wait for no more than these."""
+_TURN_S = 0.01
+"""How long the event loop may stand still: calls that are under way wait meanwhile."""
 
 
 class Answered:
@@ -50,8 +51,8 @@ class Answered:
     async def _done(self, chunk: Sequence[Job], committer: Committer) -> list[Job]:
         answered = [(job, row) for job in chunk if (row := self._row(job)) is not None]
         judgements = await self._judgements(answered)
-        rest, batch = [], Batch()
-        for number, (job, row) in enumerate(answered, 1):
+        rest, batch, since = [], Batch(), perf_counter()
+        for job, row in answered:
             known = judgements.get((job.sample.id, job.repeat), {})
             if self._calls(job, row, known):
                 rest.append(replace(job, known=row))
@@ -62,8 +63,9 @@ class Answered:
                 if name not in job.scored:
                     batch.scores.append(known.get(name) or await self._score(name, job, row))
             batch.finished += 1
-            if number % _TURN == 0:
+            if perf_counter() - since > _TURN_S:
                 await asyncio.sleep(0)
+                since = perf_counter()
         if len(batch):
             await committer.put_all(batch)
         return [*rest, *(job for job in chunk if self._target is None and job.known is None)]

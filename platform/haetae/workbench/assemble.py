@@ -9,7 +9,7 @@ from pathlib import Path
 
 from haetae.catalog.dataset_file import DatasetFile, open_dataset
 from haetae.catalog.metric_factory import build_metric
-from haetae.catalog.recorded import open_outputs
+from haetae.catalog.recorded import check_outputs, checked_outputs
 from haetae.catalog.suite_file import LoadedSuite, load_suite
 from haetae.core.clock import Clock
 from haetae.core.ledger import Registry
@@ -158,10 +158,10 @@ def _target(loaded: LoadedSuite, resolver: Resolver, clock: Clock) -> Target:
 
 def _recorded(file: Path, root: Path) -> Recorded:
     """Recorded outputs, read through once so that a bad row stops the run before its start."""
-    stages = {stage.name: None for _, answer in open_outputs(file, root=root) for stage in answer.stages}
+    stages = check_outputs(file, root=root)
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return Recorded(open_outputs(file, root=root), {"file": file.name, "digest": digest}, tuple(stages))
+    return Recorded(checked_outputs(file, root=root), {"file": file.name, "digest": digest}, stages)
 
 
 def _dataset(

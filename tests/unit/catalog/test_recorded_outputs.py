@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from haetae.catalog.recorded import open_outputs
+from haetae.catalog.recorded import check_outputs, checked_outputs, open_outputs
 from haetae.core.generation import Generation, Usage
 from haetae.core.sample import ToolCall
 from haetae.errors import DatasetError
@@ -105,3 +105,14 @@ def test_a_file_that_cannot_be_opened_is_said_at_once(write: Write, project: Pat
     for path in (project / "none.jsonl", project / "../x.jsonl", write("o.csv", "id\n")):
         with pytest.raises(DatasetError):
             open_outputs(path, project)
+
+
+@pytest.mark.parametrize("rows", [20, 20_000])
+def test_a_file_is_checked_whole_with_eight_bytes_for_each_id(rows: int, write_rows: Rows, project: Path) -> None:
+    path = write_rows([{"id": f"s{n}", "output": "x", "stages": [{"name": f"step {n % 2}"}]} for n in range(rows)])
+    assert check_outputs(path, project) == ("step 0", "step 1")
+    assert [name for name, _ in checked_outputs(path, project)] == [f"s{n}" for n in range(rows)]
+    with path.open("a") as file:
+        file.write('{"id": "s7", "output": "again"}\n')
+    with pytest.raises(DatasetError, match=f"the id 's7' stands twice, on lines 8 and {rows + 1}"):
+        check_outputs(path, project)
