@@ -30,11 +30,10 @@ _MEMORY = 1 / 64
 
 
 class Limiter:
-    """One per endpoint (a model at a base URL), shared by everything in the run that asks it.
+    """One per endpoint, shared by everything in the run that asks it.
 
     At most `in_flight` calls are under way, and never fewer than `least` because the endpoint is slow. When it says
-    "not before", nobody asks before, and from then on calls start one by one at a tempo that it bears. `permits` are
-    for an endpoint whose calls a minute are limited for all processes together.
+    "not before", nobody asks before, and from then on calls start one by one at a tempo that it bears.
     """
 
     def __init__(
@@ -45,14 +44,12 @@ class Limiter:
         place: str = "",
         *,
         least: int = 1,
-        requests_per_minute: int | None = None,
-        permits: Permits | None = None,
         course: Course | None = None,
     ) -> None:
         self._place = place
         self._clock = clock
         self._window = Window(in_flight, least)
-        self._starts = Starts(clock, sleep, Tempo(requests_per_minute), permits)
+        self._starts = Starts(clock, sleep, Tempo())
         self._latencies = Latencies()
         self._cost = TokenCost()
         self._course = course or Course(clock)
@@ -66,6 +63,10 @@ class Limiter:
         It is entered when the call may be made. `characters` is how long the question is.
         """
         return Slot(self, characters)
+
+    def keep_to(self, permits: Permits, requests_per_minute: int | None = None) -> None:
+        """From now on calls need permits, which all processes that ask the endpoint share."""
+        self._starts.keep_to(permits, requests_per_minute)
 
     def told(self, told: Told) -> None:
         """The headers of a reply have told what is left of quotas."""

@@ -27,19 +27,22 @@ class Permits:
         endpoint: str,
         pacing: Pacing,
         clock: Clock,
-        *,
-        requests_per_minute: int | None = None,
-        tokens_per_minute: int | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._pacing = pacing
         self._clock = clock
-        self._request_s = 60 * _MARGIN / requests_per_minute if requests_per_minute else 0.0
-        self._token_s = 60 / tokens_per_minute if tokens_per_minute else 0.0
+        self._request_s = self._token_s = 0.0
         self._left = 0
         self._next = self._every = self._over_at = 0.0
         self._asked_at = -math.inf
         self._debt = 0.0
+
+    def keep_to(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
+        """Keep to these rates as well: of several the lowest counts."""
+        if requests_per_minute:
+            self._request_s = max(self._request_s, 60 * _MARGIN / requests_per_minute)
+        if tokens_per_minute:
+            self._token_s = max(self._token_s, 60 / tokens_per_minute)
 
     async def due(self, tokens: float, waiting: int) -> tuple[float, float]:
         """When the next call may start, and until when nobody may, as far as others were told.

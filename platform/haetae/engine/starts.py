@@ -17,13 +17,13 @@ Sleep = Callable[[float], Awaitable[None]]
 class Starts:
     """Lets calls start at once as long as nothing is known against it, else one by one in the order they came."""
 
-    def __init__(self, clock: Clock, sleep: Sleep, tempo: Tempo, permits: Permits | None) -> None:
+    def __init__(self, clock: Clock, sleep: Sleep, tempo: Tempo) -> None:
         self._clock = clock
         self._sleep = sleep
         self.tempo = tempo
-        self._permits = permits
+        self._permits: Permits | None = None
         self._requests, self._tokens = Allowance(), Allowance()
-        self._counted = permits is not None
+        self._counted = False
         self._not_before = self._next = 0.0
         self._tempo = tempo.per_s
         self._one_by_one = asyncio.Lock()
@@ -51,7 +51,7 @@ class Starts:
 
     @property
     def _in_turn(self) -> bool:
-        return self._counted or self.tempo.gap_s > 0
+        return self._counted or self.tempo.gap_s > 0 or self._permits is not None
 
     async def _may_start(self, tokens: float) -> float:
         if self._permits is not None:
@@ -71,6 +71,12 @@ class Starts:
         if self._permits is not None:
             self._permits.take(now)
         return tempo
+
+    def keep_to(self, permits: Permits, requests_per_minute: int | None) -> None:
+        """From now on calls need permits, which all processes share."""
+        self._permits = permits
+        if requests_per_minute:
+            self.tempo.keep_to(requests_per_minute)
 
     def hold(self, seconds: float) -> None:
         """The endpoint has asked to wait."""

@@ -23,12 +23,11 @@ _MARGIN = 0.98
 
 
 class Tempo:
-    """Starts a second: without bound (`gap_s` is 0) until the first wait is told. `per_minute` is known beforehand."""
+    """Starts a second: without bound (`gap_s` is 0) until the first wait is told."""
 
-    def __init__(self, per_minute: int | None = None) -> None:
-        self._most = math.inf if per_minute is None else per_minute / 60 * _MARGIN
-        self._per_s = self._most
-        self._searching = per_minute is None
+    def __init__(self) -> None:
+        self._most = self._per_s = math.inf
+        self._searching = True
         self._climbed, self._passed = False, 0
         self._failed = self._last_good = self._per_s
         self._patience = 1.0
@@ -36,6 +35,12 @@ class Tempo:
         self._growth = _LEAST_STEP
         self._changed = self._held_until = -math.inf
         self._hold_s = _SHORTEST_HOLD_S
+
+    def keep_to(self, per_minute: int) -> None:
+        """So many a minute are known to be let through: there is nothing to search."""
+        self._most = min(self._most, per_minute / 60 * _MARGIN)
+        self._per_s = min(self._per_s, self._most)
+        self._searching = False
 
     @property
     def per_s(self) -> float:

@@ -37,12 +37,11 @@ class Window:
             return
         turn = asyncio.get_running_loop().create_future()
         self._line.append(turn)
+        self._let_in()
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._line.remove(turn)
-            else:  # its turn had just come
+            if not turn.cancelled():  # its turn had just come
                 self.leave()
             raise
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Connection
 
 from haetae.core.pace import Pacing, Turn
 from haetae.errors import StoreError
@@ -54,7 +54,10 @@ class SharedPacing(Pacing, Protocol):
 
 
 def open_pacing(url: URL, monotonic: Callable[[], float] = time.monotonic) -> SharedPacing:
-    """The pacing that belongs to a ledger. Raises StoreError. `monotonic` is the clock of this machine's processes."""
+    """The pacing that belongs to a ledger, opened when it is first used; each use may raise StoreError.
+
+    `monotonic` is the clock that the processes of this machine share.
+    """
     if url.get_backend_name() == "sqlite":
         return FilePacing(Path(place(url)), monotonic)
     return ServerPacing(url)
@@ -72,13 +75,7 @@ class FilePacing:
         start = _START.format(**words)
         self._reserve = _RESERVE.format(start=start, **words)
         self._hold, self._held = _HOLD.format(**words), _HELD.format(**words)
-        with storing(self._url, "opening the pace of endpoints"):
-            self._connection = sqlite3.connect(
-                f"{ledger}.pace", timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = OFF")
-            self._connection.execute(_TABLE.format(kind="", real="REAL"))
+        self._connection: sqlite3.Connection | None = None
 
     def reserve(self, endpoint: str, requests_s: float, tokens_s: float) -> Turn:
         row = self._do(self._reserve, endpoint, requests_s=requests_s, tokens_s=tokens_s, longest_s=_LONGEST_S)
@@ -91,14 +88,24 @@ class FilePacing:
         return _seconds(self._do(self._held, endpoint))
 
     def close(self) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def _do(self, statement: str, endpoint: str, **values: float) -> Sequence[float] | None:
         """One statement, which is one transaction; times of before this start of the machine mean nothing."""
         with self._one_at_a_time, storing(self._url, "pacing an endpoint"):
             given = {"endpoint": f"{self._since}/{endpoint}", "now": self._monotonic(), **values}
-            rows: list[Sequence[float]] = self._connection.execute(statement, given).fetchall()
+            rows: list[Sequence[float]] = self._connected().execute(statement, given).fetchall()
             return rows[0] if rows else None
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            file = self._url.database or ""
+            self._connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = OFF")
+            self._connection.execute(_TABLE.format(kind="", real="REAL"))
+        return self._connection
 
 
 class ServerPacing:
@@ -113,12 +120,8 @@ class ServerPacing:
         words = {"now": "CAST(extract(epoch FROM statement_timestamp()) AS float8)", "greatest": "greatest"}
         self._reserve = sa.text(_RESERVE.format(start=_START.format(**words), **words))
         self._hold, self._held = sa.text(_HOLD.format(**words)), sa.text(_HELD.format(**words))
-        with storing(url, "opening the pace of endpoints"), self._engine.connect() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_lock(4850132)"))  # two may find no table at once
-            try:
-                connection.execute(sa.text(_TABLE.format(kind="UNLOGGED", real="float8")))
-            finally:
-                connection.execute(sa.text("SELECT pg_advisory_unlock(4850132)"))
+        self._one_at_a_time = threading.Lock()
+        self._made = False
 
     def reserve(self, endpoint: str, requests_s: float, tokens_s: float) -> Turn:
         values = {"requests_s": requests_s, "tokens_s": tokens_s, "longest_s": _LONGEST_S}
@@ -134,9 +137,21 @@ class ServerPacing:
         self._engine.dispose()
 
     def _do(self, statement: sa.TextClause, endpoint: str, values: dict[str, float]) -> Sequence[float] | None:
-        with storing(self._url, "pacing an endpoint"), self._engine.connect() as connection:
+        with self._one_at_a_time, storing(self._url, "pacing an endpoint"), self._engine.connect() as connection:
+            if not self._made:
+                _make(connection)
+                self._made = True
             found = connection.execute(statement, {"endpoint": endpoint, **values})
             return found.fetchone() if found.returns_rows else None
+
+
+def _make(connection: Connection) -> None:
+    """Make the table where it is missing; two processes may find it missing at once."""
+    connection.execute(sa.text("SELECT pg_advisory_lock(4850132)"))
+    try:
+        connection.execute(sa.text(_TABLE.format(kind="UNLOGGED", real="float8")))
+    finally:
+        connection.execute(sa.text("SELECT pg_advisory_unlock(4850132)"))
 
 
 def _turn(row: Sequence[float] | None) -> Turn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,7 @@ from haetae.store.faults import place, storing
 from haetae.store.health import exposed_text, network_filesystem, open_to_all, refuse_damaged
 from haetae.store.ledger import Recording
 from haetae.store.outbox import Outbox
+from haetae.store.pacing import SharedPacing, open_pacing
 from haetae.store.pruning import Pruning
 from haetae.store.queries import Reading
 from haetae.store.registry import Versions
@@ -37,7 +39,14 @@ class SqlLedger(Recording, Reading, ScoreTables, Verdicts, Annotations, Outbox, 
         """Where the ledger is, for people; without password."""
         return place(self._database.url)
 
+    @cached_property
+    def pacing(self) -> SharedPacing:
+        """The pace of endpoints, shared with all who keep their runs here; nothing is opened before it is used."""
+        return open_pacing(self._database.url)
+
     def close(self) -> None:
+        if "pacing" in self.__dict__:
+            self.pacing.close()
         try:
             self.release()
         except StoreError as exc:

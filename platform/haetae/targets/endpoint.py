@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -15,10 +15,12 @@ from haetae.core.canonical import Json, dumps, loads
 from haetae.core.clock import Clock
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, Likelihood
+from haetae.core.pace import Told
 from haetae.core.sample import Message
 from haetae.core.secrets import MASK, redact
 from haetae.targets import likelihoods
 from haetae.targets.content import pictured, wired, with_text
+from haetae.targets.pacing_headers import told
 from haetae.targets.room import Room
 from haetae.targets.wire import Price, chat_reply, http_failure, malformed, usage_of
 
@@ -41,7 +43,8 @@ class Endpoint:
     by the strictest way that the endpoint takes (`json_schema`, then `json_object`, then the schema in
     the prompt alone); the way that worked is remembered. `fingerprint` holds the base URL as registered
     (with its placeholders), the model's name, the decoding `parameters` that every chat sends, and where it
-    is not the default the way of asking for a text's `likelihood` and the `bos` put before it.
+    is not the default the way of asking for a text's `likelihood` and the `bos` put before it. `on_quotas` is
+    told what the headers of replies say of quotas.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Endpoint:
         secrets: Sequence[str] = (),
         timeout_s: float = 60.0,
         connections: int = 64,
+        on_quotas: Callable[[Told], None] | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._model = model
@@ -77,6 +81,7 @@ class Endpoint:
         self._secrets = tuple({form.encode() for secret in self._known for form in _spellings(secret)})
         self._timeout_s = timeout_s
         self._most_connections = connections
+        self._on_quotas = on_quotas
         self._connections: Connections | None = None
         self._pictures = Room(MOST_PICTURED)
         self._rung = 0
@@ -188,6 +193,8 @@ class Endpoint:
         if isinstance(reply, Failure):
             return reply
         status, headers, body = reply
+        if self._on_quotas is not None and (quotas := told(headers)) is not None:
+            self._on_quotas(quotas)
         raw = self._without_secrets(body)
         if status != 200:
             return http_failure(status, headers, raw, self._place, self._clock.now())

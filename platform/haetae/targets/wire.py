@@ -20,6 +20,7 @@ _WORTH_IT_BELOW_500 = frozenset({408, 409, 425})
 _NOT_WORTH_IT_FROM_500 = frozenset({501, 505})
 """The server does not do what it is asked for, and will not a second later."""
 _FILTERED = ("content_filter", "content management policy", "content_policy_violation")
+_OVERLOADED = frozenset({503, 529})
 _MOST_SHOWN = 600
 """Characters of an endpoint's own message that are kept."""
 _TOO_LONG = ("context_length", "maximum context", "too many tokens", "prompt is too long", "exceeds the context")
@@ -161,9 +162,12 @@ def http_failure(status: int, headers: Mapping[str, str], raw: bytes, place: str
     message = f"HTTP {status} from {place}: {detail}" if detail else f"HTTP {status} from {place}"
     if status == 429:
         quota = "insufficient_quota" in detail
-        return Failure(reasons.RATE_LIMITED, message, retry_after_s=retry_after(headers, now), fatal=quota)
+        return Failure(
+            reasons.RATE_LIMITED, message, retry_after_s=retry_after(headers, now), fatal=quota, overloaded=True
+        )
     if status in _WORTH_IT_BELOW_500 or (status >= 500 and status not in _NOT_WORTH_IT_FROM_500):
-        return Failure(reasons.SERVER_ERROR, message, retry_after_s=retry_after(headers, now))
+        wait_s = retry_after(headers, now)
+        return Failure(reasons.SERVER_ERROR, message, retry_after_s=wait_s, overloaded=status in _OVERLOADED)
     if status in (401, 402, 403, 404, 407) or 300 <= status < 400:
         return Failure(reasons.REJECTED, message, fatal=True)
     if status in (400, 413, 422) and any(mark in detail.lower() for mark in _TOO_LONG):

@@ -14,6 +14,7 @@ from haetae.catalog.suite_file import LoadedSuite, load_suite
 from haetae.core.clock import Clock
 from haetae.core.ledger import Registry
 from haetae.core.metric import Metric
+from haetae.core.pace import Pacing
 from haetae.core.reference import Reference
 from haetae.core.run import Manifest
 from haetae.core.spans import Spans
@@ -67,6 +68,7 @@ def assemble(
     registry: Registry,
     clock: Clock,
     mirror: Callable[[], Mirror],
+    pacing: Pacing,
     skip_bad: bool = False,
     spans: Spans | None = None,
 ) -> Assembly:
@@ -86,6 +88,7 @@ def assemble(
         clock=clock,
         meter=meter,
         mirror=mirror,
+        pacing=pacing,
         code=settings.evaluate_folders,
         spans=spans,
     )

@@ -249,7 +249,8 @@ class Workbench:
     # inside
 
     def _assemble(self, suite: str | Path, skip_bad: bool = False, spans: Spans | None = None) -> Assembly:
-        return assemble(Path(suite), self.settings, self.ledger, self._clock, self._telling.mirror, skip_bad, spans)
+        ledger, clock, mirror = self.ledger, self._clock, self._telling.mirror
+        return assemble(Path(suite), self.settings, ledger, clock, mirror, ledger.pacing, skip_bad, spans)
 
     @cached_property
     def _telling(self) -> Telling:

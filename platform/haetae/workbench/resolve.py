@@ -23,6 +23,7 @@ from haetae.core.metric import Metric
 from haetae.core.model import LanguageModel
 from haetae.core.model_spec import ModelSpec
 from haetae.core.outputs import Outputs
+from haetae.core.pace import Pacing
 from haetae.core.reference import Kind, Reference
 from haetae.core.spans import Spans
 from haetae.core.suite import Suite
@@ -31,13 +32,12 @@ from haetae.core.tracker import Mirror
 from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
 from haetae.engine.functions import load_function
-from haetae.engine.limits import Limiter
 from haetae.engine.retry import Patient
 from haetae.engine.spanned import SpannedModel
-from haetae.engine.watch import EndpointState
 from haetae.errors import ConfigError, HaetaeError, JudgeError, RegistryError, boundary
 from haetae.targets.local import Local
 from haetae.targets.wire import Price
+from haetae.workbench.limits import Limits
 from haetae.workbench.local_models import local_model
 from haetae.workbench.shipped import shipped_rubric
 from haetae.workbench.unregistered import check_reference, unregistered
@@ -67,6 +67,7 @@ class Resolver:
         clock: Clock,
         meter: Meter,
         mirror: Callable[[], Mirror],
+        pacing: Pacing,
         code: Iterable[Path] = (),
         seed: int = 0,
         spans: Spans | None = None,
@@ -82,7 +83,7 @@ class Resolver:
         self._mirror = mirror
         self._rng = random.Random(seed)  # noqa: S311  # jitter of retries, not a secret
         self._spans = spans
-        self._limiters: dict[str, Limiter] = {}
+        self.limits = Limits(suite.limits, clock, pacing)
         self._breakers: dict[str, Breaker] = {}
         self._models: dict[tuple[str, type[HaetaeError]], LanguageModel] = {}
         self._locals: dict[str, Local] = {}
@@ -165,7 +166,7 @@ class Resolver:
             model = self._endpoint(text, spec)
             place = model.base_url
         limits = self._suite.limits
-        limiter = self._limiters.setdefault(place, Limiter(limits.in_flight, self._clock, place=place))
+        limiter = self.limits.of(place)
         breaker = self._breakers.setdefault(place, Breaker(limits.in_flight, self._rng))
         local = isinstance(model, Local)  # what is computed here is neither late nor sooner done twice
         return Patient(
@@ -205,7 +206,9 @@ class Resolver:
         fingerprint = spec.fingerprint
         price = Price(spec.price.input, spec.price.output, spec.price.cached_input) if spec.price else None
         self._prices[digest(fingerprint)] = price
-        from haetae.targets.endpoint import Endpoint  # with aiohttp, which only a call needs
+        place = filled.base_url.rstrip("/")
+        self.limits.keep_to(spec, place)
+        from haetae.targets.endpoint import Endpoint  # a suite of recorded outputs, or of functions, has none
 
         return Endpoint(
             base_url=filled.base_url,
@@ -219,11 +222,8 @@ class Resolver:
             secrets=[value for name in spec.variables if "://" not in (value := self._env[name])],
             timeout_s=limits.timeout_s,
             connections=limits.in_flight,
+            on_quotas=self.limits.of(place).told,
         )
-
-    def endpoints(self) -> tuple[EndpointState, ...]:
-        """How every endpoint is asked now."""
-        return tuple(limiter.state for limiter in self._limiters.values())
 
     async def aclose(self) -> None:
         """Close every connection that was opened."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from haetae.core.clock import Clock
-from haetae.core.run import Run, RunStatus
+from haetae.core.run import LimitChange, Run, RunStatus
 from haetae.core.sample import Sample
 from haetae.core.suite import GateSpec
 from haetae.engine.evaluate import Evaluation
@@ -55,7 +55,7 @@ class Running:
 
     def evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
         """All samples at once; or, for a gate that may stop early, look by look."""
-        tally = Tally(run, self._clock, assembly.meter, watcher, assembly.resolver.endpoints)
+        tally = Tally(run, self._clock, assembly.meter, watcher, lambda: assembly.resolver.limits.states)
 
         def over(samples: Iterable[Sample]) -> Evaluation:
             return Evaluation(
@@ -92,6 +92,9 @@ class Running:
         """The run as it ended: finished, interrupted by a signal or its deadline, or stopped by an error."""
         calls = assembly.meter.stop
 
+        def ended(status: RunStatus, note: str | None) -> Run:
+            return self._ended(run, status, note, assembly.resolver.limits.course)
+
         def stop(why: str) -> None:
             calls.ask(why)
             evaluation.stop()
@@ -101,20 +104,20 @@ class Running:
                 await evaluation()
         except asyncio.CancelledError:
             why = calls.why or "interrupted"
-            return self._ended(run, RunStatus.INTERRUPTED, f"{why}; what was under way was broken off")
+            return ended(RunStatus.INTERRUPTED, f"{why}; what was under way was broken off")
         except Stopped:
-            return self._ended(run, RunStatus.INTERRUPTED, f"{calls.why}; what was in flight is kept")
+            return ended(RunStatus.INTERRUPTED, f"{calls.why}; what was in flight is kept")
         except ConfigError:
-            self._ended(run, RunStatus.STOPPED, "a wrong input stopped the run")
+            ended(RunStatus.STOPPED, "a wrong input stopped the run")
             raise
         except HaetaeError as exc:
-            return self._ended(run, RunStatus.STOPPED, f"{type(exc).__name__}: {exc}")
+            return ended(RunStatus.STOPPED, f"{type(exc).__name__}: {exc}")
         if evaluation.stopped_early:
-            return self._ended(run, RunStatus.INTERRUPTED, f"{calls.why}; what was in flight is kept")
+            return ended(RunStatus.INTERRUPTED, f"{calls.why}; what was in flight is kept")
         await asyncio.to_thread(withdraw_unseen, self._ledger, run.id, assembly.target, assembly.metrics)
-        return self._ended(run, RunStatus.FINISHED, None)
+        return ended(RunStatus.FINISHED, None)
 
-    def _ended(self, run: Run, status: RunStatus, note: str | None) -> Run:
+    def _ended(self, run: Run, status: RunStatus, note: str | None, course: Sequence[LimitChange]) -> Run:
         if status is not RunStatus.FINISHED:
             note = f"{note}. Go on with the same command, or: haetae resume {run.id}"
-        return self._ledger.finish(run.id, status, self._clock.now(), note)
+        return self._ledger.finish(run.id, status, self._clock.now(), note, course)

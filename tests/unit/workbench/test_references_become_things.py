@@ -47,6 +47,7 @@ def resolver(ledger: SqlLedger, tmp_path: Path) -> Callable[..., Resolver]:
             clock=SystemClock(),
             meter=Meter(),
             mirror=lambda: _Mirror(mirror),
+            pacing=ledger.pacing,
         )
 
     return make
