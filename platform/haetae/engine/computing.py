@@ -42,16 +42,13 @@ def is_long(sample: Sample, answer: Generation) -> bool:
 
 
 def _is_short(sample: Sample, answer: Generation) -> bool:
-    """Whether a plain question, its references and a plain answer are all there is, and little: mostly so."""
-    listed = (sample.contexts, sample.reference_contexts, sample.relevant, sample.tool_calls)
-    found = (answer.contexts, answer.tool_calls, answer.transcript)
-    if listed != _NONE or found != _NONE[1:] or answer.stages or not isinstance(sample.input, str):
+    """Whether texts are all there is, and little to read: mostly so, and told in a microsecond."""
+    more = (sample.tool_calls, sample.relevant, answer.tool_calls, answer.transcript, answer.stages)
+    if any(more) or not isinstance(sample.input, str):
         return False
-    read = sum(map(len, sample.references), len(sample.input) + len(answer.output))
-    return read + len(sample.references) + 2 < _LONG  # each text counts as one more
-
-
-_NONE = (None, None, None, None)
+    lists = (sample.references, sample.contexts or (), sample.reference_contexts or (), answer.contexts or ())
+    read = len(sample.input) + len(answer.output) + sum(map(len, lists)) + 2  # each text counts as one more
+    return read < _LONG and read + sum(map(len, chain(*lists))) < _LONG
 
 
 def _sizes(sample: Sample, answer: Generation) -> Iterator[int]:
