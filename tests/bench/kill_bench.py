@@ -282,14 +282,14 @@ class Trials:
         self._endpoint = endpoint
         self._folder = folder
         self._samples = samples
-        self._in_flight = in_flight
-        self._made = 0
+        self._count = 0
+        self._pattern = made(folder / "pattern", samples, in_flight, endpoint.url).folder
         self.expected = self._uninterrupted()
 
     def _project(self) -> Project:
-        self._made += 1
+        self._count += 1
         self._endpoint.reset()
-        return made(self._folder / str(self._made), self._samples, self._in_flight, self._endpoint.url)
+        return Project(shutil.copytree(self._pattern, self._folder / f"{self._count:02}"), self._samples)
 
     def _uninterrupted(self) -> bytes:
         project = self._project()

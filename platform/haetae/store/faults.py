@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,34 +58,39 @@ def storing(url: URL, what: str) -> Iterator[None]:
     with boundary(StoreError, f"{what} (ledger {where})"):
         try:
             yield
-        except DBAPIError as exc:
-            said = str(exc.orig).strip().partition("\n")[0]
+        except (DBAPIError, sqlite3.Error) as exc:
+            said = str(_of_driver(exc)).strip().partition("\n")[0]
             cure = _cure(exc, url)
             raise StoreError(f"{what}: the ledger {where}: {said}" + (f"; {cure}" if cure else "")) from exc
 
 
-def error_code(exc: DBAPIError) -> str:
+def error_code(exc: Exception) -> str:
     """SQLite's primary error name or Postgres' SQLSTATE; "" when the server was never reached."""
-    name = getattr(exc.orig, "sqlite_errorname", None)
+    name = getattr(_of_driver(exc), "sqlite_errorname", None)
     if name is not None:
         return "_".join(name.split("_")[:2])
-    return getattr(exc.orig, "sqlstate", None) or ""
+    return getattr(_of_driver(exc), "sqlstate", None) or ""
 
 
-def is_away(exc: DBAPIError) -> bool:
+def _of_driver(exc: Exception) -> object:
+    """The driver's own error, of which SQLAlchemy makes one of its own."""
+    return exc.orig if isinstance(exc, DBAPIError) else exc
+
+
+def is_away(exc: Exception) -> bool:
     """Whether a server was not reached, took no connection or ended one, rather than refused a statement."""
-    if exc.connection_invalidated or error_code(exc) in _ENDED:
+    if (isinstance(exc, DBAPIError) and exc.connection_invalidated) or error_code(exc) in _ENDED:
         return True
     return isinstance(exc, OperationalError | InterfaceError) and not error_code(exc)
 
 
 def copies_of(path: Path) -> str:
     """The backup copies beside a SQLite ledger, in words."""
-    copies = sorted(str(copy) for copy in path.parent.glob(f"{path.name}.*.bak"))
+    copies = sorted(str(copy) for copy in path.parent.glob(f"{path.name}*.bak"))
     return f"restore a copy: {', '.join(copies)}" if copies else "there is no backup copy beside it"
 
 
-def _cure(exc: DBAPIError, url: URL) -> str:
+def _cure(exc: Exception, url: URL) -> str:
     code = error_code(exc)
     if url.get_backend_name() == "sqlite":
         path, cure = Path(place(url)), _SQLITE.get(code, "")
@@ -93,8 +99,8 @@ def _cure(exc: DBAPIError, url: URL) -> str:
         if code in DAMAGED:
             cure += f"; {copies_of(path)}"
         return cure
-    if not code and "FATAL" in str(exc.orig):
-        return next((cure for words, cure in _GREETINGS.items() if words in str(exc.orig)), _REFUSED)
+    if not code and "FATAL" in str(_of_driver(exc)):
+        return next((cure for words, cure in _GREETINGS.items() if words in str(_of_driver(exc))), _REFUSED)
     if is_away(exc):
         return _AWAY
     return _POSTGRES.get(code) or _POSTGRES.get(code[:2], "")

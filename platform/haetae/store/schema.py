@@ -91,7 +91,10 @@ SCHEMA = Schema(Path(migrations.__file__).parent, ("0001", "0002"))
 def backup(source: Path, target: Path) -> None:
     """Copy an SQLite ledger, also while it is written, by SQLite's own backup; the copy is whole or absent."""
     partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
-    with closing(sqlite3.connect(source)) as ledger, closing(sqlite3.connect(partial)) as copy:
-        ledger.backup(copy)
-    partial.replace(target)
+    partial.unlink(missing_ok=True)  # of a copy that was killed
+    try:
+        with closing(sqlite3.connect(source)) as ledger, closing(sqlite3.connect(partial)) as copy:
+            ledger.backup(copy)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)  # of a copy that found no room
