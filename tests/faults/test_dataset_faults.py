@@ -198,7 +198,7 @@ def test_a_gzip_bomb_stops_at_the_ratio(write: Write, root: Path) -> None:  # DA
     row = json.dumps({"input": "x" * 7_000_000}).encode() + b"\n"
     path = write("data.jsonl.gz", gzip.compress(row * 15))
     assert path.stat().st_size < 200_000
-    assert _refused(path, root) == "data.jsonl.gz: gzip grows over the limit of 200 times its size"
+    assert _refused(path, root) == "data.jsonl.gz: it grows over the limit of 200 times its size"
 
 
 def test_a_gzip_bomb_of_one_line_stops_too(write: Write, root: Path) -> None:  # DAT-13
@@ -211,7 +211,7 @@ def test_a_gzip_that_unpacks_to_too_much_stops_at_the_size(
 ) -> None:  # DAT-13
     monkeypatch.setattr(lines, "MAX_UNPACKED", 1000)
     path = write("data.jsonl.gz", gzip.compress(_jsonl({"id": str(n), "input": "q"} for n in range(99)).encode()))
-    assert "gzip unpacks to over the limit" in _refused(path, root)
+    assert "it unpacks to over the limit" in _refused(path, root)
 
 
 def test_broken_gzip_is_said(write: Write, root: Path) -> None:

@@ -2,8 +2,8 @@
 
 The checking pass gives the version, the SHA-256 of every sample's content digest in file order, so it
 does not change with formatting, key order, compression or file format. What stays in memory is a digest
-of each id while the pass runs, and the places of duplicates and rejected rows. A large file is checked
-in parts, by several processes at once.
+of each id while the pass runs, of 8 bytes where no row is at fault, and the places of duplicates and rejected
+rows. A large file of JSON lines is checked in parts, by several processes at once.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from haetae.catalog.data_file import find_data, problems, reader_of, stem
+from haetae.catalog.data_file import files_of, find_data, problems, reader_of, stem
 from haetae.catalog.files import shown
 from haetae.catalog.jsonl import read_jsonl
 from haetae.catalog.pictures import Pictures, has_pictures
 from haetae.catalog.rows import BadRow, sample_json
+from haetae.catalog.unpacking import is_packed
 from haetae.core.canonical import Json, digest
 from haetae.core.sample import Image, Sample, sample_from_json
 from haetae.errors import DatasetError, NoSamplesError, Problem
 
 if TYPE_CHECKING:
-    from haetae.catalog.parts import CleanFile
+    from haetae.catalog.compactly import CleanFile
 
 LARGE = 64 * 1024**2
 """From how many bytes on a file of JSON lines is checked in parts: several processes pay off."""
+COMPACT = 4 * 1024**2
+"""From how many bytes on a file is checked by what keeps little of it."""
 MAX_PROBLEMS = 100
 """How many problems of one file are collected before the pass stops."""
 
@@ -63,7 +66,7 @@ class DatasetFile:
 
     def check(self, limit: int | None) -> None:
         """Read the whole file. Raises DatasetError with every problem (100 at most)."""
-        clean = self._in_parts()
+        clean = self._clean()
         self._found, version = (clean.count, clean.version) if clean else self._row_by_row()
         self.longest = clean.longest if clean else None
         self._must_be_unchanged()
@@ -77,14 +80,19 @@ class DatasetFile:
         self.version = f"sha256:{version}"
         self.count = self._found if limit is None else min(self._found, limit)
 
-    def _in_parts(self) -> CleanFile | None:
-        """What is to be said of a large file without a fault; None for every other file."""
-        plain_lines = reader_of(self.path) is read_jsonl and self.path.suffix.lower() != ".gz"
-        if not plain_lines or self._stamp is None or self._stamp[1] < LARGE:
-            return None
-        from haetae.catalog.parts import check_in_parts
+    def _clean(self) -> CleanFile | None:
+        """What is to be said of a file without a fault that is worth a closer look; None for every other file."""
+        size = sum(stamp[1] for stamp in self._stamp or ())
+        reader = reader_of(self.path)
+        if size >= LARGE and reader is read_jsonl and not is_packed(self.path):
+            from haetae.catalog.parts import check_in_parts
 
-        return check_in_parts(self.path, self._require)
+            return check_in_parts(self.path, self._require)
+        if size < COMPACT:
+            return None
+        from haetae.catalog.compactly import check_compactly
+
+        return check_compactly(reader(self.path, self._file), self._require)
 
     def _row_by_row(self) -> tuple[int, str]:
         """(how many samples, their version); what is wrong is in `rejects`."""
@@ -206,9 +214,10 @@ def _key(name: str) -> bytes:
     return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> list[tuple[int, int, int]] | None:
+    """What of its files changes when they are changed; None where one is gone."""
     try:
-        stat = os.stat(path)
-    except OSError:
+        stats = [os.stat(file) for file in files_of(path)]
+    except (OSError, DatasetError):
         return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    return [(stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats]

@@ -1,22 +1,23 @@
-"""The lines of a data file, one at a time: bounded memory whatever the file holds, gzip included."""
+"""The lines of a data file, one at a time: bounded memory whatever the file holds, compressed or not."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
+from haetae.catalog.unpacking import is_packed, unpacked
 from haetae.errors import DatasetError, Problem
 
 MAX_ROW = 8 * 1024 * 1024
 """Longest row, in bytes."""
-MAX_UNPACKED = 2 * 1024**3
-"""Most bytes that a gzip file may unpack to."""
+MAX_UNPACKED = 64 * 1024**3
+"""Most bytes that a compressed file may unpack to."""
 MAX_RATIO = 200
-"""Most that a gzip file may grow, looked at from its first 64 MB on."""
+"""Most that a compressed file may grow, looked at from its first 64 MB on."""
 _RATIO_FROM = 64 * 1024**2
 _CHUNK = 1024 * 1024
 
@@ -33,25 +34,26 @@ def read_lines(path: Path, file: str, *, keep_ends: bool = False) -> Iterator[tu
     """(line number from 1, the line without a byte-order mark and, by default, its end). A line over the limit
     is `TOO_LONG` and the next ones follow.
 
-    Raises DatasetError: the file vanished or cannot be read, broken gzip, a gzip bomb.
+    Raises DatasetError: the file vanished or cannot be read, it is a broken compressed file or one that unpacks to
+    too much. MissingExtra for .zst without zstandard.
     """
     try:
-        packed = path.suffix.lower() == ".gz"
-        with open_regular(path) as raw, gzip.open(raw, "rb") if packed else raw as stream:
-            number, unpacked = 0, 0
+        packed = is_packed(path)
+        with open_regular(path) as raw, unpacked(raw, path) as stream:
+            number, grown = 0, 0
             size = path.stat().st_size
             while line := stream.readline(MAX_ROW + 2):
                 number += 1
-                unpacked += len(line)
+                grown += len(line)
                 if len(line) == MAX_ROW + 2 and not line.endswith(b"\n"):
-                    unpacked += _skip_line(stream, MAX_UNPACKED - unpacked if packed else None)
+                    grown += _skip_line(stream, _most(size) - grown if packed else None)
                     yield number, TOO_LONG
                 else:
                     if number == 1:
                         line = line.removeprefix(b"\xef\xbb\xbf")
                     yield number, line if keep_ends else line.rstrip(b"\r\n")
                 if packed:
-                    _check_growth(unpacked, size, file)
+                    _check_growth(grown, size, file)
     except (OSError, EOFError, zlib.error) as exc:
         raise DatasetError(Problem(f"cannot be read: {exc}", file=file)) from exc
 
@@ -64,7 +66,7 @@ def open_regular(path: Path) -> io.BufferedReader:
     return path.open("rb")
 
 
-def _skip_line(stream: io.BufferedIOBase, most: int | None) -> int:
+def _skip_line(stream: IO[bytes], most: int | None) -> int:
     """Read on to the end of the line, or past `most` bytes; how many bytes that were."""
     skipped = 0
     while part := stream.readline(_CHUNK):
@@ -74,8 +76,13 @@ def _skip_line(stream: io.BufferedIOBase, most: int | None) -> int:
     return skipped
 
 
-def _check_growth(unpacked: int, size: int, file: str) -> None:
-    if unpacked > MAX_UNPACKED:
-        raise DatasetError(Problem(f"gzip unpacks to over the limit of {MAX_UNPACKED // 1024**3} GB", file=file))
-    if unpacked > _RATIO_FROM and unpacked > size * MAX_RATIO:
-        raise DatasetError(Problem(f"gzip grows over the limit of {MAX_RATIO} times its size", file=file))
+def _most(size: int) -> int:
+    """Most bytes that a compressed file of so many may unpack to."""
+    return min(MAX_UNPACKED, max(_RATIO_FROM, size * MAX_RATIO))
+
+
+def _check_growth(grown: int, size: int, file: str) -> None:
+    if grown > MAX_UNPACKED:
+        raise DatasetError(Problem(f"it unpacks to over the limit of {MAX_UNPACKED // 1024**3} GB", file=file))
+    if grown > _most(size):
+        raise DatasetError(Problem(f"it grows over the limit of {MAX_RATIO} times its size", file=file))

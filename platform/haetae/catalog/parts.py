@@ -13,27 +13,18 @@ import sys
 from binascii import hexlify
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
+from haetae.catalog.compactly import CleanFile, any_twice
 from haetae.catalog.lines import MAX_ROW
 from haetae.catalog.part import ID_BYTES, NUMBER_BYTES
 
 _MOST_PARTS = 8
 _BLOCK = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class CleanFile:
-    """What is to be said of a file without a fault: its samples, their version, the longest row in bytes."""
-
-    count: int
-    version: str
-    longest: int
 
 
 def check_in_parts(path: Path, require: Mapping[str, str]) -> CleanFile | None:
@@ -66,7 +57,7 @@ def _asked(path: Path, require: Mapping[str, str]) -> CleanFile | None:
                 return None
             longest = max(longest, row)
     every = np.concatenate(ids)
-    if len(np.unique(every)) < len(every):
+    if any_twice(every):
         return None
     return CleanFile(len(every), version.hexdigest(), longest)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from haetae.catalog.dataset_file import DatasetFile, open_dataset
 from haetae.catalog.metric_factory import build_metric
 from haetae.catalog.recorded import check_outputs, checked_outputs
+from haetae.catalog.saved_folder import is_saved
 from haetae.catalog.suite_file import LoadedSuite, load_suite
 from haetae.core.clock import Clock
 from haetae.core.ledger import Registry
@@ -182,9 +183,8 @@ def _dataset(
     registered = "@" in text or not (file.suffix or file.exists())
     if not registered:
         try:
-            return open_dataset(
-                loaded.locate("dataset", text), root=loaded.root, limit=limit, skip_bad=skip_bad, require=require
-            )
+            place = file if is_saved(file) else loaded.locate("dataset", text)
+            return open_dataset(place, root=loaded.root, limit=limit, skip_bad=skip_bad, require=require)
         except DatasetError as exc:
             raise type(exc)([_placed(loaded, "dataset", problem) for problem in exc.problems]) from exc
     version = registry.find("dataset", Reference.parse(text))

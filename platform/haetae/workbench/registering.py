@@ -12,6 +12,7 @@ import orjson
 from haetae.catalog.dataset_file import open_dataset
 from haetae.catalog.model_file import load_model
 from haetae.catalog.prompt_file import load_prompt
+from haetae.catalog.saved_folder import STATE, data_files
 from haetae.core.canonical import Json, dumps
 from haetae.core.ledger import Ledger, Registry, Version
 from haetae.core.reference import Kind, Reference, check_name
@@ -39,14 +40,14 @@ def content_of(kind: Kind, file: Path, name: str | None, settings: Settings) -> 
 
 
 def _keep_dataset(file: Path, settings: Settings) -> Json:
-    """A copy of the file under its version, so that a registered dataset stays what it was.
+    """A copy of the file, or of a saved folder, under its version, so that a registered dataset stays what it was.
 
     One with pictures has a folder of its own, where they lie beside the file as they did.
     """
     file = file.resolve()
     dataset = open_dataset(file, root=file.parent)
     version = dataset.version.removeprefix("sha256:")
-    name = f"{version}{''.join(file.suffixes)}"
+    name = version if file.is_dir() else f"{version}{''.join(file.suffixes)}"
     pictures, store = dataset.pictures, settings.home / "datasets"
     store.mkdir(parents=True, exist_ok=True)
     kept = store / (version if pictures else name)
@@ -54,6 +55,11 @@ def _keep_dataset(file: Path, settings: Settings) -> Json:
         partial = store / f".{kept.name}.partial"
         if pictures:
             _copy_folder(file, pictures, partial, name)
+        elif file.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)  # of a copy that was cut short
+            partial.mkdir()
+            for part in (file / STATE, *data_files(file)):
+                shutil.copyfile(part, partial / part.relative_to(file))
         else:
             shutil.copyfile(file, partial)
         partial.replace(kept)

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from haetae.catalog.lines import LIMIT_MESSAGE, MAX_ROW, TooLong, open_regular, read_lines
+from haetae.catalog.unpacking import is_packed
 from haetae.errors import DatasetError, Problem
 
 _BYTES = 256 * 1024
@@ -19,7 +20,7 @@ def read_blocks(path: Path, file: str) -> Iterator[tuple[int, bytes]]:
 
     Raises DatasetError: what `read_lines` raises, and a line over the limit.
     """
-    blocks = _packed(path, file) if path.suffix.lower() == ".gz" else _plain(path, file)
+    blocks = _packed(path, file) if is_packed(path) else _plain(path, file)
     for number, block in blocks:
         yield number, block.removeprefix(_MARK) if number == 1 else block
 
