@@ -8,6 +8,8 @@ import click
 
 from haetae.cli.printing import plain, print_json
 
+_SHOWN = {"run": "run", "generation": "answer", "score": "score"}
+
 
 @click.command("backup")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
@@ -21,11 +23,12 @@ def backup_command(file: Path | None, as_json: bool) -> None:
     from haetae.settings import load_settings
     from haetae.store.backup import backup_ledger
     from haetae.workbench.caching import size_text
+    from haetae.workbench.words import counted
 
     copy, rows = backup_ledger(load_settings().ledger, file)
     size = copy.stat().st_size
     if as_json:
         print_json({"file": str(copy), "bytes": size, "rows": dict(rows)})
         return
-    held = f"{rows['run']:,} runs, {rows['generation']:,} answers, {rows['score']:,} scores"
+    held = ", ".join(counted(rows[table], name) for table, name in _SHOWN.items())
     click.echo(plain(f"{copy}: {size_text(size)}, {held}; whole, and counted against the ledger"))

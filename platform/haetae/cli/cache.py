@@ -82,6 +82,7 @@ def prune_command(
     from haetae import Workbench
     from haetae.store.compacting import compact
     from haetae.workbench.caching import chosen, size_text
+    from haetae.workbench.words import counted
 
     asked = older_than is not None or keep_last is not None or suite is not None
     if runs and asked:
@@ -107,13 +108,13 @@ def prune_command(
         print_json({"runs": names, "kept": dict(kept), "deleted": dict(deleted), "compacted_bytes": sizes})
         return
     if deleted:
-        told = ", ".join(f"{count:,} {_NAMES[table]}" for table, count in deleted.items())
+        told = ", ".join(counted(count, _NAMES[table]) for table, count in deleted.items())
         click.echo(f"deleted: {told}")
     if sizes is not None:
         click.echo(f"the ledger was {size_text(sizes[0])}, it is {size_text(sizes[1])}")
 
 
-_NAMES = {"run": "runs", "generation": "answers", "score": "scores", "sample": "samples"}
+_NAMES = {"run": "run", "generation": "answer", "score": "score", "sample": "sample"}
 
 
 def _confirm(going: Sequence[Run], yes: bool, as_json: bool) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy.engine import URL
+
 from haetae.errors import ConfigError, StoreError
 from haetae.store.address import parse_url
 from haetae.store.faults import place, storing
@@ -23,7 +25,8 @@ def backup_ledger(url: str, target: Path | None) -> tuple[Path, Mapping[str, int
     """
     address = parse_url(url)
     if address.get_backend_name() != "sqlite":
-        database = address.set(drivername="postgresql", password=None, query={}).render_as_string()
+        server = URL.create("postgresql", address.username, None, address.host, address.port, address.database)
+        database = server.render_as_string()
         raise ConfigError(
             f"a ledger on Postgres is copied by Postgres: pg_dump --format=custom --file=haetae.dump {database}"
         )

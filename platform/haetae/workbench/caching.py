@@ -57,7 +57,7 @@ class Cache:
     @property
     def text(self) -> str:
         """Plain text for a terminal."""
-        held, total = self.held, self._total
+        held = self.held
         sizes = [(name, size_text(size)) for name, size in self.sizes.items()]
         lines = [
             *aligned((self.place, size_text(sum(self.sizes.values()))), sizes),
@@ -67,8 +67,7 @@ class Cache:
             f"{counted(held.scores, 'score')}",
             f"to be reused: {counted(held.reusable_answers, 'answer')}, "
             f"{counted(held.reusable_judgements, 'judgement')}",
-            f"reused so far: {counted(total.answers, 'answer')}, {counted(total.judgements, 'judgement')}; that saved "
-            f"{counted(total.calls, 'call')}, {counted(total.tokens, 'token')}, {_dollars(total.cost_usd)}",
+            self._saving,
         ]
         if self.saved:
             header = ("suite", "month", "answers", "judgements", "calls", "tokens", "cost")
@@ -83,8 +82,21 @@ class Cache:
             ]
             lines += ["", *aligned(header, rows)]
         if self.half_pruned:
-            lines += ["", f"a prune did not come to its end ({len(self.half_pruned)} runs): haetae cache prune goes on"]
+            lines += [
+                "",
+                f"a prune has yet to delete {counted(len(self.half_pruned), 'run')}: haetae cache prune goes on",
+            ]
         return "\n".join(lines)
+
+    @property
+    def _saving(self) -> str:
+        total = self._total
+        if not self.saved:
+            return "nothing was reused so far"
+        return (
+            f"reused so far: {counted(total.answers, 'answer')}, {counted(total.judgements, 'judgement')}; that saved "
+            f"{counted(total.calls, 'call')}, {counted(total.tokens, 'token')}, {_dollars(total.cost_usd)}"
+        )
 
     @cached_property
     def _total(self) -> Saved:
