@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -208,6 +209,8 @@ class Resolver:
         self._prices[digest(fingerprint)] = price
         place = filled.base_url.rstrip("/")
         self.limits.keep_to(spec, place)
+        if spec.requests_per_minute is not None:  # loading it between two calls would let them arrive together
+            import_module("haetae.targets.connections")
         from haetae.targets.endpoint import Endpoint  # a suite of recorded outputs, or of functions, has none
 
         return Endpoint(
