@@ -40,10 +40,12 @@ class DatasetFile:
 
     `count` is how many samples iteration gives (`limit` at most), `version` is of the whole file
     whatever the limit. `rejects` are the rows left out by `skip_bad`. `longest` are the bytes of the longest
-    row, where they are known.
+    row, where they are known. `pictures` says that rows may name files beside this one.
     """
 
-    def __init__(self, path: Path, file: str, require: Mapping[str, str], skip_bad: bool) -> None:
+    def __init__(
+        self, path: Path, file: str, require: Mapping[str, str], skip_bad: bool, *, pictures: bool = True
+    ) -> None:
         self.path = path
         self.name = stem(path)
         self.version = ""
@@ -55,7 +57,7 @@ class DatasetFile:
         self._require = require
         self._skip_bad = skip_bad
         self._stamp = _stamp(path)
-        self._pictures = Pictures(path.parent if reader_of(path) is read_jsonl else None)
+        self._pictures = Pictures(path.parent if pictures and reader_of(path) is read_jsonl else None)
         self._rejected: set[int] = set()
         self._renamed: dict[int, str] = {}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haetae.catalog.dataset_file import DatasetFile, open_dataset
+from haetae.catalog.given_rows import NAME, GivenRows
 from haetae.catalog.metric_factory import build_metric
 from haetae.catalog.recorded import check_outputs, checked_outputs
 from haetae.catalog.saved_folder import is_saved
@@ -72,8 +73,9 @@ def assemble(
     pacing: Pacing,
     skip_bad: bool = False,
     spans: Spans | None = None,
+    given: GivenRows | None = None,
 ) -> Assembly:
-    """Load and check a suite; with `spans`, the calls of its models make some.
+    """Load and check a suite; with `spans`, the calls of its models make some. Rows that are `given` are its dataset.
 
     Raises ConfigError with every problem of the file that stopped it.
     """
@@ -95,11 +97,15 @@ def assemble(
     )
     metrics, target = _metrics_and_target(loaded, resolver, clock)
     check_tolerances(loaded, metrics)
-    dataset = _dataset(loaded, registry, settings, resolver, skip_bad, _required(metrics))
+    require = _required(metrics)
+    if given is None:
+        dataset = _dataset(loaded, registry, settings, resolver, skip_bad, require)
+    else:
+        dataset = given.open(limit=suite.most_samples, skip_bad=skip_bad, require=require)
     check_expected(loaded, metrics, target, dataset)
     _check_requests(dataset, target)
     manifest = Manifest(
-        suite=suite.as_json(),
+        suite=suite.as_json() if given is None else {**suite.as_json(), "dataset": NAME},
         dataset={
             "name": _name(dataset, resolver.pins.get(suite.dataset)),
             "version": dataset.version,

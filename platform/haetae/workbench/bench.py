@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TextIO
 
+from haetae.catalog.given_rows import GivenRows, Rows, kept_while
 from haetae.core.clock import Clock, SystemClock
 from haetae.core.ledger import Version
 from haetae.core.reference import Kind, Reference
@@ -61,13 +63,14 @@ class Workbench:
 
     # the main job
 
-    def check(self, suite: str | Path, *, wanted_drop: float | None = None) -> Plan:
+    def check(self, suite: str | Path, *, wanted_drop: float | None = None, dataset: Rows | None = None) -> Plan:
         """Load and check a suite and all it names; says what a run would do, cost and be able to see.
 
         `wanted_drop` (0 to 1, of a bounded scale) asks how many samples would find a drop that small.
-        Nothing is called.
+        `dataset` are rows to take instead of those of the suite. Nothing is called.
         """
-        return plan_of(self._assemble(suite), self.ledger, wanted_drop)
+        with self._kept(dataset) as given:
+            return plan_of(self._assemble(suite, given=given), self.ledger, wanted_drop)
 
     def run(
         self,
@@ -79,16 +82,20 @@ class Workbench:
         watcher: Watcher | None = None,
         tags: Mapping[str, str] | None = None,
         track: bool = True,
+        dataset: Rows | None = None,
     ) -> Report:
         """Run a suite: generate, score, commit, estimate, compare, tell the trackers.
 
         A run of the same manifest that did not finish is continued. `fresh` asks everything again, also
         what an earlier run has answered (a hosted model drifts behind the same name); without it finished
         calls are reused. `resume` names the run to continue, and refuses when anything has changed since.
-        `skip_bad` leaves out samples that cannot be read. Works inside a running event loop as well.
+        `skip_bad` leaves out samples that cannot be read. `dataset` are rows to take instead of those that the suite
+        names: an iterable of mappings with the fields of a data file (a `datasets.Dataset`, a generator), or of
+        samples; they are read once and kept on disk while the run lasts. Works inside a running event loop as well.
         """
-        work = self._run(suite, fresh, resume, skip_bad, watcher, dict(tags or {}), gating=False)
-        report = run_to_end(work)
+        with self._kept(dataset) as given:
+            work = self._run(suite, fresh, resume, skip_bad, watcher, dict(tags or {}), gating=False, given=given)
+            report = run_to_end(work)
         return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
 
     def resume(self, run_id: str | None = None, *, watcher: Watcher | None = None, track: bool = True) -> Report:
@@ -103,20 +110,30 @@ class Workbench:
         report = run_to_end(work)
         return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
 
-    def gate(self, suite: str | Path, *, watcher: Watcher | None = None, track: bool = True) -> Report:
-        """Run a suite and say whether it passes; finished calls are reused.
+    def gate(
+        self,
+        suite: str | Path,
+        *,
+        watcher: Watcher | None = None,
+        track: bool = True,
+        dataset: Rows | None = None,
+    ) -> Report:
+        """Run a suite and say whether it passes; finished calls are reused. `dataset` are rows, as `run` takes them.
 
         A sequential gate (the default for suites with a judge or a budget) stops asking at the look that
         decides. Raises ConfigError when the suite declares no gate.
         """
-        try:
-            assembly = self._assemble(suite)
-        except NoSamplesError as exc:
-            exc.exit_code = Verdict.NO_VERDICT.exit_code
-            raise
-        if assembly.suite.gate is None:
-            raise ConfigError(assembly.loaded.problem("gate", "the suite declares no gate; add one with its metrics"))
-        report = run_to_end(self._run(suite, False, None, False, watcher, {"door": "gate"}, gating=True))
+        with self._kept(dataset) as given:
+            try:
+                assembly = self._assemble(suite, given=given)
+            except NoSamplesError as exc:
+                exc.exit_code = Verdict.NO_VERDICT.exit_code
+                raise
+            if assembly.suite.gate is None:
+                said = "the suite declares no gate; add one with its metrics"
+                raise ConfigError(assembly.loaded.problem("gate", said))
+            work = self._run(suite, False, None, False, watcher, {"door": "gate"}, gating=True, given=given)
+            report = run_to_end(work)
         return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
 
     def compare(self, candidate: str, baseline: str | None = None, *, common: bool = False) -> Comparison:
@@ -248,9 +265,14 @@ class Workbench:
 
     # inside
 
-    def _assemble(self, suite: str | Path, skip_bad: bool = False, spans: Spans | None = None) -> Assembly:
+    def _assemble(
+        self, suite: str | Path, skip_bad: bool = False, spans: Spans | None = None, given: GivenRows | None = None
+    ) -> Assembly:
         ledger, clock, mirror = self.ledger, self._clock, self._telling.mirror
-        return assemble(Path(suite), self.settings, ledger, clock, mirror, ledger.pacing, skip_bad, spans)
+        return assemble(Path(suite), self.settings, ledger, clock, mirror, ledger.pacing, skip_bad, spans, given)
+
+    def _kept(self, rows: Rows | None) -> AbstractContextManager[GivenRows | None]:
+        return kept_while(rows, self.settings.home / "given")
 
     @cached_property
     def _telling(self) -> Telling:
@@ -282,9 +304,10 @@ class Workbench:
         tags: dict[str, str],
         *,
         gating: bool,
+        given: GivenRows | None = None,
     ) -> Report:
         with collecting(self.settings.env) as collected:
-            assembly = self._assemble(suite, skip_bad, collected.spans)
+            assembly = self._assemble(suite, skip_bad, collected.spans, given)
             try:
                 running = Running(self.ledger, self._clock, self._gate)
                 origin = resuming.origin(assembly.loaded.path, self.settings.home, skip_bad)
