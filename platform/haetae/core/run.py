@@ -187,7 +187,8 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a run has spent: calls, tokens, dollars (None when a price is unknown), and what it saved."""
+    """What a run has spent: calls, tokens, dollars (None when a price is unknown), and what it saved: the answers
+    (`reused`) and judgements that it took from earlier runs."""
 
     calls: int = 0
     tokens: int = 0
@@ -195,3 +196,4 @@ class Spent:
     unpriced_calls: int = 0
     reused: int = 0
     retried: int = 0
+    reused_judgements: int = 0

@@ -142,6 +142,7 @@ class Reading:
             _total(judged.tokens, asked),
             sa.func.sum(judged.cost_usd).filter(sa.not_(judged.reused)),
             _total(judged.calls, sa.and_(asked, judged.cost_usd.is_(None))),
+            _total(1, judged.reused),
         ).where(judged.run_id == run_id)
 
         def read(connection: Connection) -> tuple[Sequence[Any], Sequence[Any]]:
@@ -157,6 +158,7 @@ class Reading:
             unpriced_calls=int(answer[3] + judge[3]),
             reused=int(answer[5]),
             retried=int(answer[4]),
+            reused_judgements=int(judge[4]),
         )
 
     def results(

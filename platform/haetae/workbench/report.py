@@ -99,6 +99,7 @@ class Report:
                 "unpriced_calls": self.spent.unpriced_calls,
                 "reused": self.spent.reused,
                 "retried": self.spent.retried,
+                "reused_judgements": self.spent.reused_judgements,
             },
             "notes": list(self.notes),
         }
@@ -170,7 +171,8 @@ class Report:
         cost = "cost unknown" if spent.cost_usd is None else f"${spent.cost_usd:.4f}"
         if spent.cost_usd is not None and spent.unpriced_calls:
             cost += f" and {counted(spent.unpriced_calls, 'call')} of unknown price"
-        again = f"{counted(spent.reused, 'answer')} reused, {spent.retried} retried"
+        judged = f" and {counted(spent.reused_judgements, 'judgement')}" if spent.reused_judgements else ""
+        again = f"{counted(spent.reused, 'answer')}{judged} reused, {spent.retried} retried"
         return f"{counted(spent.calls, 'call')}, {counted(spent.tokens, 'token')}, {cost}; {again}"
 
 
