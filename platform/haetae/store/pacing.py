@@ -157,11 +157,16 @@ def _make(connection: Connection) -> None:
 def _turn(row: Sequence[float] | None) -> Turn:
     if row is None:
         raise StoreError("pacing an endpoint: the database gave nothing back")
-    return Turn(max(0.0, row[0]), max(0.0, row[1]))
+    return Turn(max(0.0, row[0]), _left(row[1]))
 
 
 def _seconds(row: Sequence[float] | None) -> float:
-    return 0.0 if row is None else max(0.0, row[0])
+    return 0.0 if row is None else _left(row[0])
+
+
+def _left(seconds: float) -> float:
+    """What is left of a wait; one that is longer than any that is told belongs to a clock that was set back."""
+    return seconds if 0 < seconds <= _LONGEST_HOLD_S else 0.0
 
 
 def _boot() -> str:
