@@ -40,7 +40,10 @@ _REFUSAL = re.compile(
 
 def read_object(text: str) -> dict[str, Json] | None:
     """The last complete top-level object of the text, or None."""
-    for span in reversed(_spans(text[-MAX_REPLY:])):
+    text = text[-MAX_REPLY:].strip()
+    if text.startswith("{") and (whole := _parsed(text)) is not None:  # all of it is the one span: mostly so
+        return whole
+    for span in reversed(_spans(text)):
         found = _parsed(span) or _parsed(_PIECE.sub(_mend, span))
         if found is not None:
             return found
