@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from haetae.errors import MissingExtra
-from haetae.trackers.reach import check_reachable
 
 if TYPE_CHECKING:
     from haetae.trackers.mlflow import MlflowTracker
@@ -18,6 +17,8 @@ def open_mlflow(tracking_uri: str, *, experiment_prefix: str = "haetae") -> Mlfl
 
     Raises TrackerError when a server does not answer, MissingExtra when MLflow is not installed.
     """
+    from haetae.trackers.reach import check_reachable  # with an HTTP client, for suites that have a tracker
+
     check_reachable(tracking_uri)
     try:
         from haetae.trackers.mlflow import MlflowTracker

@@ -1,6 +1,6 @@
 """The Workbench: one object that every door calls: run, compare, gate, promote, register, look back.
 
-What computes is imported where it is called: looking back and registering load no numpy.
+What computes is imported where it is called: looking back and registering load no numpy, and a run no plan.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ from haetae.store.sql import SqlLedger, open_ledger
 from haetae.workbench import registering, resuming
 from haetae.workbench.assemble import Assembly, assemble
 from haetae.workbench.event_loop import run_to_end
-from haetae.workbench.export import export
-from haetae.workbench.plan import Plan, plan_of
 from haetae.workbench.repeats import repeats_of
 from haetae.workbench.report import Report
 from haetae.workbench.running import Running
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from haetae.workbench.judges.attack_report import AttackReport
     from haetae.workbench.judges.correcting import CorrectedMetric
     from haetae.workbench.judges.judge_report import RunJudges
+    from haetae.workbench.plan import Plan
     from haetae.workbench.watch import Watch
 
 
@@ -69,6 +68,8 @@ class Workbench:
         `wanted_drop` (0 to 1, of a bounded scale) asks how many samples would find a drop that small.
         `dataset` are rows to take instead of those of the suite. Nothing is called.
         """
+        from haetae.workbench.plan import plan_of
+
         with self._kept(dataset) as given:
             return plan_of(self._assemble(suite, given=given), self.ledger, wanted_drop)
 
@@ -248,6 +249,8 @@ class Workbench:
 
     def export(self, run_id: str, form: Literal["jsonl", "csv"], out: TextIO) -> None:
         """Write every sample, answer and score of a run. Texts that a spreadsheet would run are quoted in CSV."""
+        from haetae.workbench.export import export
+
         export(self.ledger, run_id, form, out)
 
     def close(self) -> None:
