@@ -25,7 +25,7 @@ COUNTED = (SAMPLE, GENERATION, SCORE)
 
 def _finished(ledger: SqlLedger, given: Any, samples: Sequence[Any], *, reused: bool = False, **where: Any) -> str:
     """A finished run with an answer and a judgement for each sample, called for or copied."""
-    run = given.start(ledger, **where)
+    run = given.start(ledger, given.manifest("exact", "polite"), **where)
     usage = Usage(input=10, output=5)
     answers = [given.answer(s, usage=usage, cost_usd=0.5, reused=reused) for s in samples]
     judged = [given.score(s, Score(1.0, usage=usage, calls=2, cost_usd=0.25), "polite") for s in samples]
@@ -80,6 +80,30 @@ def test_a_run_is_deleted_in_parts_of_any_size(ledger: SqlLedger, given: Any, mo
     old = _finished(ledger, given, samples)
     _finished(ledger, given, samples[:1])
     assert ledger.prune([old]) == {"run": 1, "generation": 23, "score": 46, "sample": 22}
+
+
+def test_a_reader_never_sees_half_of_a_run(
+    ledger: SqlLedger, reopen: Reopen, given: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:  # STO-20
+    """Between any two transactions of a prune another connection reads what the dashboard shows."""
+    samples = [given.sample(f"s{n:02}") for n in range(20)]
+    runs = [_finished(ledger, given, samples) for _ in range(4)]
+    reader, seen = reopen(), []
+
+    def look(_: float) -> None:
+        shown = [run.id for run in reader.runs()]
+        for run_id in shown:
+            assert len(reader.results(run_id)) == 20
+            assert [(a.metric, a.scored) for a in reader.accounting(run_id)] == [("exact", 20), ("polite", 20)]
+            assert (reader.spent(run_id).calls, reader.table(run_id, "polite").values.sum()) == (60, 20)
+        seen.append(shown)
+
+    monkeypatch.setattr("haetae.store.breathing.time.sleep", look)
+    monkeypatch.setattr(pruning, "_FIRST", 3)
+    monkeypatch.setattr(pruning, "_MOST", 3)
+    ledger.prune(runs[:3])
+    assert len(seen) > 3 * 20 // 4
+    assert all(shown == runs[3:] for shown in seen)  # hidden together, before the first row goes
 
 
 def test_a_copy_is_found_in_place_of_the_answer_that_was_pruned(ledger: SqlLedger, given: Any) -> None:

@@ -381,8 +381,11 @@ def test_another_suite_with_the_same_content_takes_the_answers_of_the_first(plac
     run_id = place.run(other)
     assert place.server.bodies == []
     with place.project.bench() as bench:
-        spent = bench.ledger.spent(run_id)
-    assert (spent.calls, spent.reused) == (0, SAMPLES)
+        report = bench.report(run_id)
+    spent = report.spent
+    assert (spent.calls, spent.reused, spent.reused_judgements) == (0, SAMPLES, SAMPLES * len(JUDGED))
+    assert report.spent_line == "0 calls, 0 tokens, cost unknown; 4 answers and 8 judgements reused, 0 retried"
+    assert report.as_json()["spent"]["reused_judgements"] == SAMPLES * len(JUDGED)
 
 
 def test_two_suites_that_ask_the_same_at_once_pay_at_most_twice_and_never_again(place: Place) -> None:
