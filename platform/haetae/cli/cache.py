@@ -101,6 +101,7 @@ def prune_command(
         if not dry_run:
             _confirm(going, yes, as_json)
             if going or ledger.pruned():
+                click.echo("deleting; when it is stopped, haetae cache prune goes on", err=True)
                 deleted = ledger.prune([run.id for run in going], annotated=annotated)
         sizes = compact(bench.settings.ledger) if compacting and not dry_run else None
     if as_json:
