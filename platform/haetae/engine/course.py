@@ -6,6 +6,8 @@ from haetae.core.clock import Clock
 from haetae.core.run import LimitChange
 
 _MOST = 200
+GROWN = "it bears more"
+"""Why a limit went up without having been lowered."""
 
 
 class Course:

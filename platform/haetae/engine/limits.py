@@ -11,7 +11,7 @@ from haetae.core.clock import Clock
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, Likelihood
 from haetae.core.pace import Told
-from haetae.engine.course import Course
+from haetae.engine.course import GROWN, Course
 from haetae.engine.latencies import Latencies
 from haetae.engine.permits import Permits
 from haetae.engine.starts import Sleep as Sleep
@@ -121,7 +121,7 @@ class Limiter:
             self._window.settle(size)
             self._show("fewer calls were no faster" if longer else "answers wait for one another")
         elif self._window.limit >= 1.5 * self._shown or self._window.limit == self._window.most != self._shown:
-            self._show("it bears more")
+            self._show(GROWN)
 
     def _pushed_back(self, slot: Slot, failure: Failure, now: float, wait_s: float | None) -> None:
         self._refused += (1 - self._refused) * _MEMORY

@@ -12,6 +12,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.run import Accounting, Run, RunStatus, Spent, Unanswered, Unscored
 from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
 from haetae.workbench.columns import aligned
+from haetae.workbench.course import course_json, course_lines
 from haetae.workbench.unanswered import unanswered_lines, unscored_lines
 from haetae.workbench.words import counted, figure, interval, of_slices, points, pooled, tolerance
 
@@ -101,6 +102,7 @@ class Report:
                 "retried": self.spent.retried,
                 "reused_judgements": self.spent.reused_judgements,
             },
+            "course": course_json(self.run.course),
             "notes": list(self.notes),
         }
 
@@ -128,6 +130,7 @@ class Report:
             *(f"  {metric}: {spread.text('samples')}" for metric, spread in self.repeats.items()),
             "",
             f"  {self.spent_line}",
+            *(f"  {line}" for line in course_lines(self.run.course, self.run.id)),
         ]
         if self.comparison is not None:
             lines += ["", *comparison_lines(self.comparison, run.manifest.metrics)]
