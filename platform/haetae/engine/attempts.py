@@ -15,15 +15,21 @@ Answer = TypeVar("Answer", Generation, Embeddings, Likelihood)
 
 
 class Attempts(Generic[Answer]):
-    """Calling it with a slot of the limiter is one attempt; `made` counts them."""
+    """Calling it with a slot of the limiter is one attempt; `made` counts them. The question has so many characters."""
 
     def __init__(
-        self, call: Callable[[], Awaitable[Answer | Failure]], limiter: Limiter, breaker: Breaker, meter: Meter
+        self,
+        call: Callable[[], Awaitable[Answer | Failure]],
+        limiter: Limiter,
+        breaker: Breaker,
+        meter: Meter,
+        characters: int = 0,
     ) -> None:
         self._call: Callable[[], Awaitable[Answer | Failure]] = call
         self._limiter = limiter
         self._breaker = breaker
         self._meter = meter
+        self._characters = characters
         self.made = 0
 
     async def __call__(self, slot: Slot) -> Answer | Failure:
@@ -43,7 +49,7 @@ class Attempts(Generic[Answer]):
 
     def slot(self) -> Slot:
         """A place among the calls under way."""
-        return self._limiter.slot()
+        return self._limiter.slot(self._characters)
 
     async def in_another_slot(self) -> Answer | Failure:
         """One attempt more, in a slot of its own."""

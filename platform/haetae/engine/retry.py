@@ -74,22 +74,26 @@ class Patient:
         self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json
     ) -> Generation | Failure:
         """See `LanguageModel.chat`; `attempts` of the result counts the calls made."""
-        answer, attempts = await self._ask(lambda: self._inner.chat(messages, schema=schema, **overrides))
+        characters = sum(len(turn.content) for turn in messages)
+        answer, attempts = await self._ask(lambda: self._inner.chat(messages, schema=schema, **overrides), characters)
         return answer if attempts == 1 else replace(answer, attempts=attempts)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings | Failure:
         """See `LanguageModel.embed`."""
-        answer, _ = await self._ask(lambda: self._inner.embed(texts))
+        answer, _ = await self._ask(lambda: self._inner.embed(texts), sum(map(len, texts)))
         return answer
 
     async def likelihood(self, text: str, *, prompt: str = "") -> Likelihood | Failure:
         """See `LanguageModel.likelihood`."""
-        answer, _ = await self._ask(lambda: self._inner.likelihood(text, prompt=prompt))
+        answer, _ = await self._ask(lambda: self._inner.likelihood(text, prompt=prompt), len(prompt) + len(text))
         return answer
 
-    async def _ask(self, call: Callable[[], Awaitable[Answer | Failure]]) -> tuple[Answer | Failure, int]:
-        """The answer, and how many attempts it took."""
-        attempts, stop = Attempts(call, self._limiter, self._breaker, self._meter), self._meter.stop
+    async def _ask(
+        self, call: Callable[[], Awaitable[Answer | Failure]], characters: int
+    ) -> tuple[Answer | Failure, int]:
+        """The answer to a question of so many characters, and how many attempts it took."""
+        attempts = Attempts(call, self._limiter, self._breaker, self._meter, characters)
+        stop = self._meter.stop
         try:
             async with asyncio.timeout(None) as deadline:
                 return await self._until_it_helps(attempts, deadline), attempts.made
