@@ -152,11 +152,13 @@ class Project:
     def env(self) -> dict[str, str]:
         return {"HAETAE_HOME": str(self.folder / "home")}
 
-    def start(self, point: str, *arguments: str) -> subprocess.Popen[str]:
-        """A haetae that dies at a point; "nowhere" lets it live."""
+    def start(self, point: str, *arguments: str, cgroup: Path | None = None) -> subprocess.Popen[str]:
+        """A haetae that dies at a point; "nowhere" lets it live. `cgroup` is one for it to be in."""
         said = str(self.folder / "acknowledged")
         script = [sys.executable, str(Path(__file__).with_name("dying.py")), str(self.ledger), said]
         command = [*script, point, str(3 * self.samples), *arguments]
+        if cgroup is not None:
+            command = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(cgroup / "cgroup.procs"), *command]
         env = {**os.environ, **self.env}
         return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -212,9 +214,32 @@ class Trial:
         return self.whole and self.equal and self.told == 1 and not (self.lost or self.doubled or self.paid_twice)
 
 
-def killed(project: Project, endpoint: Endpoint, point: str, *arguments: str) -> None:
+@contextmanager
+def small_memory(most: int) -> Iterator[Path | None]:
+    """A cgroup whose processes may take so many bytes together; None where none can be made."""
+    places = (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"))
+    for parent, limit in places:
+        folder = Path(parent) / f"haetae-{os.getpid()}"
+        if not (Path(parent) / "cgroup.procs").exists():
+            continue
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        try:
+            limited = (folder / limit).exists()
+            if limited:
+                (folder / limit).write_text(str(most))
+            yield folder if limited else None
+        finally:
+            folder.rmdir()
+        return
+    yield None
+
+
+def killed(project: Project, endpoint: Endpoint, point: str, *arguments: str, cgroup: Path | None = None) -> None:
     """Run haetae until it is killed at its point; raises RuntimeError when it lives."""
-    process = project.start(point, *arguments)
+    process = project.start(point, *arguments, cgroup=cgroup)
     endpoint.victim = process.pid
     said, _ = process.communicate(timeout=300)
     endpoint.victim = 0
@@ -324,6 +349,14 @@ class Trials:
             killed(project, self._endpoint, point, *on(project))
         return self._ended(project, point)
 
+    def out_of_memory(self) -> Trial:
+        """A kill by the kernel, for want of memory."""
+        project = self._project()
+        with small_memory(300 << 20) as cgroup:
+            point = "out of memory" if cgroup else "out of memory (no cgroup here: an own kill)"
+            killed(project, self._endpoint, "memory", *on(project), cgroup=cgroup)
+        return self._ended(project, point)
+
     def _ended(self, project: Project, point: str) -> Trial:
         self._endpoint.kill_at = self._endpoint.kill_at_judged = 0
         trial = ended(project, self._endpoint, point, self.expected)
@@ -357,7 +390,8 @@ def main() -> None:
         calls = sorted(rng.randint(1, 2 * options.samples) for _ in range(options.random))
         by_chance = [_shown(trials.at_call(number, rng.uniform(0, LATENCY_S))) for number in calls]
         resuming = _shown(trials.while_resuming([options.samples * part // 3 for part in (1, 2, 3, 4)]))
-    once = [*named, *by_chance]
+        starved = _shown(trials.out_of_memory())
+    once = [*named, starved, *by_chance]
     repeated = sorted(trial.repeated for trial in once)
     print(f"{options.samples} samples with one judge call each, {options.in_flight} in flight.\n")
     print(table([*once, resuming]))

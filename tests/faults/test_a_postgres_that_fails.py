@@ -131,8 +131,8 @@ def _take_all(url: str, taken: ExitStack) -> None:
     try:
         while True:
             taken.enter_context(psycopg.connect(url))
-    except psycopg.OperationalError as exc:
-        assert "too many clients" in str(exc)
+    except psycopg.OperationalError:
+        return
 
 
 def _has(url: str) -> tuple[int, int, int]:

@@ -37,7 +37,7 @@ def _is_as_if_nobody_had_killed(trial: Any, kills: int = 1) -> None:
     assert trial.lost == trial.doubled == trial.paid_twice == 0, trial
     assert trial.equal, trial
     assert trial.told == 1, trial  # the tracker's event is there, once
-    assert trial.repeated <= 2 * kills * IN_FLIGHT, trial  # of a pair in flight, the answer and its judgement
+    assert trial.repeated <= kills * IN_FLIGHT, trial
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -58,3 +58,7 @@ def test_a_run_that_is_killed_and_then_three_times_while_it_is_resumed_ends_as_i
     trials: Any,
 ) -> None:  # STO-19
     _is_as_if_nobody_had_killed(trials.while_resuming([20, 45, 70, 95]), kills=4)
+
+
+def test_a_run_that_the_kernel_kills_for_want_of_memory_ends_as_if_nobody_had(trials: Any) -> None:  # STO-22
+    _is_as_if_nobody_had_killed(trials.out_of_memory())

@@ -42,6 +42,13 @@ _AGAIN: Final = {
     "23505",  # a number that was taken
     "53300",  # no connection left
 }
+_NOTICED_GONE: Final = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""To libpq: a server that vanished without a word is noticed within a minute, not after the two hours of TCP."""
 _WRITING: Final[dict[str, threading.RLock]] = defaultdict(threading.RLock)
 
 
@@ -135,7 +142,7 @@ class Database:
 
 
 def _postgres(url: URL, **options: Any) -> Engine:
-    arguments = {"connect_timeout": 10, "application_name": "haetae"}
+    arguments = {"connect_timeout": 10, "application_name": "haetae", **_NOTICED_GONE}
     return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, **options)
 
 
