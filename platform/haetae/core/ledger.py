@@ -22,7 +22,7 @@ from haetae.core.run import (
     Unscored,
 )
 from haetae.core.sample import Sample
-from haetae.core.table import ScoreTable
+from haetae.core.table import SampleColumns, ScoreTable
 from haetae.core.verdict import Comparison, Estimate
 
 
@@ -191,6 +191,10 @@ class Ledger(Protocol):
     def spent(self, run_id: str) -> Spent: ...
 
     def table(self, run_id: str, metric: str) -> ScoreTable: ...
+
+    def sample_columns(self, run_id: str, metric: str) -> SampleColumns:
+        """What an estimate reads of the table, a sample's repeats averaged: eight bytes a sample and column."""
+        ...
 
     def results(
         self,

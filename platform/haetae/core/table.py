@@ -36,3 +36,21 @@ class ScoreTable:
     reasons: tuple[str | None, ...] = ()
     digests: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class SampleColumns:
+    """The scores of one metric over one run, one row for each sample, sorted by sample id: all that an estimate reads.
+
+    `values` are averaged over a sample's scored repeats, NaN where none is scored; `stats` (samples, k) likewise,
+    None unless it is a corpus metric. `clusters` are codes of what is independent, None where that is each sample.
+    `slices` maps a metadata key to the texts that it has, sorted, and to each sample's place among them. `repeated`
+    says that a sample has several scored repeats.
+    """
+
+    facts: MetricFacts
+    values: NDArray[np.float64]
+    stats: NDArray[np.float64] | None = None
+    clusters: NDArray[np.intp] | None = None
+    slices: Mapping[str, tuple[tuple[str, ...], NDArray[np.intp]]] = field(default_factory=dict)
+    repeated: bool = False

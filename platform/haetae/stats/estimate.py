@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from haetae.core.metric import MetricFacts
-from haetae.core.table import ScoreTable
+from haetae.core.table import SampleColumns, ScoreTable
 from haetae.core.verdict import Estimate
 from haetae.stats.corpus import Corpus, bootstrap, corpus_value, pseudo_values
 from haetae.stats.distributions import normal_quantile
 from haetae.stats.intervals import Interval, cluster_mean, t_interval, wilson
 from haetae.stats.power import DROPS_TO_FIND, detectable, paired_sd
-from haetae.stats.samples import Floats, Ints, Samples, average, codes_of, sum_by
+from haetae.stats.samples import Floats, Ints, average, codes_of, count_of, sum_by
 from haetae.stats.scale import is_binary, is_closed, unit
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 def estimates(
@@ -35,45 +39,68 @@ def estimates(
     """
     samples = average([table])
     clusters = codes_of(table.clusters)[1][samples.rows]
-    cells: list[tuple[str, Ints]] = [("", np.arange(len(samples.ids), dtype=np.intp))]
-    for key in sorted(table.slices):
-        values, codes = codes_of(tuple(table.slices[key]))
-        own = codes[samples.rows]
+    slices = {key: codes_of(tuple(texts)) for key, texts in table.slices.items()}
+    columns = SampleColumns(
+        facts=table.facts,
+        values=samples.values,
+        stats=samples.stats,
+        clusters=clusters,
+        slices={key: (names, codes[samples.rows]) for key, (names, codes) in slices.items()},
+        repeated=samples.repeated,
+    )
+    return estimates_of(name, columns, corpus, level=level, seed=seed)
+
+
+def estimates_of(
+    name: str, columns: SampleColumns, corpus: Corpus | None, *, level: float = 0.95, seed: int = 0
+) -> list[Estimate]:
+    """What `estimates` says, of columns that have a row for each sample."""
+    cells: list[tuple[str, Ints | None]] = [("", None)]
+    for key in sorted(columns.slices):
+        values, own = columns.slices[key]
         cells += [(f"{key}={value}", np.flatnonzero(own == code)) for code, value in enumerate(values) if value]
-    return [_estimate(name, slice_, table, samples, clusters, cell, corpus, level, seed) for slice_, cell in cells]
+    return [_estimate(name, slice_, columns, cell, corpus, level, seed) for slice_, cell in cells]
 
 
 def _estimate(
     name: str,
     slice_: str,
-    table: ScoreTable,
-    samples: Samples,
-    clusters: Ints,
-    cell: Ints,
+    columns: SampleColumns,
+    cell: Ints | None,
     corpus: Corpus | None,
     level: float,
     seed: int,
 ) -> Estimate:
-    scored = cell[samples.scored[cell]]
-    n, unscored = len(scored), len(cell) - len(scored)
+    """Of a cell's samples; of all where it is None."""
+    values, stats, groups = columns.values, columns.stats, columns.clusters
+    if cell is not None:
+        values, stats, groups = values[cell], _only(stats, cell), _only(groups, cell)
+    scored, total = np.isfinite(values), len(values)
+    n = int(np.count_nonzero(scored))
     if n == 0:
-        return Estimate(name, slice_, None, None, None, 0, 0, unscored, level)
-    values, groups = samples.values[scored], clusters[scored]
+        return Estimate(name, slice_, None, None, None, 0, 0, total, level)
+    if n < total:
+        values, stats, groups = values[scored], _only(stats, scored), _only(groups, scored)
     if corpus is not None:
-        if samples.stats is None:
+        if stats is None:
             raise ValueError(f"{name}: a corpus metric needs its per-sample statistics")
-        value, interval, drop = _corpus(table, corpus, samples.stats[scored], groups, level, seed)
+        value, interval, drop = _corpus(columns.facts, corpus, stats, groups, level, seed)
         method = "bootstrap"
     else:
-        method, value, interval, drop = _mean(table, values, groups, samples.repeated, level)
+        method, value, interval, drop = _mean(columns.facts, values, groups, columns.repeated, level)
     low, high = interval if interval is not None and n > 1 else (None, None)
-    return Estimate(name, slice_, value, low, high, n, len(np.unique(groups)), unscored, level, method, drop)
+    clusters = n if groups is None else count_of(groups)
+    return Estimate(name, slice_, value, low, high, n, clusters, total - n, level, method, drop)
+
+
+def _only(column: NDArray[_T] | None, rows: Ints | NDArray[np.bool_]) -> NDArray[_T] | None:
+    return None if column is None else column[rows]
 
 
 def _mean(
-    table: ScoreTable, values: Floats, clusters: Ints, repeated: bool, level: float
+    facts: MetricFacts, values: Floats, clusters: Ints | None, repeated: bool, level: float
 ) -> tuple[str, float, Interval | None, float | None]:
-    facts, of = table.facts, cluster_mean(values, clusters)
+    of = cluster_mean(values, clusters)
     if of.clusters == of.n and not repeated and is_binary(facts, values):
         low, width = facts.low or 0.0, unit(facts)
         share = (of.mean - low) / width
@@ -99,13 +126,14 @@ def _binary_drop(share: float, n: int) -> float:
 
 
 def _corpus(
-    table: ScoreTable, corpus: Corpus, stats: Floats, clusters: Ints, level: float, seed: int
+    facts: MetricFacts, corpus: Corpus, stats: Floats, clusters: Ints | None, level: float, seed: int
 ) -> tuple[float | None, Interval | None, float | None]:
     value, interval = corpus_value(corpus, stats), None
     if value is not None:
-        span = unit(table.facts) if is_closed(table.facts) else None
-        found = bootstrap(sum_by(clusters, stats), corpus, level=level, seed=seed, span=span)
-        interval = _on_scale(table.facts, found)
+        span = unit(facts) if is_closed(facts) else None
+        sums = stats if clusters is None else sum_by(clusters, stats)
+        found = bootstrap(sums, corpus, level=level, seed=seed, span=span)
+        interval = _on_scale(facts, found)
     pseudo = pseudo_values(corpus, stats)
     sd = None if pseudo is None else cluster_mean(pseudo, clusters).sd
     return value, interval, detectable(paired_sd(sd), len(stats)) if sd else None

@@ -36,12 +36,13 @@ class ClusterMean:
         return None if self.error is None else self.error * math.sqrt(self.n)
 
 
-def cluster_mean(values: Floats, clusters: Ints) -> ClusterMean:
-    """The mean of `values` (n ≥ 1), whose cluster codes are `clusters`."""
+def cluster_mean(values: Floats, clusters: Ints | None) -> ClusterMean:
+    """The mean of `values` (n ≥ 1), whose cluster codes are `clusters`; each its own where that is None."""
     n, mean = len(values), float(values.mean())
-    if float(np.ptp(values)) <= ROUNDING * float(np.abs(values).max()):  # rounding must not look like spread
+    low, high = float(values.min()), float(values.max())
+    if high - low <= ROUNDING * max(abs(low), abs(high)):  # rounding must not look like spread
         mean, values = float(values[0]), np.full(n, values[0])
-    residues = sum_by(clusters, values - mean)
+    residues = values - mean if clusters is None else sum_by(clusters, values - mean)
     groups = len(residues)
     if groups < 2:
         return ClusterMean(mean, None, n, groups)

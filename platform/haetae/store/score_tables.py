@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from haetae.core import canonical
 from haetae.core.canonical import Json
 from haetae.core.table import ScoreTable
 from haetae.errors import StoreError
 from haetae.store.database import Database
 from haetae.store.ledger import run_row
 from haetae.store.rows import Row, read_run
+from haetae.store.sample_columns import facet_text
 from haetae.store.tables import GENERATION, SAMPLE, SCORE
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class ScoreTables:
                 facts=facts,
                 sample_ids=tuple(row["sample_id"] for row in rows),
                 values=_values(rows),
-                clusters=tuple(_text(facets, row, cluster) or row["sample_id"] for row in rows),
+                clusters=tuple(_facet(facets, row, cluster) or row["sample_id"] for row in rows),
                 stats=_stats(rows) if facts.corpus else None,  # a judge's are for its report, and of any length
-                slices={key: tuple(_text(facets, row, key) for row in rows) for key in slices},
+                slices={key: tuple(_facet(facets, row, key) for row in rows) for key in slices},
                 reasons=tuple(row["reason"] for row in rows),
                 digests=tuple(row["sample_digest"] for row in rows),
                 outputs=tuple(row["output_digest"] for row in rows),
@@ -75,12 +75,8 @@ def _facets(connection: Connection, run_id: str) -> Mapping[str, Mapping[str, Js
     return dict(connection.execute(query).tuples().all())
 
 
-def _text(facets: Mapping[str, Mapping[str, Json]], row: Row, key: str | None) -> str:
-    """One metadata value as text: a text as it is, anything else as JSON, "" where there is none."""
-    value = facets[row["sample_digest"]].get(key) if key is not None else None
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else canonical.dumps(value)
+def _facet(facets: Mapping[str, Mapping[str, Json]], row: Row, key: str | None) -> str:
+    return "" if key is None else facet_text(facets[row["sample_digest"]], key)
 
 
 def _values(rows: Sequence[Row]) -> NDArray[np.float64]:

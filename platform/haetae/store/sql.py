@@ -20,6 +20,7 @@ from haetae.store.pacing import SharedPacing, open_pacing
 from haetae.store.pruning import Pruning
 from haetae.store.queries import Reading
 from haetae.store.registry import Versions
+from haetae.store.sample_columns import ColumnReader
 from haetae.store.schema import SCHEMA
 from haetae.store.score_tables import ScoreTables
 from haetae.store.sizes import Holdings
@@ -28,7 +29,9 @@ from haetae.store.verdicts import Verdicts
 _log = logging.getLogger(__name__)
 
 
-class SqlLedger(Recording, Reading, ScoreTables, Verdicts, Annotations, Outbox, Versions, Pruning, Holdings):
+class SqlLedger(
+    Recording, Reading, ScoreTables, ColumnReader, Verdicts, Annotations, Outbox, Versions, Pruning, Holdings
+):
     """`haetae.core.ledger.Ledger` and `Registry` on one SQLite file or Postgres database.
 
     Safe to use from several threads. Closing it gives back the leases of runs it did not end.

@@ -349,13 +349,13 @@ class Workbench:
 
     def _conclude(self, run: Run, assembly: Assembly, decided: Comparison | None) -> Report:
         """Estimates of what there is, and the comparison of a finished run: `decided` by a look, or made here."""
-        from haetae.stats.estimate import estimates
+        from haetae.stats.estimate import estimates_of
         from haetae.workbench.corpora import corpora_of
 
         corpora = corpora_of(run.manifest)
         found: list[Estimate] = []
         for name in run.manifest.metrics:
-            found += estimates(name, self.ledger.table(run.id, name), corpora.get(name), seed=run.seed)
+            found += estimates_of(name, self.ledger.sample_columns(run.id, name), corpora.get(name), seed=run.seed)
         self.ledger.save_estimates(run.id, found)
         comparison, gate = decided, assembly.suite.gate
         if comparison is None and gate is not None and run.status is RunStatus.FINISHED:
