@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from haetae.store import breathing
-from haetae.workbench.caching import chosen
+from haetae.workbench.old_runs import chosen
 
 PRUNE = """
 import os, signal, sys

@@ -81,7 +81,8 @@ def prune_command(
     """
     from haetae import Workbench
     from haetae.store.compacting import compact
-    from haetae.workbench.caching import chosen, size_text
+    from haetae.workbench.caching import size_text
+    from haetae.workbench.old_runs import chosen
     from haetae.workbench.words import counted
 
     asked = older_than is not None or keep_last is not None or suite is not None

@@ -1,16 +1,13 @@
-"""What is kept under HAETAE_HOME, what reuse has saved, and which old runs to delete."""
+"""What is kept under HAETAE_HOME, and what reuse has saved."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from haetae.core.canonical import Json
-from haetae.core.run import Run
-from haetae.errors import ConfigError
 from haetae.settings import Settings
 from haetae.store.address import parse_url
 from haetae.store.faults import place
@@ -26,7 +23,6 @@ _KNOWN = {
     "mlartifacts": "MLflow's own store",
     "wandb": "W&B's own store",
 }
-_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -118,33 +114,6 @@ def cache_of(ledger: SqlLedger, settings: Settings) -> Cache:
     )
 
 
-def chosen(
-    ledger: SqlLedger,
-    *,
-    before: datetime | None = None,
-    keep_last: int | None = None,
-    suite: str | None = None,
-    runs: Sequence[str] = (),
-) -> list[Run]:
-    """The runs that a prune asks for, oldest first: the named ones, or all that fulfil every condition.
-
-    `keep_last` is of each suite. Raises ConfigError for a suite without runs, StoreError for an unknown run.
-    """
-    if runs:
-        return [ledger.run(run_id) for run_id in dict.fromkeys(runs)]
-    if before is None and keep_last is None and suite is None:
-        return []
-    if suite is not None and suite not in ledger.suites():
-        raise ConfigError(f"no run of suite {suite!r}; there are: {', '.join(ledger.suites()) or 'none'}")
-    found = [
-        run
-        for name in ([suite] if suite is not None else ledger.suites())
-        for run in list(_runs(ledger, name))[keep_last or 0 :]
-        if before is None or run.started_at < before
-    ]
-    return sorted(found, key=lambda run: (run.started_at, run.id))
-
-
 def size_text(size: int) -> str:
     """`12.3 MB`, of a thousand thousand bytes each."""
     for unit in ("bytes", "kB", "MB", "GB"):
@@ -152,14 +121,6 @@ def size_text(size: int) -> str:
             break
         size /= 1000  # type: ignore[assignment]  # a number for people
     return f"{size:,} bytes" if unit == "bytes" else f"{size:,.1f} {unit}"
-
-
-def _runs(ledger: SqlLedger, suite: str) -> Iterator[Run]:
-    """All runs of a suite, newest first."""
-    offset = 0
-    while page := ledger.runs(suite, _PAGE, offset):
-        yield from page
-        offset += len(page)
 
 
 def _sizes(ledger: SqlLedger, settings: Settings) -> dict[str, int]:
