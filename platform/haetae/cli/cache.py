@@ -44,7 +44,7 @@ def cache_command(context: click.Context, as_json: bool) -> None:
     from haetae import Workbench
     from haetae.workbench.caching import cache_of
 
-    with Workbench() as bench:
+    with Workbench(readonly=True) as bench:
         cache = cache_of(bench.ledger, bench.settings)
     if as_json:
         print_json(cache.as_json())

@@ -39,6 +39,12 @@ def test_the_cache_says_what_is_kept_and_how_large_it_is(shop: Any, home: Path) 
     assert "nothing was reused so far" in text
 
 
+def test_where_there_is_no_ledger_yet_none_is_made_by_looking(shop: Any) -> None:
+    said = shop.call("cache")
+    assert (said.code, "no ledger yet" in said.err) == (3, True)
+    assert not shop.folder.with_name("home").exists()
+
+
 def test_a_prune_shows_what_it_would_do_and_does_it_when_told(shop: Any, home: Path) -> None:
     first, second, third = sorted(runs_of(shop))
     shown = shop.call("cache", "prune", "--keep-last", "1", "--dry-run")
