@@ -20,7 +20,7 @@ from haetae.catalog.jsonl import read_jsonl
 from haetae.catalog.pictures import Pictures, has_pictures
 from haetae.catalog.rows import BadRow, sample_json
 from haetae.catalog.unpacking import is_packed
-from haetae.core.canonical import Json, digest
+from haetae.core.canonical import Json, digest, encoded
 from haetae.core.sample import Image, Sample, sample_from_json
 from haetae.errors import DatasetError, NoSamplesError, Problem
 
@@ -69,8 +69,8 @@ class DatasetFile:
     def check(self, limit: int | None) -> None:
         """Read the whole file. Raises DatasetError with every problem (100 at most)."""
         clean = self._clean()
-        self._found, version = (clean.count, clean.version) if clean else self._row_by_row()
-        self.longest = clean.longest if clean else None
+        of_file = (clean.count, clean.version, clean.longest) if clean else self._row_by_row()
+        self._found, version, self.longest = of_file
         self._must_be_unchanged()
         if self.rejects and not self._skip_bad:
             raise DatasetError(self.rejects)
@@ -96,12 +96,15 @@ class DatasetFile:
 
         return check_compactly(reader(self.path, self._file), self._require)
 
-    def _row_by_row(self) -> tuple[int, str]:
-        """(how many samples, their version); what is wrong is in `rejects`."""
+    def _row_by_row(self) -> tuple[int, str, int | None]:
+        """(how many samples, their version, the bytes of the longest where none has pictures).
+
+        What is wrong is in `rejects`.
+        """
         seen: set[bytes] = set()
         repeats: dict[str, int] = {}
         duplicates: list[tuple[int, str]] = []
-        version, found = hashlib.sha256(), 0
+        version, found, longest = hashlib.sha256(), 0, 0
         for line, row in reader_of(self.path)(self.path, self._file):
             try:
                 sample = self._checked(row)
@@ -119,16 +122,16 @@ class DatasetFile:
                     if len(duplicates) >= MAX_PROBLEMS and not self._skip_bad:
                         break
                     continue
-                text = digest(sample)
+                text = encoded((sample,))
             except BadRow as bad:
                 self._reject(problems(self._file, line, bad), line)
                 continue
             seen.add(key)
-            version.update(text.encode())
-            found += 1
+            version.update(hashlib.sha256(text).hexdigest().encode())
+            found, longest = found + 1, max(longest, len(text))
         if duplicates:
             self._name_duplicates(duplicates)
-        return found, version.hexdigest()
+        return found, version.hexdigest(), None if self.pictures else longest
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples in file order. Raises DatasetError when the file changed since it was checked."""

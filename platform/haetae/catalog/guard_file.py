@@ -44,5 +44,5 @@ class LoadedGuard:
 def load_guard(path: Path, root: Path) -> LoadedGuard:
     """Read and check a guard file. Raises ConfigError with every mistake of the file, sorted by line."""
     document = read_yaml(path, shown(path, root))
-    spec = validated(GuardSpec, document.value, GuardSpec.model_json_schema(), document.places, document.problems)
+    spec = validated(GuardSpec, document.value, document.places, document.problems)
     return LoadedGuard(spec, path, root, document.places)

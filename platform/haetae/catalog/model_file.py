@@ -27,9 +27,9 @@ def load_model(path: Path) -> Json:
         if "base_url" in document.value:
             both = "a model is behind an endpoint (base_url) or in a folder (path), not both"
             raise ConfigError([*earlier, document.places.problem("path", both)])
-        local = validated(LocalSpec, document.value, LocalSpec.model_json_schema(), document.places, earlier)
+        local = validated(LocalSpec, document.value, document.places, earlier)
         return _pinned(local, path, document)
-    spec = validated(ModelSpec, document.value, ModelSpec.model_json_schema(), document.places, earlier)
+    spec = validated(ModelSpec, document.value, document.places, earlier)
     return spec.as_json()
 
 

@@ -46,7 +46,7 @@ def load_prompt(path: Path, root: Path | None = None) -> Prompt:
         kinds = ", ".join(sorted(TEXT_SUFFIXES | YAML_SUFFIXES))
         raise ConfigError(Problem(f"a prompt is one of {kinds}; got {path.suffix or 'no suffix'}", file=file))
     document = read_yaml(path, file)
-    spec = validated(_PromptFile, document.value, _PromptFile.model_json_schema(), document.places, document.problems)
+    spec = validated(_PromptFile, document.value, document.places, document.problems)
     return _parsed(path.stem, [turn.model_dump() for turn in spec.messages], file)
 
 

@@ -18,9 +18,7 @@ from haetae.errors import ConfigError, Problem
 S = TypeVar("S", bound=Spec)
 
 
-def validated(
-    kind: type[S], value: Json, schema: Json, places: Places, earlier: Iterable[Problem], known: tuple[str, ...] = ()
-) -> S:
+def validated(kind: type[S], value: Json, places: Places, earlier: Iterable[Problem], known: tuple[str, ...] = ()) -> S:
     """The specification in a file's value, or a ConfigError with `earlier` and every further problem.
 
     `known` are the secrets to keep out of messages. Rules between fields are only looked at by
@@ -30,6 +28,7 @@ def validated(
     try:
         spec = kind.model_validate(value)
     except ValidationError as error:
+        schema = kind.model_json_schema()
         first = explain(error, value, schema, places)
         problems += first
         problems += _second_look(kind, value, schema, places, error, {problem.field or "" for problem in first})

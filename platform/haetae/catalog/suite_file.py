@@ -10,7 +10,6 @@ from haetae.catalog.files import locate, project_root, shown
 from haetae.catalog.interpolation import interpolate, literal_secrets
 from haetae.catalog.places import Places
 from haetae.catalog.spec_file import validated
-from haetae.catalog.suite_schema import suite_schema
 from haetae.catalog.yaml_file import read_yaml
 from haetae.core.secrets import redact
 from haetae.core.suite import Suite
@@ -61,5 +60,5 @@ def load_suite(path: Path, env: Mapping[str, str]) -> LoadedSuite:
     filled = interpolate(document.value, env, document.places)
     secrets = tuple(filled.used.values())
     earlier = [*document.problems, *literal_secrets(document.value, document.places), *filled.problems]
-    suite = validated(Suite, filled.value, suite_schema(), document.places, earlier, secrets)
+    suite = validated(Suite, filled.value, document.places, earlier, secrets)
     return LoadedSuite(suite, path.resolve(), redact(document.text, secrets), document.places, secrets)

@@ -19,10 +19,11 @@ def dumps(value: Json) -> str:
     is stored without loss everywhere. NaN and infinity are not JSON: they must be refused where they
     appear (`Score` does), and would be written as null.
     """
-    return _encoded(value).decode()
+    return encoded(value).decode()
 
 
-def _encoded(value: Json) -> bytes:
+def encoded(value: Json) -> bytes:
+    """The canonical JSON text of a value, in UTF-8."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
     except TypeError:
@@ -67,4 +68,4 @@ def digest(*parts: Json) -> str:
 
 def digest_bytes(*parts: Json) -> bytes:
     """The 32 bytes of the SHA-256 of the canonical JSON of the parts."""
-    return hashlib.sha256(_encoded(parts)).digest()
+    return hashlib.sha256(encoded(parts)).digest()
