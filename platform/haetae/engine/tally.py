@@ -12,7 +12,7 @@ from haetae.core.generation import Failure
 from haetae.core.run import Run
 from haetae.engine.budget import Meter
 from haetae.engine.committer import Batch
-from haetae.engine.limits import Sleep
+from haetae.engine.starts import Sleep
 from haetae.engine.watch import EndpointState, FailedSample, Progress, Watcher
 
 _TICK_S = 0.5
