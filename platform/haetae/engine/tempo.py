@@ -11,6 +11,8 @@ import math
 
 _PER_WAIT = 8.0
 """Calls in the time of the first wait that was told: where the search begins."""
+_LEAST_PER_WAIT = 0.5
+"""Refusals that go on and on are an outage, and say nothing of a tempo: it is not lowered without end."""
 _STEP = 1.1
 _HELD_WAITS, _SHORTEST_HOLD_S = 30.0, 2.0
 """How long a tempo that works is kept: a refusal costs one wait, so this costs a thirtieth at most."""
@@ -18,6 +20,8 @@ _LEAST_STEP, _LARGEST_STEP = 1.02, 1.5
 _MOST_PATIENCE = 8.0
 _FREE = 1
 """Answers after a wait that say nothing of the tempo: something had been saved up for them."""
+_RARE = 20
+"""Calls between two refusals from which on they count as rare."""
 _MARGIN = 0.98
 """Of a known rate: calls do not reach an endpoint as evenly as they are started."""
 
@@ -31,7 +35,7 @@ class Tempo:
         self._climbed, self._passed = False, 0
         self._failed = self._last_good = self._per_s
         self._patience = 1.0
-        self._setback = 1 / _MARGIN
+        self._setback = _LEAST_STEP
         self._growth = _LEAST_STEP
         self._changed = self._held_until = -math.inf
         self._hold_s = _SHORTEST_HOLD_S
@@ -63,9 +67,11 @@ class Tempo:
         elif self._climbed:
             self._per_s, self._climbed = self._last_good, False
             self._patience = min(_MOST_PATIENCE, 2 * self._patience)
-        else:
+        else:  # the sooner it comes after the last one, the more was it the tempo and not chance
+            self._setback = self._setback if self._passed < _RARE else _LEAST_STEP
             self._per_s /= self._setback
             self._setback = min(2.0, self._setback**2)
+        self._per_s = max(self._per_s, min(self._most, _LEAST_PER_WAIT / max(1.0, wait_s)))
         self._failed = tempo
         self._hold_s = self._patience * max(_SHORTEST_HOLD_S, _HELD_WAITS * wait_s)
         self._held_until = now + wait_s + self._hold_s

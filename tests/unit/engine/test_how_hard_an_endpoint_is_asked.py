@@ -236,7 +236,19 @@ def test_refusals_without_a_wait_are_bounded_and_soon_few(simulated: Callable[..
     seen = simulated(out_for_a_while, 500)
     refused = [start for start in seen.started if start < 60]
     assert len(refused) <= 150
-    assert len([start for start in refused if start > 10]) <= 20
+    assert len([start for start in refused if start > 10]) <= 30
+
+
+def test_an_outage_that_tells_waits_lowers_the_tempo_only_so_far(simulated: Callable[..., Outcome]) -> None:
+    async def out_for_ten_minutes(now: float) -> Any:
+        await asyncio.sleep(0.05)
+        if now < 600:
+            return Failure("rate_limited", "429", retry_after_s=1.0, overloaded=True)
+        return Generation("ok", latency_s=0.05)
+
+    seen = simulated(out_for_ten_minutes, 1_000)
+    assert seen.seconds <= 600 + 60
+    assert len([start for start in seen.started if start < 600]) <= 700
 
 
 def test_the_course_is_bounded_and_keeps_its_ends(fakes: Any, clock: Any) -> None:
