@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -108,6 +109,26 @@ def test_the_deadline_is_of_the_whole_call(handler: Any, asked: Asked) -> None: 
     (found,) = asked(handler, timeout_s=0.2)
     assert found.reason == "timeout"
     assert "in 0.2 s" in found.message
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_on_the_wall_that_jumps_makes_no_call_longer(hours: int, asked: Asked, answered: Any) -> None:  # END-17
+    class Jumping(SystemClock):
+        jumps = 0
+
+        def now(self) -> datetime:
+            self.jumps += 1
+            return super().now() + timedelta(hours=hours * self.jumps)
+
+    clock = Jumping()
+
+    async def handler(request: web.Request) -> web.Response:
+        clock.now()
+        return answered()  # type: ignore[no-any-return]  # a response
+
+    (found,) = asked(handler, clock=clock)
+    assert clock.jumps >= 1
+    assert 0 <= found.latency_s < 60
 
 
 async def _reset(request: web.Request) -> web.StreamResponse:
