@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import compress, pairwise
 
 from haetae.core.run import Run
 from haetae.core.sample import Sample
@@ -29,28 +30,44 @@ def looks_of(suite: Suite, samples: int, judged: bool) -> tuple[int, ...] | None
     return looks if len(looks) > 1 else None
 
 
-def fixed_order(samples: Sequence[Sample], seed: int) -> list[Sample]:
-    """The random order in which a gate in looks asks: the same for the same samples and seed."""
-    order = sorted(samples, key=lambda sample: sample.id)
+def fixed_order(ids: Iterable[str], seed: int) -> list[int]:
+    """The places of these ids in the random order in which a gate in looks asks: the same for the same ids and seed."""
+    listed = list(ids)
+    order = sorted(range(len(listed)), key=listed.__getitem__)
     random.Random(seed).shuffle(order)  # noqa: S311  # a declared order, not a secret
     return order
 
 
+def look_of_each(order: Sequence[int], looks: Sequence[int]) -> bytes:
+    """For each place, the number of the look before which it is asked."""
+    looked = bytearray(len(order))
+    for number, (start, stop) in enumerate(pairwise((0, *looks))):
+        for place in order[start:stop]:
+            looked[place] = number
+    return bytes(looked)
+
+
 class InLooks:
-    """Evaluates a run look by look. `comparison` is what the deciding look said, None where none was reached."""
+    """Evaluates a run look by look. `comparison` is what the deciding look said, None where none was reached.
+
+    The samples are read again for each look, and those that belong to it are asked in the order of the file: of a
+    sample that is not at work nothing is held but the number of its look, `look_of` by its place.
+    """
 
     def __init__(
         self,
         run: Run,
-        order: Sequence[Sample],
+        samples: Iterable[Sample],
+        look_of: bytes,
         design: Design,
-        evaluation: Callable[[Sequence[Sample]], Evaluation],
+        evaluation: Callable[[Iterable[Sample]], Evaluation],
         look: Callable[[int], Comparison | None],
         meter: Meter,
     ) -> None:
         self.comparison: Comparison | None = None
         self._run = run
-        self._order = order
+        self._samples = samples
+        self._look_of = look_of
         self._design = design
         self._evaluation = evaluation
         self._look = look
@@ -71,15 +88,13 @@ class InLooks:
 
     async def __call__(self) -> None:
         """Evaluate up to the look that decides."""
-        done = 0
-        for number, samples in enumerate(self._design.looks):
+        for number, done in enumerate(self._design.looks):
             if self._stopping:
                 return
-            self._current = self._evaluation(self._order[done:samples])
+            self._current = self._evaluation(compress(self._samples, map(number.__eq__, self._look_of)))
             await self._current()
             if self._current.stopped_early:
                 return
-            done = samples
             said = await asyncio.to_thread(self._look, number)
             if said is not None:
                 self.comparison = replace(said, note=self._note(number, done))

@@ -11,6 +11,7 @@ from haetae.core.clock import Clock
 from haetae.core.run import LimitChange, Run, RunStatus
 from haetae.core.sample import Sample
 from haetae.core.suite import GateSpec
+from haetae.core.verdict import Comparison
 from haetae.engine.evaluate import Evaluation
 from haetae.engine.stopping import Stopped
 from haetae.engine.tally import Tally
@@ -74,7 +75,7 @@ class Running:
 
         if not gating or assembly.suite.gate is None:
             return over(assembly.dataset)
-        from haetae.workbench.looking import InLooks, fixed_order, looks_of  # with numpy
+        from haetae.workbench.looking import InLooks, fixed_order, look_of_each, looks_of  # with numpy
 
         judged = any(facts.judge is not None for facts in run.manifest.metrics.values())
         looks = looks_of(assembly.suite, assembly.dataset.count, judged)
@@ -85,8 +86,12 @@ class Running:
         if baseline is None or not gate.may_look(run, baseline):
             return over(assembly.dataset)
         design, against = gate.design(looks, baseline), baseline
-        order = fixed_order(list(assembly.dataset), run.seed)
-        return InLooks(run, order, design, over, lambda number: gate.look(run, against, number, design), assembly.meter)
+        look_of = look_of_each(fixed_order((sample.id for sample in assembly.dataset), run.seed), design.looks)
+
+        def look(number: int) -> Comparison | None:
+            return gate.look(run, against, number, design)
+
+        return InLooks(run, assembly.dataset, look_of, design, over, look, assembly.meter)
 
     async def evaluated(self, run: Run, evaluation: Evaluation | InLooks, assembly: Assembly) -> Run:
         """The run as it ended: finished, interrupted by a signal or its deadline, or stopped by an error."""

@@ -17,7 +17,7 @@ from haetae.core.suite import Suite
 from haetae.core.verdict import Verdict
 from haetae.settings import load_settings
 from haetae.workbench.bench import Workbench
-from haetae.workbench.looking import fixed_order, looks_of
+from haetae.workbench.looking import fixed_order, look_of_each, looks_of
 
 
 @pytest.fixture
@@ -105,7 +105,8 @@ def test_an_undecided_gate_asks_the_planned_top_up(project: Callable[..., Path],
     assert bench.check(suite).samples == 160
     bench.promote(bench.run(suite).run.id)
     app.calls.clear()
-    order = [f"q{int(sample.id[1:])}" for sample in fixed_order(list(_samples(160)), bench.run(suite).run.seed)]
+    ids = (sample.id for sample in _samples(160))
+    order = [f"q{place}" for place in fixed_order(ids, bench.run(suite).run.seed)]
     app.calls.clear()
     app.worse.update(order[:2])  # two drops in 40: neither proven worse nor proven within 10 points
     report = bench.gate(suite)
@@ -118,12 +119,20 @@ def _samples(n: int) -> Iterator[Sample]:
 
 
 def test_the_order_is_fixed_in_advance_and_does_not_depend_on_the_file() -> None:
-    samples = [Sample(f"s{i}", f"q{i}") for i in range(50)]
-    order = fixed_order(samples, 7)
-    assert order == fixed_order(samples[::-1], 7)
-    assert order != samples
-    assert order != fixed_order(samples, 8)
-    assert sorted(s.id for s in order) == sorted(s.id for s in samples)
+    ids = [f"s{i}" for i in range(50)]
+    order = [ids[place] for place in fixed_order(ids, 7)]
+    assert order == [ids[::-1][place] for place in fixed_order(ids[::-1], 7)]
+    assert order != ids
+    assert order != [ids[place] for place in fixed_order(ids, 8)]
+    assert sorted(order) == sorted(ids)
+
+
+def test_each_look_has_the_next_of_that_order_and_of_a_sample_only_its_number_is_held() -> None:
+    order, looks = fixed_order((f"s{i}" for i in range(50)), 7), (10, 30, 50)
+    look_of = look_of_each(order, looks)
+    assert isinstance(look_of, bytes)
+    for number, (start, stop) in enumerate([(0, 10), (10, 30), (30, 50)]):
+        assert {place for place in range(50) if look_of[place] == number} == set(order[start:stop])
 
 
 def _suite(**gate: object) -> Suite:
