@@ -44,7 +44,7 @@ class Events:
         """Tell what is new."""
         if self._run["run"] is None:
             self._run = {"run": progress.run, "suite": progress.suite}
-            self._write("run_started", total=progress.total, done=progress.done)
+            self._write("run_started", total=progress.total, done=progress.before)
         for failed in progress.failures:
             self._write(
                 "sample_failed",

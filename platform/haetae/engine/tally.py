@@ -123,5 +123,6 @@ class Tally:
                 left_s=(self._run.total - done) / per_s if per_s else None,
                 budget_left=meter.left,
                 failures=failures,
+                before=before,
             )
         )

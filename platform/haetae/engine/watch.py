@@ -39,7 +39,8 @@ class Progress:
     known price. `retried` counts the calls made beyond the first for an answer. `per_s` is how many pairs were
     done a second of late, `left_s` how many seconds the rest takes at that pace; None while neither can be told.
     `budget_left` is what may still be spent, for each limit of the suite's budget. `endpoints` are those that the
-    run asks. `failures` are the pairs that failed since the last time.
+    run asks. `failures` are the pairs that failed since the last time. `before` counts those of `done` that were on
+    disk before it began or was continued.
     """
 
     done: int
@@ -58,6 +59,7 @@ class Progress:
     left_s: float | None = None
     budget_left: Mapping[str, float] = field(default_factory=dict)
     failures: tuple[FailedSample, ...] = ()
+    before: int = 0
 
     @property
     def in_flight(self) -> int:

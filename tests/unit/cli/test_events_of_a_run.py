@@ -66,6 +66,7 @@ def test_each_event_has_the_fields_that_are_documented(shop: Any, tmp_path: Path
     assert {event["type"] for event in events} == set(documented)
     for event in events:
         assert event.keys() - OF_EVERY == documented[event["type"]], event["type"]
+    assert (events[0]["type"], events[0]["done"], events[0]["total"]) == ("run_started", 0, 60)
     last = next(event for event in events if event["type"] == "run_ended")
     assert (last["run"], last["status"], last["exit_code"], last["error"]) == ("shop.1", "finished", said.code, None)
     assert {account["metric"] for account in last["accounting"]} == {"chrf", "right"}

@@ -43,7 +43,7 @@ def test_counts_are_of_what_was_committed(fakes: Any, clock: Any) -> None:
     first, last = _told(fakes, clock, [Batch({}, rows[:2], scores, 2), Batch({}, rows[2:], [], 1)], before=4)
     assert (first.done, first.failed, first.unscored, first.reused, first.retried) == (6, 1, 1, 0, 6)
     assert (last.done, last.failed, last.unscored, last.reused, last.retried) == (7, 1, 1, 1, 6)
-    assert (last.total, last.run, last.suite) == (10, "s.1", "s")
+    assert (last.total, last.before, last.run, last.suite) == (10, 4, "s.1", "s")
 
 
 def test_each_failure_is_told_once(fakes: Any, clock: Any) -> None:
