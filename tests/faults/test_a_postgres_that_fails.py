@@ -39,6 +39,7 @@ class Proxy:
         self.piece = 65_536
         self.cut_after: bytes | None = None
         self.cuts = 0
+        self._losing = False
         self.flowing = threading.Event()
         self.flowing.set()
         self.held = threading.Event()
@@ -80,9 +81,9 @@ class Proxy:
                     self.held.set()
                     self.flowing.wait()
                 if is_client and self.cut_after is not None and self.cut_after in data:
-                    self.cut_after = None
-                    sink.sendall(data)
-                    sink.recv(1)  # the server has done it: its answer is lost
+                    self.cut_after, self._losing = None, True
+                elif not is_client and self._losing:  # the server has done it, and its answer is lost
+                    self._losing = False
                     self.cut()
                     return
                 for start in range(0, len(data), self.piece):
