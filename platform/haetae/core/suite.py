@@ -103,7 +103,7 @@ class LimitSpec(Spec):
     least_in_flight: int = Field(1, ge=1, le=4096, description="calls under way at once however slow the endpoint gets")
     timeout_s: Positive = Field(60.0, description="deadline of one attempt, all its bytes included")
     tries: int = Field(5, ge=1, le=20, description="attempts per call")
-    call_deadline_s: Positive = Field(900.0, description="deadline of one call, all its attempts and waits included")
+    call_deadline_s: Positive = Field(900.0, description="deadline of one call from its first attempt on, all included")
     run_deadline_s: Positive | None = Field(None, description="no call is started after it, and none goes on for long")
     hedge_after_s: Positive | None = Field(
         None, description="ask a second time what has no answer by then, and take the first answer"
