@@ -26,7 +26,8 @@ Answer = Generation | Embeddings | Likelihood | Failure
 _CROWD = frozenset({reasons.CONNECTION, reasons.TIMEOUT, reasons.RATE_LIMITED})
 _CROWDED = 0.1
 """Where more of the last 64 or so calls were refused it was the crowd; fewer are refused by chance."""
-_MEMORY = 1 / 64
+_MEMORY, _CREDIT = 64, 30
+"""Calls that are remembered, and answers that an endpoint is given credit for at the start."""
 
 
 class Limiter:
@@ -54,6 +55,7 @@ class Limiter:
         self._cost = TokenCost()
         self._course = course or Course(clock)
         self._refused = 0.0
+        self._seen = 0
         self._changed_at = -math.inf
         self._shown = 0
 
@@ -109,7 +111,7 @@ class Limiter:
         return wait_s
 
     def _went_well(self, slot: Slot, now: float, latency_s: float) -> None:
-        self._refused -= self._refused * _MEMORY
+        self._remember(0.0)
         if slot.started <= self._changed_at:
             return
         self._window.answered()
@@ -124,18 +126,23 @@ class Limiter:
             self._show(GROWN)
 
     def _pushed_back(self, slot: Slot, failure: Failure, now: float, wait_s: float | None) -> None:
-        self._refused += (1 - self._refused) * _MEMORY
-        if slot.started <= self._changed_at or not (wait_s or self._refused > _CROWDED):
+        self._remember(1.0)
+        tempo = self._starts.tempo
+        crowded = self._refused > _CROWDED or (wait_s is not None and tempo.gap_s > 0)
+        if slot.started <= self._changed_at or not crowded:
             return  # it was asked before the last change, or refused by chance
         self._changed_at = now
         self._latencies.restart()
-        tempo = self._starts.tempo
         if wait_s is None or not tempo.gap_s:
             self._window.settle(self._window.limit / 2)
         if wait_s is not None or (self._window.limit == self._window.least and failure.reason == reasons.RATE_LIMITED):
             tempo.too_fast(now, wait_s or 1.0, slot.tempo)
         told = f", asks to wait {wait_s:g} s" if wait_s else ""
         self._show(f"{failure.reason}{told}" + (f", {60 * tempo.per_s:.4g} starts a minute" if tempo.gap_s else ""))
+
+    def _remember(self, refused: float) -> None:
+        self._seen += 1
+        self._refused += (refused - self._refused) / min(_MEMORY, _CREDIT + self._seen)
 
     def _show(self, why: str) -> None:
         self._shown = self._window.limit

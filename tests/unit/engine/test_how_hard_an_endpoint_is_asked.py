@@ -176,12 +176,15 @@ def test_an_endpoint_that_takes_eight_at_once_gets_about_eight(simulated: Callab
     assert seen.seconds <= 1.4 * 2_000 / 80
 
 
-def test_one_refusal_in_forty_is_chance_and_closes_nothing(simulated: Callable[..., Outcome]) -> None:
+@pytest.mark.parametrize("retry_after_s", [None, 0.0, 0.05])
+def test_one_refusal_in_forty_is_chance_and_closes_nothing(
+    retry_after_s: float | None, simulated: Callable[..., Outcome]
+) -> None:
     rng = random.Random(5)  # noqa: S311  # a simulation
 
     async def mostly(now: float) -> Any:
         if rng.random() < 0.025:
-            return Failure("rate_limited", "429", overloaded=True)
+            return Failure("rate_limited", "429", retry_after_s=retry_after_s, overloaded=True)
         await asyncio.sleep(0.1)
         return Generation("ok", latency_s=0.1)
 
