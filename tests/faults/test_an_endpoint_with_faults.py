@@ -74,7 +74,7 @@ def _counted(url: str) -> dict[str, Any]:
 def test_a_third_of_all_calls_fails_and_every_sample_is_accounted_for(
     seed: int, only_asked: Any, faulty: Any
 ) -> None:  # END-03, END-04
-    url = faulty(seed=seed, p500=0.1, p429=0.05, p_reset=0.1, p_malformed=0.1, retry_after_s=0)
+    url = faulty(seed=seed, p500=0.15, p429=0.03, p_reset=0.03, p_malformed=0.1, retry_after_s=0)
     only_asked.settings.env["MODEL_URL"] = url
     only_asked.write_samples(150)
     _limits(only_asked, "{ in_flight: 16, tries: 3 }")
