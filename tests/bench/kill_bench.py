@@ -112,7 +112,7 @@ def serving() -> Iterator[Endpoint]:
     async def serve() -> web.AppRunner:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", endpoint.answer)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
