@@ -26,11 +26,11 @@ class Evaluation:
     """One run of a suite over its samples, in memory that does not grow with the dataset.
 
     `in_flight` pairs are asked for at once, and as many more are judged meanwhile: a slow judge holds up no target
-    until so many wait for it. Who made a call makes the next one when the answer is on disk, so a process that is
-    killed has paid in vain for no more than was in flight. What the ledger holds already is not done again. `reuse`
-    says whether answers of earlier runs may be taken (an epoch that only this run has finds none: False saves the
-    question). `stop()` lets what is in flight finish; an error asks for `stop`, the end of all calls, so that nobody
-    who waits for an endpoint is waited for.
+    until so many wait for it. Where both ask one endpoint, `in_flight` is for both together. Who made a call makes the
+    next one when the answer is on disk, so a process that is killed has paid in vain for no more than was in flight.
+    What the ledger holds already is not done again. `reuse` says whether answers of earlier runs may be taken (an
+    epoch that only this run has finds none: False saves the question). `stop()` lets what is in flight finish; an
+    error asks for `stop`, the end of all calls, so that nobody who waits for an endpoint is waited for.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Evaluation:
         self._tally = tally
         self._judged = [name for name, metric in metrics.items() if metric.facts.asked is not None]
         self._computed = [name for name in metrics if name not in self._judged]
+        self._one_endpoint = _ask_one_endpoint(target, metrics)
         self._earlier = EarlierScores(ledger)
         self._jobs = Jobs(run, samples, repeats, target, self._metrics, ledger, reuse)
         self._in_flight = in_flight
@@ -78,6 +79,7 @@ class Evaluation:
         committer = Committer(self._ledger, self._run.id, self._clock, self._tally.committed, self._in_flight)
         jobs = self._answered.rest(self._jobs.to_do(), committer)
         taking, answering = asyncio.Lock(), asyncio.Semaphore(self._in_flight)
+        judging = answering if self._one_endpoint else asyncio.Semaphore(self._in_flight)
 
         async def work() -> None:
             while True:
@@ -90,7 +92,8 @@ class Evaluation:
                         return
                     row = await self._answer(job, committer)
                 if self._judged:
-                    await self._judge(job, row, committer)
+                    async with judging:
+                        await self._judge(job, row, committer)
 
         async with self._tally.telling(lambda: self._jobs.done_before):
             at_once = 2 * self._in_flight if self._judged else self._in_flight
@@ -152,6 +155,15 @@ class Evaluation:
 
     async def _score_key(self, name: str, job: Job, row: GenerationRow) -> str:
         return await addressed(self._metrics[name].facts, job.sample, row.key, row.result, self._run.manifest.epoch)
+
+
+def _ask_one_endpoint(target: Target, metrics: Mapping[str, Metric]) -> bool:
+    """Whether a metric asks the endpoint that the target asks: then the calls of both are in flight there together."""
+    model = target.fingerprint.get("model")
+    place = model.get("base_url") if isinstance(model, Mapping) else None
+    facts = [metric.facts for metric in metrics.values() if metric.facts.asked is not None]
+    asked = [judge for each in facts for judge in (each.judges or (each.asked or {},))]
+    return place is not None and any(judge.get("base_url") == place for judge in asked)
 
 
 async def _first_error(tasks: list[asyncio.Task[None]]) -> None:

@@ -107,6 +107,21 @@ def test_what_a_killed_process_has_paid_for_in_vain_is_at_most_what_was_in_fligh
     assert max(in_vain) <= IN_FLIGHT
 
 
+def test_a_judge_at_the_endpoint_of_the_target_shares_what_may_be_in_flight_with_it(fakes: Any, ledger: Any) -> None:
+    place = {"base_url": "http://127.0.0.1:1/v1"}
+    target = fakes.Target(lambda name, times: name, fingerprint={"model": place})
+    in_vain: list[int] = []
+
+    def says(output: str) -> float:
+        in_vain.append(len(target.asked) + judge.calls - len(ledger.generations) - len(ledger.scores))
+        return 1.0
+
+    judge = fakes.Metric(says, judge=place)
+    asyncio.run(_evaluation(fakes, ledger, target, {"j": judge}, 40)())  # type: ignore[arg-type]  # a coroutine
+    assert len(ledger.scores) == len(in_vain) == 40
+    assert max(in_vain) <= IN_FLIGHT
+
+
 def test_what_costs_nothing_does_not_wait_for_the_disk(fakes: Any) -> None:
     ledger = fakes.Ledger(gate=threading.Event())
     target = fakes.Target(lambda name, times: "x", free=True, reusable=False)
