@@ -52,21 +52,20 @@ def test_a_judge_that_takes_its_time_holds_up_no_target_until_so_many_wait_for_i
     judge = fakes.Metric(judge={"model": "j"})
 
     async def work() -> None:
-        thinking, all_thinking, told = [0], asyncio.Event(), asyncio.Event()
+        thinking: list[str] = []
+        told = asyncio.Event()
 
         async def score(sample: Sample, generation: Any) -> Score:
-            thinking[0] += 1
-            if thinking[0] == 2 * IN_FLIGHT:
-                all_thinking.set()
+            thinking.append(sample.id)
             await told.wait()
             return Score(1.0)
 
         judge.score = score
         running = asyncio.create_task(_evaluation(fakes, ledger, target, {"j": judge}, 20)())
-        await all_thinking.wait()
+        await _until(lambda: len(ledger.generations) == 2 * IN_FLIGHT)  # each is kept before its judge is asked
         await _turns()
+        assert len(thinking) == IN_FLIGHT
         assert len(target.asked) == 2 * IN_FLIGHT
-        assert len(ledger.generations) == 2 * IN_FLIGHT  # each is kept before its judge is asked
         told.set()
         await running
 
