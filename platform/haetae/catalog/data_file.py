@@ -72,7 +72,7 @@ def _table_reader(suffix: str) -> Reader:
             return read_parquet
         from haetae.catalog.arrow import read_arrow, read_saved
     except ImportError as exc:
-        raise MissingExtra("pyarrow", "mlflow") from exc
+        raise MissingExtra("pyarrow", "parquet") from exc
     return read_arrow if suffix == ".arrow" else read_saved
 
 

@@ -61,7 +61,7 @@ def _zstandard() -> Callable[[], _Decompressor]:
     try:
         from haetae.catalog.zstd import Decompressor
     except ImportError as exc:
-        raise MissingExtra("zstandard", "inspect") from exc
+        raise MissingExtra("zstandard", "zstd") from exc
     return lambda: Decompressor(_WINDOW)
 
 
