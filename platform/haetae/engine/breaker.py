@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from haetae.core import reasons
+from haetae.core.clock import Sleep
 from haetae.core.generation import Failure
-from haetae.engine.limits import Sleep
 
 _OUT = frozenset({reasons.CONNECTION, reasons.RATE_LIMITED, reasons.SERVER_ERROR, reasons.TIMEOUT})
 """Failures that an endpoint which is out gives to everybody, whatever the question."""

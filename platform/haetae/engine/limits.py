@@ -7,14 +7,13 @@ import math
 from types import TracebackType
 
 from haetae.core import reasons
-from haetae.core.clock import Clock
+from haetae.core.clock import Clock, Sleep
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, Likelihood
 from haetae.core.pace import Told
 from haetae.engine.course import GROWN, Course
 from haetae.engine.latencies import Latencies
 from haetae.engine.permits import Permits
-from haetae.engine.starts import Sleep as Sleep
 from haetae.engine.starts import Starts
 from haetae.engine.tempo import Tempo
 from haetae.engine.token_cost import TokenCost

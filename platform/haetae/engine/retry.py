@@ -14,14 +14,16 @@ from dataclasses import replace
 
 from haetae.core import reasons
 from haetae.core.canonical import Json
+from haetae.core.clock import Sleep
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, LanguageModel, Likelihood
 from haetae.core.sample import Message
 from haetae.engine.attempts import Answer, Attempts
 from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
+from haetae.engine.deadlines import Call, Deadlines
 from haetae.engine.hedging import hedged
-from haetae.engine.limits import Limiter, Sleep, Slot
+from haetae.engine.limits import Limiter, Slot
 from haetae.errors import HaetaeError
 
 _WORTH_IT = frozenset(
@@ -61,6 +63,7 @@ class Patient:
         self._error = error
         self._tries = tries
         self._deadline_s = deadline_s
+        self._deadlines = Deadlines(deadline_s) if deadline_s is not None else None
         self._hedge_after_s = hedge_after_s
         self._rng = rng
         self._sleep = sleep
@@ -93,28 +96,29 @@ class Patient:
     ) -> tuple[Answer | Failure, int]:
         """The answer to a question of so many characters, and how many attempts it took."""
         attempts = Attempts(call, self._limiter, self._breaker, self._meter, characters)
-        stop = self._meter.stop
+        stop, this = self._meter.stop, Call()
         try:
-            async with asyncio.timeout(None) as deadline:
-                return await self._until_it_helps(attempts, deadline), attempts.made
-        except TimeoutError:
-            if not deadline.expired():
+            return await self._until_it_helps(attempts, this), attempts.made
+        except asyncio.CancelledError:
+            if not this.is_why():
                 raise
-            if stop.has_woken(deadline):
+            if this.waits:
                 stop.check()
             return self._late(attempts.made), attempts.made
         finally:
-            stop.ended(deadline)
+            stop.forget(this)
+            if self._deadlines is not None:
+                self._deadlines.forget(this)
 
-    async def _until_it_helps(self, attempts: Attempts[Answer], deadline: asyncio.Timeout) -> Answer | Failure:
+    async def _until_it_helps(self, attempts: Attempts[Answer], this: Call) -> Answer | Failure:
         """Attempt by attempt. The deadline is set when the first one is made: before, the call only waits its turn."""
         stop, tries = self._meter.stop, 0
         while True:
-            stop.waits(deadline)
+            stop.waits(this)
             async with attempts.slot() as slot, self._breaker.turn():
-                stop.starts(deadline)
-                if self._deadline_s is not None and deadline.when() is None:
-                    deadline.reschedule(asyncio.get_running_loop().time() + self._deadline_s)
+                stop.starts(this)
+                if self._deadlines is not None:
+                    self._deadlines.add(this)
                 answer = await self._attempt(attempts, slot)
             if not isinstance(answer, Failure):
                 return answer
@@ -127,7 +131,7 @@ class Patient:
             if tries == self._tries:
                 return answer
             if not answer.retry_after_s:
-                stop.waits(deadline)
+                stop.waits(this)
                 await self._sleep(self._rng.uniform(0, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (tries - 1))))
 
     async def _attempt(self, attempts: Attempts[Answer], slot: Slot) -> Answer | Failure:

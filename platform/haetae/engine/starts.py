@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
-from haetae.core.clock import Clock
+from haetae.core.clock import Clock, Sleep
 from haetae.core.pace import Told
 from haetae.engine.allowance import Allowance
 from haetae.engine.permits import Permits
 from haetae.engine.tempo import Tempo
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Starts:

@@ -7,12 +7,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from haetae.core.clock import Clock
+from haetae.core.clock import Clock, Sleep
 from haetae.core.generation import Failure
 from haetae.core.run import Run
 from haetae.engine.budget import Meter
 from haetae.engine.committer import Batch
-from haetae.engine.starts import Sleep
 from haetae.engine.watch import EndpointState, FailedSample, Progress, Watcher
 
 _TICK_S = 0.5
