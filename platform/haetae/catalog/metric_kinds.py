@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,24 @@ def known_metrics() -> Mapping[str, tuple[EntryPoint, ...]]:
     return {name: tuple(points.values()) for name, points in sorted(kinds.items())}
 
 
+@cache
+def _own_metrics() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """Those of this package alone: no other of hundreds that may be installed is read for them."""
+    try:
+        ours = distribution("haetae").entry_points.select(group=GROUP)
+    except PackageNotFoundError:
+        return {}
+    return {point.name: (point,) for point in ours if point.value.startswith("haetae.")}
+
+
 def load_kind(kind: str) -> Callable[..., Any]:
-    """What makes metrics of a kind.
+    """What makes metrics of a kind; a kind of this package is nobody else's to offer.
 
     Raises ConfigError for one that is unknown, offered twice or not to be loaded, MissingExtra for a library that
     is not installed.
     """
-    known = known_metrics()
+    own = _own_metrics()
+    known = own if kind in own else known_metrics()
     if kind not in known:
         shown, kinds = kind if len(kind) <= 60 else kind[:60] + "…", [*known, FUNCTION]
         raise ConfigError(f"unknown metric {shown!r}{nearest(kind, kinds)}; there are {', '.join(kinds)}")
@@ -70,6 +80,8 @@ def lacking(kind: str, exc: ImportError) -> ConfigError:
 
 def is_stale(checkout: Path) -> bool:
     """Whether a checkout registers other metrics than those that were installed from it; False where it is none."""
+    import tomllib  # only a doctor asks
+
     described = checkout / "pyproject.toml"
     if not described.is_file():
         return False

@@ -38,8 +38,10 @@ _COMMANDS = {
 }
 
 
+_FIRST_OBJECTS = 500_000
+"""Before the first look for garbage in cycles: imports make about as many, and next to none of them is garbage;"""
 _NEW_OBJECTS = 20_000
-"""Between two looks for garbage in cycles. Imports make half a million objects, and next to none of them is garbage."""
+"""and between two looks from then on."""
 
 
 class _Lazy(click.Group):
@@ -86,7 +88,8 @@ def main() -> None:
 
     What nobody foresaw exits with 3: it is never taken for a regression, nor for a pass.
     """
-    gc.set_threshold(_NEW_OBJECTS)
+    gc.set_threshold(_FIRST_OBJECTS)
+    gc.callbacks.append(_look_at_what_is_new)
     atexit.register(gc.freeze)  # what is left then goes with the process: no cycle in it need be looked for
     try:
         sys.exit(haetae(prog_name="haetae", standalone_mode=False))
@@ -100,6 +103,15 @@ def main() -> None:
         text, code = _said_of(exc)
         click.echo(text, err=True)
         sys.exit(code)
+
+
+def _look_at_what_is_new(phase: str, _told: dict[str, int]) -> None:
+    """Called at the start and the end of the first look for garbage: what is there stays, and is not looked at."""
+    if phase == "start":
+        gc.freeze()
+    else:
+        gc.set_threshold(_NEW_OBJECTS)
+        gc.callbacks.remove(_look_at_what_is_new)
 
 
 def _said_of(exc: Exception) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -40,13 +41,23 @@ class Rows:
 
 
 class RowWriter:
-    """Writes the rows of runs, in as few statements as the database allows."""
+    """Writes the rows of runs, in as few statements as the database allows; they are made when they are needed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._samples = self._bulk(SAMPLE_COLUMNS, ["digest"], database.insert(SAMPLE).on_conflict_do_nothing())
-        self._generations = self._bulk(GENERATION_COLUMNS, _GENERATION_KEY, _generation_upsert(database))
-        self._scores = self._bulk(SCORE_COLUMNS, _SCORE_KEY, _score_upsert(database))
+
+    @cached_property
+    def _samples(self) -> Bulk:
+        insert = self._database.insert(SAMPLE).on_conflict_do_nothing()
+        return self._bulk(SAMPLE_COLUMNS, ["digest"], insert)
+
+    @cached_property
+    def _generations(self) -> Bulk:
+        return self._bulk(GENERATION_COLUMNS, _GENERATION_KEY, _generation_upsert(self._database))
+
+    @cached_property
+    def _scores(self) -> Bulk:
+        return self._bulk(SCORE_COLUMNS, _SCORE_KEY, _score_upsert(self._database))
 
     def prepared(
         self,

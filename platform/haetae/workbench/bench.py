@@ -317,7 +317,6 @@ class Workbench:
                 run = running.open(assembly, fresh, resume, {**tags, **origin})
                 if run.status is RunStatus.FINISHED:
                     return await asyncio.to_thread(self._concluded, run, assembly)
-                assembly.meter.go_on_from(self.ledger.spent(run.id))
                 evaluation = running.evaluation(run, collected.around(assembly), watcher, gating)
                 with collected.of(run) as span:
                     run = await running.evaluated(run, evaluation, assembly)

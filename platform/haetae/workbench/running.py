@@ -21,6 +21,7 @@ from haetae.store.sql import SqlLedger
 from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly
 from haetae.workbench.interrupt import stop_on_signals
+from haetae.workbench.loading import loading_meanwhile
 from haetae.workbench.run_deadline import end_after
 from haetae.workbench.unseen import withdraw_unseen
 
@@ -47,12 +48,17 @@ class Running:
             run = self._ledger.run(resume)
             if run.manifest.digest != manifest.digest:
                 raise ConfigError(registering.manifest_diff(run, manifest))
-            return run if run.status is RunStatus.FINISHED else self._ledger.resume(resume)
+            return run if run.status is RunStatus.FINISHED else self._continued(resume, assembly)
         run_before = self._ledger.unfinished(assembly.suite.suite, manifest.digest)
         if run_before is not None and bool(run_before.manifest.epoch) == fresh:
-            return self._ledger.resume(run_before.id)
+            return self._continued(run_before.id, assembly)
         manifest = replace(manifest, epoch=now.isoformat() if fresh else "")
         return self._ledger.start(assembly.suite.suite, manifest, assembly.total, now, _SEED, tags)
+
+    def _continued(self, run_id: str, assembly: Assembly) -> Run:
+        run = self._ledger.resume(run_id)
+        assembly.meter.go_on_from(self._ledger.spent(run_id))
+        return run
 
     def evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
         """All samples at once; or, for a gate that may stop early, look by look."""
@@ -104,8 +110,9 @@ class Running:
             calls.ask(why)
             evaluation.stop()
 
+        end_in_time = end_after(assembly.suite.limits.run_deadline_s, stop, calls.cut)
         try:
-            with stop_on_signals(stop), end_after(assembly.suite.limits.run_deadline_s, stop, calls.cut):
+            with stop_on_signals(stop), end_in_time, loading_meanwhile("haetae.stats.estimate"):
                 await evaluation()
         except asyncio.CancelledError:
             why = calls.why or "interrupted"

@@ -127,6 +127,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     offered["absent"] = (EntryPoint("absent", "no_such_module_at_all:x", "haetae.metrics"),)
     offered["hollow"] = (EntryPoint("hollow", "fake_metrics:nothing", "haetae.metrics"),)
     offered["twice"] = (EntryPoint("twice", "a:x", "haetae.metrics"), EntryPoint("twice", "b:x", "haetae.metrics"))
+    monkeypatch.setattr(metric_kinds, "_own_metrics", dict)
     for module in (metric_kinds, metric_factory):
         monkeypatch.setattr(module, "known_metrics", lambda: offered)
 
@@ -301,3 +302,14 @@ def test_discovery_reads_entry_points_and_loads_nothing(monkeypatch: pytest.Monk
         assert {name: len(found) for name, found in known_metrics().items()} == {"a": 1, "b": 1}
     finally:
         known_metrics.cache_clear()
+
+
+def test_a_kind_of_this_package_is_found_without_reading_what_others_offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read() -> None:
+        raise AssertionError("the entry points of others were read")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(metric_kinds, "known_metrics", read)
+    assert metric_kinds.load_kind("exact_match").__module__ == "haetae.metrics.reference.short_answers"
+    with pytest.raises(AssertionError, match="of others were read"):
+        metric_kinds.load_kind("no_metric_of_ours")
