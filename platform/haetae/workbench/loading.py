@@ -15,7 +15,11 @@ _UNDER_WAY_S = 0.25
 def loading_meanwhile(module: str) -> Iterator[None]:
     """Import a module in a thread while the block waits for something. An import that fails fails again at its use."""
     loop = asyncio.get_running_loop()
-    timer = loop.call_later(_UNDER_WAY_S, loop.run_in_executor, None, import_module, module)
+
+    def load() -> None:
+        loop.run_in_executor(None, import_module, module)
+
+    timer = loop.call_later(_UNDER_WAY_S, load)
     try:
         yield
     finally:
