@@ -14,6 +14,7 @@ from haetae.core.pace import Told
 from haetae.engine.course import GROWN, Course
 from haetae.engine.latencies import Latencies
 from haetae.engine.permits import Permits
+from haetae.engine.refusals import Refusals
 from haetae.engine.starts import Starts
 from haetae.engine.tempo import Tempo
 from haetae.engine.token_cost import TokenCost
@@ -23,10 +24,6 @@ from haetae.engine.window import Window
 Answer = Generation | Embeddings | Likelihood | Failure
 
 _CROWD = frozenset({reasons.CONNECTION, reasons.TIMEOUT, reasons.RATE_LIMITED})
-_CROWDED = 0.1
-"""Where more of the last 64 or so calls were refused it was the crowd; fewer are refused by chance."""
-_MEMORY, _CREDIT = 64, 30
-"""Calls that are remembered, and answers that an endpoint is given credit for at the start."""
 
 
 class Limiter:
@@ -53,8 +50,9 @@ class Limiter:
         self._latencies = Latencies()
         self._cost = TokenCost()
         self._course = course or Course(clock)
-        self._refused = 0.0
-        self._seen = 0
+        self._refusals = Refusals()
+        self._asked = 0
+        self._trying = False
         self._changed_at = -math.inf
         self._shown = 0
 
@@ -87,22 +85,26 @@ class Limiter:
             self._window.leave()
             raise
         slot.started, slot.window = self._clock.monotonic(), self._window.limit
+        self._asked += 1
         if not self._shown:
             self._show("start")
 
+    def _leave(self) -> None:
+        self._asked -= 1
+        if not self._asked and self._refusals.few:
+            self._starts.go_on()
+        self._window.leave()
+
     def _saw(self, slot: Slot, answer: Answer) -> float | None:
         """Learn from a call's outcome; the wait that other processes should be told of."""
-        now = self._clock.monotonic()
+        now, wait_s = self._clock.monotonic(), None
         if isinstance(answer, Failure):
             used = answer.usage.total if answer.usage else 0
             wait_s = answer.retry_after_s or None
-            if wait_s:
-                self._starts.hold(wait_s)
             if wait_s or answer.overloaded or answer.reason in _CROWD:
                 self._pushed_back(slot, answer, now, wait_s)
         else:
             used = round(slot.tokens) if answer.usage is None else answer.usage.total
-            wait_s = None
             self._cost.learn(used)
             latency_s = answer.latency_s if isinstance(answer, Generation) else None
             self._went_well(slot, now, now - slot.started if latency_s is None else latency_s)
@@ -110,38 +112,54 @@ class Limiter:
         return wait_s
 
     def _went_well(self, slot: Slot, now: float, latency_s: float) -> None:
-        self._remember(0.0)
-        if slot.started <= self._changed_at:
+        fresh = slot.started > self._changed_at
+        self._remember(False, fresh, now)
+        if not fresh:
             return
-        self._window.answered()
+        if not self._refusals.in_doubt:
+            self._window.answered()
         self._starts.tempo.went_well(now, slot.started, self._window.limit / max(latency_s, 1e-6))
         size = self._latencies.add(latency_s, slot.window)
         if size is not None:
             longer = size > self._window.limit
-            self._changed_at = now
-            self._window.settle(size)
-            self._show("fewer calls were no faster" if longer else "answers wait for one another")
+            self._settle(size, now, "fewer calls were no faster" if longer else "answers wait for one another")
         elif self._window.limit >= 1.5 * self._shown or self._window.limit == self._window.most != self._shown:
+            self._refusals.grown(self._window.limit)
             self._show(GROWN)
 
     def _pushed_back(self, slot: Slot, failure: Failure, now: float, wait_s: float | None) -> None:
-        self._remember(1.0)
-        tempo = self._starts.tempo
-        crowded = self._refused > _CROWDED or (wait_s is not None and tempo.gap_s > 0)
-        if slot.started <= self._changed_at or not crowded:
+        fresh, tempo = slot.started > self._changed_at, self._starts.tempo
+        self._remember(True, fresh, now)
+        if wait_s is not None:
+            self._starts.asked_to_wait(wait_s, everybody=self._refusals.many, provisionally=not self._refusals.few)
+        crowded = self._refusals.crowded if wait_s is None else self._refusals.many or tempo.gap_s > 0
+        if not fresh or not crowded:
             return  # it was asked before the last change, or refused by chance
-        self._changed_at = now
-        self._latencies.restart()
-        if wait_s is None or not tempo.gap_s:
-            self._window.settle(self._window.limit / 2)
-        if wait_s is not None or (self._window.limit == self._window.least and failure.reason == reasons.RATE_LIMITED):
+        size, least = self._window.limit, self._window.limit == self._window.least
+        too_fast = wait_s is not None or (failure.reason == reasons.RATE_LIMITED and (least or tempo.gap_s > 0))
+        if not too_fast or not tempo.gap_s:
+            self._refusals.cut(now, size, last=not too_fast and least)
+            size //= 2
+        if too_fast:
+            self._trying = wait_s is None and (self._trying or not tempo.gap_s)
             tempo.too_fast(now, wait_s or 1.0, slot.tempo)
         told = f", asks to wait {wait_s:g} s" if wait_s else ""
-        self._show(f"{failure.reason}{told}" + (f", {60 * tempo.per_s:.4g} starts a minute" if tempo.gap_s else ""))
+        why = f"{failure.reason}{told}" + (f", {60 * tempo.per_s:.4g} starts a minute" if tempo.gap_s else "")
+        self._settle(size, now, why)
 
-    def _remember(self, refused: float) -> None:
-        self._seen += 1
-        self._refused += (refused - self._refused) / min(_MEMORY, _CREDIT + self._seen)
+    def _remember(self, refused: bool, fresh: bool, now: float) -> None:
+        size = self._refusals.add(refused, now, since_the_cut=fresh)
+        if size is not None:
+            if self._trying:
+                self._starts.tempo.forget()
+                self._trying = False
+            self._settle(size, now, "fewer calls were refused as often")
+
+    def _settle(self, size: float, now: float, why: str) -> None:
+        self._changed_at = now
+        self._latencies.restart()
+        self._window.settle(size)
+        self._show(why)
 
     def _show(self, why: str) -> None:
         self._shown = self._window.limit
@@ -175,4 +193,4 @@ class Slot:
             if self._wait_s is not None:
                 await self._limiter._starts.tell(self._wait_s)
         finally:
-            self._limiter._window.leave()
+            self._limiter._leave()

@@ -125,13 +125,14 @@ class Patient:
             self._check(answer)
             if answer.reason not in _WORTH_IT:
                 return answer
-            if self._breaker.open:
-                continue
-            tries += 1
-            if tries == self._tries:
-                return answer
-            if not answer.retry_after_s:
-                stop.waits(this)
+            if not self._breaker.open:
+                tries += 1
+                if tries == self._tries:
+                    return answer
+            stop.waits(this)
+            if answer.retry_after_s:
+                await self._sleep(answer.retry_after_s)
+            elif not self._breaker.open:
                 await self._sleep(self._rng.uniform(0, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (tries - 1))))
 
     async def _attempt(self, attempts: Attempts[Answer], slot: Slot) -> Answer | Failure:

@@ -21,7 +21,8 @@ class Starts:
         self._permits: Permits | None = None
         self._requests, self._tokens = Allowance(), Allowance()
         self._counted = False
-        self._not_before = self._next = 0.0
+        self._not_before = self._told_until = self._next = 0.0
+        self._pauses = set[asyncio.Future[None]]()
         self._tempo = tempo.per_s
         self._one_by_one = asyncio.Lock()
         self._waiting = 0
@@ -36,7 +37,7 @@ class Starts:
         while not self._in_turn:
             if (wait := self.wait_s) <= 0:
                 return self.tempo.per_s
-            await self._sleep(wait)
+            await self._pause(wait)
         self._waiting += 1
         try:
             async with self._one_by_one:
@@ -75,9 +76,28 @@ class Starts:
         if requests_per_minute:
             self.tempo.keep_to(requests_per_minute)
 
-    def hold(self, seconds: float) -> None:
-        """The endpoint has asked to wait."""
-        self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
+    def asked_to_wait(self, seconds: float, *, everybody: bool, provisionally: bool) -> None:
+        """The endpoint has asked a call to wait, which it does itself; the others do where it concerns `everybody`,
+        as it does where rates are known, and `provisionally` until they may `go_on`."""
+        self._told_until = max(self._told_until, self._clock.monotonic() + seconds)
+        if everybody or provisionally or self._in_turn:
+            self._not_before = max(self._not_before, self._told_until)
+
+    def go_on(self) -> None:
+        """What one call was asked to wait concerns nobody else, as far as nothing is known against it."""
+        if not self._in_turn:
+            self._not_before = self._clock.monotonic()
+            for sleeping in self._pauses:
+                sleeping.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        sleeping = asyncio.ensure_future(self._sleep(seconds))
+        self._pauses.add(sleeping)
+        try:
+            await asyncio.wait([sleeping])
+        finally:
+            self._pauses.discard(sleeping)
+            sleeping.cancel()
 
     async def tell(self, seconds: float) -> None:
         """Tell other processes of it, where any may ask the endpoint."""

@@ -17,6 +17,8 @@ _STEP = 1.1
 _HELD_WAITS, _SHORTEST_HOLD_S = 30.0, 2.0
 """How long a tempo that works is kept: a refusal costs one wait, so this costs a thirtieth at most."""
 _LEAST_STEP, _LARGEST_STEP = 1.02, 1.5
+_SETBACK = 1.05
+"""The first step back from a tempo that was known or found: calls come as unevenly as that, and each wait costs."""
 _MOST_PATIENCE = 8.0
 _FREE = 1
 """Answers after a wait that say nothing of the tempo: something had been saved up for them."""
@@ -35,7 +37,7 @@ class Tempo:
         self._climbed, self._passed = False, 0
         self._failed = self._last_good = self._per_s
         self._patience = 1.0
-        self._setback = _LEAST_STEP
+        self._setback = _SETBACK
         self._growth = _LEAST_STEP
         self._changed = self._held_until = -math.inf
         self._hold_s = _SHORTEST_HOLD_S
@@ -45,6 +47,10 @@ class Tempo:
         self._most = min(self._most, per_minute / 60 * _MARGIN)
         self._per_s = min(self._per_s, self._most)
         self._searching = False
+
+    def forget(self) -> None:
+        """What was begun has not helped."""
+        self._per_s, self._searching, self._climbed = self._most, self._most == math.inf, False
 
     @property
     def per_s(self) -> float:
@@ -68,7 +74,7 @@ class Tempo:
             self._per_s, self._climbed = self._last_good, False
             self._patience = min(_MOST_PATIENCE, 2 * self._patience)
         else:  # the sooner it comes after the last one, the more was it the tempo and not chance
-            self._setback = self._setback if self._passed < _RARE else _LEAST_STEP
+            self._setback = self._setback if self._passed < _RARE else _SETBACK
             self._per_s /= self._setback
             self._setback = min(2.0, self._setback**2)
         self._per_s = max(self._per_s, min(self._most, _LEAST_PER_WAIT / max(1.0, wait_s)))

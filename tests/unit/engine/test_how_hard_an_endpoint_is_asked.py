@@ -59,6 +59,8 @@ def simulated(fakes: Any) -> Callable[..., Outcome]:
                             assert limiter.state.in_flight <= in_flight
                         seen.calls += 1
                         seen.limits.append(limiter.state.limit)
+                        if isinstance(answer, Failure) and answer.retry_after_s:
+                            await asyncio.sleep(answer.retry_after_s)  # as whoever asks again does
 
             await asyncio.gather(*(worker() for _ in range(in_flight)))
             seen.seconds, seen.course = clock.monotonic(), course.changes
