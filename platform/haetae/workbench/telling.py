@@ -10,7 +10,6 @@ from haetae.core.clock import Clock
 from haetae.core.ledger import Ledger
 from haetae.core.run import Run
 from haetae.core.tracker import Mirror, RunRecord, Tracker
-from haetae.engine.outbox import drain
 from haetae.settings import Settings
 from haetae.trackers.opening import open_mlflow, open_wandb
 
@@ -39,6 +38,8 @@ class Telling:
 
     def drain(self, deadline_s: float) -> list[str]:
         """Deliver what is pending; one line per outcome."""
+        from haetae.engine.outbox import drain  # most runs tell nobody
+
         trackers: dict[str, Callable[[], Tracker]] = {"mlflow": self._mlflow, "wandb": self._wandb}
         outcomes = drain(self.ledger, trackers, self.record_of, self.clock, deadline_s=deadline_s)
         return [
