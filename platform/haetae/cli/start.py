@@ -22,11 +22,13 @@ _PARTS = {
     "kiwipiepy": "korean",
     "torch": "hf",
     "prefect_dask": "dask",
-    "zstandard": "inspect",
+    "pyarrow": "parquet",
+    "zstandard": "zstd",
+    "opentelemetry_exporter_otlp_proto_http": "otel",
     "ir_measures": "retrieval",
     "nemoguardrails": "nemo",
 }
-"""Of each extra the package that it is there for."""
+"""Of each extra the package that it is there for; `inspect` is there for what `zstd` is."""
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 """Where an editable installation lies."""
@@ -97,4 +99,4 @@ def _parts() -> Iterator[tuple[str, str]]:
         try:
             yield "fine", f"{package} {version(package)}"
         except PackageNotFoundError:
-            yield "missing", f"{package}; only the extra {extra} needs it: pip install -e '.[{extra}]'"
+            yield "missing", f"{package}; needed only with the extra {extra}: pip install -e '.[{extra}]'"

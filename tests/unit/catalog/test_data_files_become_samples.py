@@ -304,5 +304,5 @@ def test_parquet_values_that_are_no_json_are_named(project: Path, write: Write) 
 
 def test_parquet_without_pyarrow_names_the_extra(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "haetae.catalog.parquet", None)
-    with pytest.raises(MissingExtra, match=r"pip install -e '\.\[mlflow\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install -e '\.\[parquet\]'"):
         open_dataset(write("a.parquet", "x"), root=project)
