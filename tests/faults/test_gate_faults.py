@@ -433,7 +433,7 @@ def test_a_crash_of_a_suites_gate_is_told_in_the_document(suite: Call, monkeypat
     def broken(*given: Any, **named: Any) -> None:  # GAT-14
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("haetae.stats.estimate.estimates", broken)
+    monkeypatch.setattr("haetae.stats.estimate.estimates_of", broken)
     said = suite("--json")
     assert said.code == 3
     assert said.json["error"] == "ZeroDivisionError: a bug"
