@@ -158,5 +158,5 @@ def test_without_zstandard_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch:
     (tmp_path / "rows.jsonl.zst").write_bytes(PACKERS["zst"](CONTENT))
     monkeypatch.delitem(sys.modules, "haetae.catalog.zstd", raising=False)
     monkeypatch.setitem(sys.modules, "zstandard", None)
-    with pytest.raises(MissingExtra, match=r"zstandard is not installed; .*\[inspect\]"):
+    with pytest.raises(MissingExtra, match=r"zstandard is not installed; .*\[zstd\]"):
         open_dataset(Path("rows.jsonl.zst"), root=tmp_path)
