@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from types import TracebackType
 
-from haetae.core import reasons
 from haetae.core.clock import Clock, Sleep
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, Likelihood
 from haetae.core.pace import Told
-from haetae.engine.course import GROWN, Course
-from haetae.engine.latencies import Latencies
+from haetae.engine.course import Course
 from haetae.engine.permits import Permits
-from haetae.engine.refusals import Refusals
+from haetae.engine.pressure import Pressure
 from haetae.engine.starts import Starts
 from haetae.engine.tempo import Tempo
 from haetae.engine.token_cost import TokenCost
@@ -22,8 +19,6 @@ from haetae.engine.watch import EndpointState
 from haetae.engine.window import Window
 
 Answer = Generation | Embeddings | Likelihood | Failure
-
-_CROWD = frozenset({reasons.CONNECTION, reasons.TIMEOUT, reasons.RATE_LIMITED})
 
 
 class Limiter:
@@ -47,14 +42,9 @@ class Limiter:
         self._clock = clock
         self._window = Window(in_flight, least)
         self._starts = Starts(clock, sleep, Tempo())
-        self._latencies = Latencies()
+        self._pressure = Pressure(self._window, self._starts.tempo, place, course or Course(clock))
         self._cost = TokenCost()
-        self._course = course or Course(clock)
-        self._refusals = Refusals()
         self._asked = 0
-        self._trying = False
-        self._changed_at = -math.inf
-        self._shown = 0
 
     def slot(self, characters: int = 0) -> Slot:
         """One call's place among those under way: `async with limiter.slot() as slot`, then `slot.saw(answer)`.
@@ -86,12 +76,11 @@ class Limiter:
             raise
         slot.started, slot.window = self._clock.monotonic(), self._window.limit
         self._asked += 1
-        if not self._shown:
-            self._show("start")
+        self._pressure.begins()
 
     def _leave(self) -> None:
         self._asked -= 1
-        if not self._asked and self._refusals.few:
+        if not self._asked and self._pressure.refusals.few:
             self._starts.go_on()
         self._window.leave()
 
@@ -101,69 +90,18 @@ class Limiter:
         if isinstance(answer, Failure):
             used = answer.usage.total if answer.usage else 0
             wait_s = answer.retry_after_s or None
-            if wait_s or answer.overloaded or answer.reason in _CROWD:
-                self._pushed_back(slot, answer, now, wait_s)
+            self._pressure.failed(slot.started, slot.tempo, answer, now)
+            if wait_s is not None:
+                refusals = self._pressure.refusals
+                self._starts.asked_to_wait(wait_s, everybody=refusals.many, provisionally=not refusals.few)
         else:
             used = round(slot.tokens) if answer.usage is None else answer.usage.total
             self._cost.learn(used)
             latency_s = answer.latency_s if isinstance(answer, Generation) else None
-            self._went_well(slot, now, now - slot.started if latency_s is None else latency_s)
+            latency_s = now - slot.started if latency_s is None else latency_s
+            self._pressure.went_well(slot.started, slot.window, now, latency_s)
         self._starts.settle(slot.tokens, used)
         return wait_s
-
-    def _went_well(self, slot: Slot, now: float, latency_s: float) -> None:
-        fresh = slot.started > self._changed_at
-        self._remember(False, fresh, now)
-        if not fresh:
-            return
-        if not self._refusals.in_doubt:
-            self._window.answered()
-        self._starts.tempo.went_well(now, slot.started, self._window.limit / max(latency_s, 1e-6))
-        size = self._latencies.add(latency_s, slot.window)
-        if size is not None:
-            longer = size > self._window.limit
-            self._settle(size, now, "fewer calls were no faster" if longer else "answers wait for one another")
-        elif self._window.limit >= 1.5 * self._shown or self._window.limit == self._window.most != self._shown:
-            self._refusals.grown(self._window.limit)
-            self._show(GROWN)
-
-    def _pushed_back(self, slot: Slot, failure: Failure, now: float, wait_s: float | None) -> None:
-        fresh, tempo = slot.started > self._changed_at, self._starts.tempo
-        self._remember(True, fresh, now)
-        if wait_s is not None:
-            self._starts.asked_to_wait(wait_s, everybody=self._refusals.many, provisionally=not self._refusals.few)
-        crowded = self._refusals.crowded if wait_s is None else self._refusals.many or tempo.gap_s > 0
-        if not fresh or not crowded:
-            return  # it was asked before the last change, or refused by chance
-        size, least = self._window.limit, self._window.limit == self._window.least
-        too_fast = wait_s is not None or (failure.reason == reasons.RATE_LIMITED and (least or tempo.gap_s > 0))
-        if not too_fast or not tempo.gap_s:
-            self._refusals.cut(now, size, last=not too_fast and least)
-            size //= 2
-        if too_fast:
-            self._trying = wait_s is None and (self._trying or not tempo.gap_s)
-            tempo.too_fast(now, wait_s or 1.0, slot.tempo)
-        told = f", asks to wait {wait_s:g} s" if wait_s else ""
-        why = f"{failure.reason}{told}" + (f", {60 * tempo.per_s:.4g} starts a minute" if tempo.gap_s else "")
-        self._settle(size, now, why)
-
-    def _remember(self, refused: bool, fresh: bool, now: float) -> None:
-        size = self._refusals.add(refused, now, since_the_cut=fresh)
-        if size is not None:
-            if self._trying:
-                self._starts.tempo.forget()
-                self._trying = False
-            self._settle(size, now, "fewer calls were refused as often")
-
-    def _settle(self, size: float, now: float, why: str) -> None:
-        self._changed_at = now
-        self._latencies.restart()
-        self._window.settle(size)
-        self._show(why)
-
-    def _show(self, why: str) -> None:
-        self._shown = self._window.limit
-        self._course.add(self._place, self._shown, why)
 
 
 class Slot:

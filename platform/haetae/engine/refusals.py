@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
-_MEMORY, _CREDIT = 64, 30
-"""Calls that are remembered, and answers that an endpoint is given credit for at the start."""
+_MEMORY, _LONG_MEMORY = 64, 128
+"""Calls that are remembered, for a cut that can be taken back and for a wait that holds everybody from then on."""
 _FEW = 0.1
 """Up to here the share of refused calls is chance without being looked into."""
 _MOST = 0.5
@@ -32,7 +32,7 @@ class Refusals:
     """The share of calls that are refused, and the trial of the last cuts."""
 
     def __init__(self) -> None:
-        self._share = self._chance = 0.0
+        self._share = self._long_share = self._chance = 0.0
         self._seen = self._refused = 0
         self._at = deque[float](maxlen=_ROUND)
         self._cuts, self._before, self._per_s_before, self._uncut = 0, 0.0, 0.0, 0
@@ -44,7 +44,8 @@ class Refusals:
         self._seen += 1
         self._refused += refused
         self._at.append(now)
-        self._share += (refused - self._share) / min(_MEMORY, _CREDIT + self._seen)
+        self._share += (refused - self._share) / _MEMORY
+        self._long_share += (refused - self._long_share) / _LONG_MEMORY
         if self._judged or not since_the_cut:
             return None
         self._round += 1
@@ -84,12 +85,16 @@ class Refusals:
     @property
     def many(self) -> bool:
         """Whether more are refused than chance would."""
-        return self._share > max(_FEW, self._chance + _SPREAD * math.sqrt(self._chance * (1 - self._chance)))
+        return self._long_share > self._bearable
 
     @property
     def crowded(self) -> bool:
         """Whether the window should be cut: more are refused, and no cut is on trial that may help."""
-        return self.many and (self._judged or self._share >= _MOST)
+        return self._share > self._bearable and (self._judged or self._share >= _MOST)
+
+    @property
+    def _bearable(self) -> float:
+        return max(_FEW, self._chance + _SPREAD * math.sqrt(self._chance * (1 - self._chance)))
 
     @property
     def in_doubt(self) -> bool:

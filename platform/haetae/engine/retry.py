@@ -1,8 +1,7 @@
 """A language model around a language model: limits, retries, deadlines and the meter.
 
-What is worth asking again is asked again, with growing waits and jitter ("full jitter", M. Brooker,
-"Exponential Backoff And Jitter", AWS Architecture Blog, 2015), at most `tries` times in all. While the endpoint
-answers nobody no try is used up: its breaker lets one call at a time through.
+What is worth asking again is asked again, at most `tries` times in all. While the endpoint answers nobody no try is
+used up: its breaker lets one call at a time through.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, LanguageModel, Likelihood
 from haetae.core.sample import Message
 from haetae.engine.attempts import Answer, Attempts
+from haetae.engine.backoff import backoff
 from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
 from haetae.engine.deadlines import Call, Deadlines
@@ -29,7 +29,6 @@ from haetae.errors import HaetaeError
 _WORTH_IT = frozenset(
     {reasons.TIMEOUT, reasons.CONNECTION, reasons.RATE_LIMITED, reasons.SERVER_ERROR, reasons.MALFORMED}
 )
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 30.0
 _LONGEST_PAUSE_S = 600.0
 """The longest Retry-After that is waited for: beyond it (a day's quota) the run stops and can be continued."""
 
@@ -133,7 +132,7 @@ class Patient:
             if answer.retry_after_s:
                 await self._sleep(answer.retry_after_s)
             elif not self._breaker.open:
-                await self._sleep(self._rng.uniform(0, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (tries - 1))))
+                await self._sleep(backoff(tries, self._rng))
 
     async def _attempt(self, attempts: Attempts[Answer], slot: Slot) -> Answer | Failure:
         if self._hedge_after_s is None:
