@@ -23,6 +23,10 @@ _FILTERED = ("content_filter", "content management policy", "content_policy_viol
 _OVERLOADED = frozenset({503, 529})
 _MOST_SHOWN = 600
 """Characters of an endpoint's own message that are kept."""
+_LONGEST_WAIT_S = 365 * 86_400.0
+"""A wait that is told is at most a year: more of it makes no difference, and is not printed digit by digit."""
+_LONGEST_DATE = 64
+"""Characters of a date that is read at all."""
 _TOO_LONG = ("context_length", "maximum context", "too many tokens", "prompt is too long", "exceeds the context")
 
 
@@ -197,17 +201,23 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         except ValueError:
             continue  # not a number: Retry-After may also hold a date
         if math.isfinite(seconds):
-            return max(0.0, seconds)
+            return _bounded(seconds)
     moment = _moment(headers.get("Retry-After"))
     if moment is None:
         return None
-    return max(0.0, (moment - (_moment(headers.get("Date")) or now)).total_seconds())
+    return _bounded((moment - (_moment(headers.get("Date")) or now)).total_seconds())
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(0.0, seconds), _LONGEST_WAIT_S)
 
 
 def _moment(date: str | None) -> datetime | None:
-    """An HTTP date; None for what is none. One without a zone is in UTC."""
+    """An HTTP date; None for what is none, or for one that no calendar holds. One without a zone is in UTC."""
+    if date is None or len(date) > _LONGEST_DATE:
+        return None
     try:
-        moment = parsedate_to_datetime(date or "")
-    except ValueError:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

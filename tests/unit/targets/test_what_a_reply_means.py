@@ -235,6 +235,42 @@ def test_what_a_server_does_not_do_at_all_is_asked_once(status: int) -> None:
     assert (found.reason, found.fatal) == ("request_rejected", False)
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Sun, 01 Mar 2026 12:00:00 +99999999999999",
+        f"Sun, {'9' * 400} Mar 2026 12:00:00 GMT",
+        "Sun, 01 Mar 2026 99999999999999999999:00:00 GMT",
+        "Sun, 01 Mar 99999999999999999999 12:00:00 GMT",
+    ],
+)
+def test_a_date_that_no_calendar_holds_is_none(date: str) -> None:  # END-01
+    assert retry_after({"Retry-After": date}, NOW) is None
+    soon = {"Retry-After": "Sun, 01 Mar 2026 12:00:07 GMT", "Date": date}
+    assert retry_after(soon, NOW) == 7.0
+
+
+_DATES = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Sun", "", "x"]),
+    *[st.integers() | st.integers(0, 99)],
+    st.sampled_from(["Mar", "Dec", "0"]),
+    *[st.integers() | st.integers(0, 99)] * 4,
+    st.sampled_from(["GMT", "-0000", "", "+2359", "-9999"]) | st.integers().map("{:+}".format),
+)
+
+
+@given(*[st.none() | st.text() | st.from_regex(r"[-+0-9:., GMTa-e]{0,60}", fullmatch=True) | _DATES] * 3)
+def test_no_wait_that_is_told_costs_a_call(after: str | None, ms: str | None, date: str | None) -> None:
+    told = {"Retry-After": after, "retry-after-ms": ms, "Date": date}
+    wait_s = retry_after({name: value for name, value in told.items() if value is not None}, NOW)
+    assert wait_s is None or 0 <= wait_s <= 366 * 86_400
+
+
+def test_a_wait_is_a_year_at_most() -> None:
+    assert retry_after({"Retry-After": "1e308"}, NOW) == 365 * 86_400
+
+
 def test_no_header_is_no_wait() -> None:
     assert retry_after({}, NOW) is None
 
