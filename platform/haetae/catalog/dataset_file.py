@@ -21,7 +21,7 @@ from haetae.catalog.pictures import Pictures, has_pictures
 from haetae.catalog.rows import BadRow, sample_json
 from haetae.catalog.unpacking import is_packed
 from haetae.core.canonical import Json, digest, encoded
-from haetae.core.sample import Image, Sample, sample_from_json
+from haetae.core.sample import Image, Sample, sample_from_canonical
 from haetae.errors import DatasetError, NoSamplesError, Problem
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ class DatasetFile:
         self._must_be_unchanged()
         if not left:
             return
+        folder = self.path.parent
         for line, row in reader_of(self.path)(self.path, self._file):
             if line in self._rejected:
                 continue
@@ -155,7 +156,7 @@ class DatasetFile:
                 raise DatasetError(problems(self._file, line, bad)) from bad
             if "id" not in sample:
                 sample["id"] = self._renamed.get(line) or digest(sample)[:16]
-            yield sample_from_json(sample, self.path.parent)
+            yield sample_from_canonical(sample, folder)
             left -= 1
             if not left:
                 break

@@ -66,6 +66,11 @@ def digest(*parts: Json) -> str:
     return digest_bytes(*parts).hex()
 
 
+def digest_of_text(text: bytes) -> str:
+    """`digest` of a value, by its canonical JSON text."""
+    return hashlib.sha256(b"[%b]" % text).hexdigest()
+
+
 def digest_bytes(*parts: Json) -> bytes:
     """The 32 bytes of the SHA-256 of the canonical JSON of the parts."""
     return hashlib.sha256(encoded(parts)).digest()

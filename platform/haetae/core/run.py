@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure, Generation
@@ -109,8 +110,7 @@ class Run:
         return replace(self, status=status, finished_at=at, note=note)
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationRow:
+class GenerationRow(NamedTuple):
     """The ledger's row of one (run, sample, repeat): the answer, or why there is none."""
 
     sample_id: str
@@ -121,8 +121,7 @@ class GenerationRow:
     reused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreRow:
+class ScoreRow(NamedTuple):
     """The ledger's row of one (run, sample, repeat, metric)."""
 
     sample_id: str

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from haetae.core.canonical import Json, digest
+from haetae.core.canonical import Json, digest_of_text, encoded
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -145,9 +145,14 @@ class Sample:
         return out
 
     @cached_property
+    def canonical(self) -> bytes:
+        """The canonical JSON text of all the sample's content."""
+        return encoded(self.as_json())
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of all the sample's content."""
-        return digest(self.as_json())
+        return digest_of_text(self.canonical)
 
 
 def sample_from_json(value: Json, folder: Path | None = None) -> Sample:
@@ -155,17 +160,24 @@ def sample_from_json(value: Json, folder: Path | None = None) -> Sample:
 
     `folder` is where the images of its turns can be read.
     """
-    text = value["input"]
+    text, get = value["input"], value.get
     return Sample(
-        id=value["id"],
-        input=text if isinstance(text, str) else tuple(message_from_json(turn, folder) for turn in text),
-        references=tuple(value.get("references", ())),
-        contexts=_texts(value.get("contexts")),
-        reference_contexts=_texts(value.get("reference_contexts")),
-        relevant=value.get("relevant"),
-        tool_calls=tool_calls_from_json(value.get("tool_calls")),
-        metadata=value.get("metadata", {}),
+        value["id"],
+        text if isinstance(text, str) else tuple(message_from_json(turn, folder) for turn in text),
+        tuple(get("references", ())),
+        _texts(get("contexts")),
+        _texts(get("reference_contexts")),
+        tool_calls_from_json(get("tool_calls")),
+        get("metadata", {}),
+        get("relevant"),
     )
+
+
+def sample_from_canonical(value: Json, folder: Path | None = None) -> Sample:
+    """A sample of exactly what `Sample.as_json` writes: its canonical text is made of that, and not made up again."""
+    made = sample_from_json(value, folder)
+    made.__dict__["canonical"] = encoded(value)
+    return made
 
 
 def _texts(value: Json) -> tuple[str, ...] | None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from time import perf_counter
 
-from haetae.core.generation import Failure
+from haetae.core.generation import Failure, Generation
 from haetae.core.metric import Metric
 from haetae.core.run import GenerationRow, Run, ScoreRow
+from haetae.core.score import Score
 from haetae.core.target import AnsweredTarget, Target
 from haetae.engine.committer import Batch, Committer
+from haetae.engine.computing import is_long
 from haetae.engine.earlier_scores import EarlierScores
 from haetae.engine.jobs import Job
-from haetae.engine.scoring import addressed, score
+from haetae.engine.scoring import addressed, score, score_key, score_of_little
 
 _TURN_S = 0.01
 """How long the event loop may stand still: calls that are under way wait meanwhile."""
@@ -55,13 +56,11 @@ class Answered:
         for job, row in answered:
             known = judgements.get((job.sample.id, job.repeat), {})
             if self._calls(job, row, known):
-                rest.append(replace(job, known=row))
+                rest.append(job._replace(known=row))
                 continue
             batch.samples[job.sample.digest] = job.sample
             batch.generations.append(row)
-            for name in self._metrics:
-                if name not in job.scored:
-                    batch.scores.append(known.get(name) or await self._score(name, job, row))
+            batch.scores += await self._scores(job, row, known)
             batch.finished += 1
             if perf_counter() - since > _TURN_S:
                 await asyncio.sleep(0)
@@ -78,7 +77,7 @@ class Answered:
 
     def _calls(self, job: Job, row: GenerationRow, known: Mapping[str, ScoreRow]) -> bool:
         """Whether a judge has to be asked."""
-        return any(name not in known and name not in job.scored for name in self._asked_of(row))
+        return bool(self._judged) and any(name not in known and name not in job.scored for name in self._asked_of(row))
 
     def _asked_of(self, row: GenerationRow) -> list[str]:
         """The judged metrics that there is something to judge for: of a failure, what looks at the sample alone."""
@@ -106,9 +105,24 @@ class Answered:
                 known.setdefault((job.sample.id, job.repeat), {})[name] = row
         return known
 
-    async def _score(self, name: str, job: Job, row: GenerationRow) -> ScoreRow:
-        found = await score(self._metrics[name], job.sample, row.result)
-        return ScoreRow(job.sample.id, job.repeat, name, await self._key(name, job, row), found)
+    async def _scores(self, job: Job, row: GenerationRow, known: Mapping[str, ScoreRow]) -> list[ScoreRow]:
+        """The scores that the job lacks. What is computed of little text needs no task and no thread."""
+        sample, result, rows = job.sample, row.result, []
+        little = result if isinstance(result, Generation) and not is_long(sample, result) else None
+        for name, metric in self._metrics.items():
+            if name in job.scored:
+                continue
+            if name in known:
+                rows.append(known[name])
+                continue
+            if little is not None:
+                given = score_of_little(metric, sample, little)
+                found = given if isinstance(given, Score) else await given
+                key = score_key(metric.facts, sample, row.key, little, self._epoch)
+            else:
+                found, key = await score(metric, sample, result), await self._key(name, job, row)
+            rows.append(ScoreRow(sample.id, job.repeat, name, key, found))
+        return rows
 
     async def _key(self, name: str, job: Job, row: GenerationRow) -> str:
         return await addressed(self._metrics[name].facts, job.sample, row.key, row.result, self._epoch)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from haetae.core import reasons
 from haetae.core.canonical import Json, digest
@@ -20,8 +20,7 @@ _LOOKAHEAD = 256
 """How many (sample, repeat) pairs are looked up in the ledger at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One (sample, repeat) to do. `known` is an answer that need not be asked for, `scored` the scores it has."""
 
     sample: Sample

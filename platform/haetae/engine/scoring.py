@@ -36,39 +36,59 @@ async def score(metric: Metric, sample: Sample, result: Generation | Failure) ->
         if metric.facts.answer:
             return Score.unscored(reasons.NOT_GENERATED, result.reason)
         result = Generation("")
-    lacking = _lacking(metric.facts, sample, result)
-    if lacking:
+    if is_long(sample, result) and not inspect.iscoroutinefunction(metric.score):
+        if lacking := _lacking(metric.facts, sample, result):
+            return Score.unscored(lacking)
+        return await _later(computed(metric.score, sample, result), metric.facts)
+    found = score_of_little(metric, sample, result)
+    return found if isinstance(found, Score) else await found
+
+
+def score_of_little(metric: Metric, sample: Sample, answer: Generation) -> Score | Awaitable[Score]:
+    """What `score` gives where there is not much to read: at once, unless the metric has to wait for something."""
+    if lacking := _lacking(metric.facts, sample, answer):
         return Score.unscored(lacking)
     try:
-        given = await _begun(metric, sample, result)
-        found = given if isinstance(given, Score) or not inspect.isawaitable(given) else await awaited(given)
-        if not isinstance(found, Score):
-            raise TypeError(f"a metric returns a Score, not {type(found).__name__}")
-        if _is_plain(found, metric.facts):
-            return found
-        with contained():
-            found = _plain(found)
-    except ConfigError as exc:
-        return Score.unscored(reasons.METRIC_RAISED, redact(str(exc)))
-    except HaetaeError:
-        raise
-    except Late as exc:
-        return Score.unscored(reasons.TIMEOUT, str(exc))
-    except Exception as exc:
-        return Score.unscored(reasons.METRIC_RAISED, redact("".join(traceback.format_exception(exc, limit=-4))))
-    return _checked(found, metric.facts)
-
-
-async def _begun(metric: Metric, sample: Sample, answer: Generation) -> Score | Awaitable[Score]:
-    """What `metric.score` returns; where there is much to read it computes in a thread, and the loop turns on."""
-    if is_long(sample, answer) and not inspect.iscoroutinefunction(metric.score):
-        return await computed(metric.score, sample, answer)  # type: ignore[no-any-return]  # what it returns
-    try:
-        return metric.score(sample, answer)
-    except (Exception, KeyboardInterrupt):
+        found = metric.score(sample, answer)
+        if not isinstance(found, Score) and inspect.isawaitable(found):
+            return _later(awaited(found), metric.facts)
+        return _settled(found, metric.facts)
+    except KeyboardInterrupt:
         raise
     except BaseException as exc:
-        raise as_exception(exc) from exc
+        return _raised(as_exception(exc))
+
+
+async def _later(given: Awaitable[object], facts: MetricFacts) -> Score:
+    try:
+        found = await given
+        if inspect.isawaitable(found):  # of a metric that computed in a thread
+            found = await awaited(found)
+        return _settled(found, facts)
+    except Exception as exc:
+        return _raised(exc)
+
+
+def _raised(error: Exception) -> Score:
+    """No score, for what a metric raised; an error of this package goes on."""
+    if isinstance(error, ConfigError):
+        return Score.unscored(reasons.METRIC_RAISED, redact(str(error)))
+    if isinstance(error, HaetaeError):
+        raise error
+    if isinstance(error, Late):
+        return Score.unscored(reasons.TIMEOUT, str(error))
+    return Score.unscored(reasons.METRIC_RAISED, redact("".join(traceback.format_exception(error, limit=-4))))
+
+
+def _settled(found: object, facts: MetricFacts) -> Score:
+    """What a metric gave as a score that may be kept. Raises TypeError or ValueError for what no ledger could keep."""
+    if not isinstance(found, Score):
+        raise TypeError(f"a metric returns a Score, not {type(found).__name__}")
+    if _is_plain(found, facts):
+        return found
+    with contained():
+        found = _plain(found)
+    return _checked(found, facts)
 
 
 def _is_plain(found: Score, facts: MetricFacts) -> bool:
@@ -82,6 +102,7 @@ def _is_plain(found: Score, facts: MetricFacts) -> bool:
     )
 
 
+_REFERENCE = frozenset({"reference"})
 _NOTHING_ELSE = ((), None, None, None, None, 0)
 
 
@@ -102,8 +123,10 @@ def _plain(found: Score) -> Score:
 
 
 def _lacking(facts: MetricFacts, sample: Sample, generation: Generation) -> str | None:
-    if "reference" in facts.needs and not any(text.strip() for text in sample.references):
+    if "reference" in facts.needs and not any(map(str.strip, sample.references)):
         return reasons.MISSING_REFERENCE
+    if facts.needs <= _REFERENCE:
+        return None
     if "contexts" in facts.needs and not any(map(str.strip, generation.passages(sample))):
         return reasons.MISSING_CONTEXT
     if "usage" in facts.needs and generation.usage is None:

@@ -7,7 +7,7 @@ many rows are one statement. Postgres takes rows by COPY into a temporary table,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, count
 from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
@@ -31,32 +31,50 @@ class Bulk(Protocol):
 
 
 class ManyValues:
-    """SQLite: INSERT … VALUES (…), (…), … of a few fixed sizes, so that each is prepared once a connection."""
+    """SQLite: INSERT … SELECT ?1, column1, … FROM (VALUES (?, …), …), of a few sizes that are prepared once each.
+
+    What all its rows have alike is bound once: while values are bound, no other thread computes.
+    """
 
     def __init__(self, upsert: sa.Insert, columns: Sequence[str], dialect: sa.Dialect) -> None:
         self._table = upsert.table
         self._columns = columns
-        one = f"({', '.join('?' * len(columns))})"
-        text = str(upsert.compile(dialect=dialect, column_keys=list(columns)))
-        self._start, _, self._end = text.partition(one)
-        self._statements = {size: ", ".join([one] * size) for size in (*_SIZES, 1)}
+        self._one = str(upsert.compile(dialect=dialect, column_keys=list(columns)))
+        start, _, self._end = self._one.partition(f"({', '.join('?' * len(columns))})")
+        self._start = start.removesuffix("VALUES ")
+        self._many: dict[tuple[int, tuple[bool, ...]], str] = {}
 
     def __call__(self, connection: Connection, rows: Sequence[Values]) -> None:
         at = 0
         try:
             for size in _SIZES:
                 while len(rows) - at >= size:
-                    values = tuple(chain.from_iterable(rows[at : at + size]))
-                    connection.exec_driver_sql(self._sql(size), values)
+                    connection.exec_driver_sql(*self._statement(rows[at : at + size]))
                     at += size
             if at < len(rows):
-                connection.exec_driver_sql(self._sql(1), [tuple(row) for row in rows[at:]])
+                connection.exec_driver_sql(self._one, [tuple(row) for row in rows[at:]])
         except (DBAPIError, OverflowError, UnicodeError) as exc:
             refuse_unkeepable(self._table, self._columns, rows, exc)
             raise
 
-    def _sql(self, size: int) -> str:
-        return f"{self._start}{self._statements[size]}{self._end}"
+    def _statement(self, rows: Sequence[Values]) -> tuple[str, tuple[Any, ...]]:
+        """The statement for some rows, and its values: those of columns that are alike, then the others row by row."""
+        columns = list(zip(*rows, strict=True))
+        alike = [column[0] == column[-1] and column.count(column[0]) == len(rows) for column in columns]
+        if all(alike):
+            alike[-1] = False
+        kind = (len(rows), tuple(alike))
+        text = self._many.get(kind) or self._many.setdefault(kind, self._text(*kind))
+        once = [column[0] for column, same in zip(columns, alike, strict=True) if same]
+        others = [column for column, same in zip(columns, alike, strict=True) if not same]
+        return text, (*once, *chain.from_iterable(zip(*others, strict=True)))
+
+    def _text(self, size: int, alike: Sequence[bool]) -> str:
+        once, others = count(1), count(1)
+        taken = ", ".join(f"?{next(once)}" if same else f"column{next(others)}" for same in alike)
+        one = f"({', '.join('?' * alike.count(False))})"
+        rows = ", ".join([one] * size)
+        return f"{self._start}SELECT {taken} FROM (VALUES {rows}) WHERE true{self._end}"  # noqa: S608  # no values
 
 
 class Copied:

@@ -49,6 +49,10 @@ _NOTICED_GONE: Final = {
     "tcp_user_timeout": 60_000,
 }
 """To libpq: a server that vanished without a word is noticed within a minute, not after the two hours of TCP."""
+_CACHE_KB: Final = 32 * 1024
+"""Of a SQLite writer. Rows come in the order of hashes too: what does not fit here is read again for each of them."""
+_CHECKPOINT_PAGES: Final = 8192
+"""How long SQLite's log grows (32 MB) before it is written into the file: pages that change often are written once."""
 _WRITING: Final[dict[str, threading.RLock]] = defaultdict(threading.RLock)
 
 
@@ -175,6 +179,8 @@ def _prepare_writer(connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power loss
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")
 
 

@@ -31,11 +31,13 @@ SCORE_COLUMNS: Final = (
 
 def sample_values(sample: Sample) -> tuple[Any, ...]:
     """A sample as a row of `sample`, as drivers take it: see `SAMPLE_COLUMNS`."""
-    payload = sample.as_json()
-    facets = payload.pop("metadata", None)
     turns = [sample.input] if isinstance(sample.input, str) else [message.content for message in sample.input]
     search = escape("\n".join([*turns, *sample.references]))
-    return sample.digest, search, dumps(facets) if facets else "{}", dumps(payload)
+    if not sample.metadata:
+        return sample.digest, search, "{}", sample.canonical.decode()
+    payload = sample.as_json()
+    facets = payload.pop("metadata")
+    return sample.digest, search, dumps(facets), dumps(payload)
 
 
 def read_sample(payload: Json, facets: Json) -> Sample:

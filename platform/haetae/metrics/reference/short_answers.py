@@ -17,7 +17,7 @@ from haetae.metrics.text import EMPTY_OUTPUT, nfc, no_reference, references
 
 _NORMALISE: dict[str, Callable[[str], str]] = {
     "none": lambda text: text,
-    "nfc": lambda text: nfc(text).strip(),
+    "nfc": lambda text: text.strip() if text.isascii() else nfc(text).strip(),
     "squad": squad_answer,
     "unicode": unicode_normalise,
 }
