@@ -38,6 +38,7 @@ class Proxy:
         self.refusing = False
         self.piece = 65_536
         self.cut_after: bytes | None = None
+        self.cut_at: bytes | None = None
         self.cuts = 0
         self._losing = False
         self.flowing = threading.Event()
@@ -80,6 +81,10 @@ class Proxy:
                 if not self.flowing.is_set():
                     self.held.set()
                     self.flowing.wait()
+                if is_client and self.cut_at is not None and self.cut_at in data:  # the server never gets it
+                    self.cut_at = None
+                    self.cut()
+                    return
                 if is_client and self.cut_after is not None and self.cut_after in data:
                     self.cut_after, self._losing = None, True
                 elif not is_client and self._losing:  # the server has done it, and its answer is lost
@@ -154,6 +159,19 @@ def test_rows_are_there_once_however_often_the_connection_is_cut(
     ledger.finish(run.id, RunStatus.FINISHED, AT)
     assert _has(postgres_url) == (1, 100, 100)
     assert [account.scored for account in ledger.accounting(run.id)] == [100]
+
+
+@pytest.mark.parametrize("sent", [b"COPY new_generation", b"an answer", b"INSERT INTO generation"])
+def test_rows_are_there_once_though_the_connection_is_lost_while_they_are_copied(
+    ledger: SqlLedger, proxy: Proxy, postgres_url: str, no_pause: Any, sent: bytes
+) -> None:  # STO-10
+    no_pause(lambda: None)
+    run = _start(ledger)
+    _record(ledger, run, 0)
+    proxy.cut_at = sent
+    _record(ledger, run, 5, 200)
+    assert (proxy.cuts, ledger._database.again) == (1, 1)
+    assert _has(postgres_url) == (1, 205, 205)
 
 
 def test_what_was_committed_while_the_answer_was_lost_is_not_done_again(
