@@ -29,8 +29,7 @@ from haetae.errors import HaetaeError
 _WORTH_IT = frozenset(
     {reasons.TIMEOUT, reasons.CONNECTION, reasons.RATE_LIMITED, reasons.SERVER_ERROR, reasons.MALFORMED}
 )
-_LONGEST_PAUSE_S = 600.0
-"""The longest Retry-After that is waited for: beyond it (a day's quota) the run stops and can be continued."""
+_LONGEST_PAUSE_S = 600.0  # the longest Retry-After that is waited for: beyond it (a day's quota) the run stops
 
 
 class Patient:
@@ -114,7 +113,7 @@ class Patient:
         stop, tries = self._meter.stop, 0
         while True:
             stop.waits(this)
-            async with attempts.slot() as slot, self._breaker.turn():
+            async with attempts.slot() as slot, self._breaker.turn(slot.pauses):
                 stop.starts(this)
                 if self._deadlines is not None:
                     self._deadlines.add(this)
@@ -129,10 +128,11 @@ class Patient:
                 if tries == self._tries:
                     return answer
             stop.waits(this)
-            if answer.retry_after_s:
-                await self._sleep(answer.retry_after_s)
-            elif not self._breaker.open:
-                await self._sleep(backoff(tries, self._rng))
+            with self._limiter.pausing:
+                if answer.retry_after_s:
+                    await self._sleep(answer.retry_after_s)
+                elif not self._breaker.open:
+                    await self._sleep(backoff(tries, self._rng))
 
     async def _attempt(self, attempts: Attempts[Answer], slot: Slot) -> Answer | Failure:
         if self._hedge_after_s is None:
