@@ -107,6 +107,7 @@ def test_a_format_changes_no_sample_and_no_version(
     FORMATS[name](tmp_path / name)
     dataset = open_dataset(Path(name), root=tmp_path)
     assert list(dataset) == _samples()
+    assert [sample.digest for sample in dataset] == [sample.digest for sample in _samples()]
     assert (dataset.version, dataset.count, dataset.name) == (version, len(ROWS), name.partition(".")[0])
 
 
