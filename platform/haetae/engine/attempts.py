@@ -37,7 +37,8 @@ class Attempts(Generic[Answer]):
         await self._meter.opened()
         self.made += 1
         try:
-            answer = await self._call()
+            with self._limiter.asking:
+                answer = await self._call()
         except BaseException:
             self._meter.closed(None, None)
             raise

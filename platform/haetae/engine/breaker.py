@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from haetae.core import reasons
@@ -51,17 +51,19 @@ class Breaker:
             self._failed += 1
             self._reached = self._reached or failure.reason != reasons.CONNECTION
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Around a call: entered at once as a rule."""
-        return self._trial() if self.open else _AT_ONCE
+    def turn(self, told: Callable[[float], None]) -> AbstractAsyncContextManager[None]:
+        """Around a call: entered at once as a rule. How long a wait will be is `told` when it begins."""
+        return self._trial(told) if self.open else _AT_ONCE
 
     @asynccontextmanager
-    async def _trial(self) -> AsyncIterator[None]:
+    async def _trial(self, told: Callable[[float], None]) -> AsyncIterator[None]:
         async with self._one_at_a_time:
             if self.open:
                 longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**self._trials)
                 self._trials += 1
-                await self._sleep(self._rng.uniform(longest / 2, longest))
+                wait_s = self._rng.uniform(longest / 2, longest)
+                told(wait_s)
+                await self._sleep(wait_s)
                 yield
                 return
         yield

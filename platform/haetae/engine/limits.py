@@ -9,6 +9,7 @@ from haetae.core.clock import Clock, Sleep
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, Likelihood
 from haetae.core.pace import Told
+from haetae.engine.count import Count
 from haetae.engine.course import Course
 from haetae.engine.permits import Permits
 from haetae.engine.pressure import Pressure
@@ -19,13 +20,15 @@ from haetae.engine.watch import EndpointState
 from haetae.engine.window import Window
 
 Answer = Generation | Embeddings | Likelihood | Failure
+_ANSWERS_NOBODY = "it answers nobody"
 
 
 class Limiter:
     """One per endpoint, shared by everything in the run that asks it.
 
     At most `in_flight` calls are under way, and never fewer than `least` because the endpoint is slow. When it says
-    "not before", nobody asks before, and from then on calls start one by one at a tempo that it bears.
+    "not before", nobody asks before, and from then on calls start one by one at a tempo that it bears. Who sends a
+    request does it `with limiter.asking`, who waits to send it again `with limiter.pausing`.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class Limiter:
         self._pressure = Pressure(self._window, self._starts.tempo, place, course or Course(clock))
         self._cost = TokenCost()
         self._asked = 0
+        self._trial_at = 0.0
+        self.asking, self.pausing = Count(), Count()
 
     def slot(self, characters: int = 0) -> Slot:
         """One call's place among those under way: `async with limiter.slot() as slot`, then `slot.saw(answer)`.
@@ -64,7 +69,16 @@ class Limiter:
     @property
     def state(self) -> EndpointState:
         """How the endpoint is asked now."""
-        return EndpointState(self._place, self._window.under_way, self._window.limit, self._starts.wait_s)
+        asking, under_way = self.asking.now, self._window.under_way
+        waiting = under_way - asking + self.pausing.now
+        until, why = max(self._starts.next, (self._trial_at, _ANSWERS_NOBODY))
+        wait_s = until - self._clock.monotonic()
+        if not waiting or wait_s <= 0:
+            wait_s, why = 0.0, ""
+        return EndpointState(self._place, asking, self._window.limit, wait_s, waiting, why)
+
+    def _pauses(self, seconds: float) -> None:
+        self._trial_at = self._clock.monotonic() + seconds
 
     async def _enter(self, slot: Slot) -> None:
         await self._window.enter()
@@ -119,6 +133,10 @@ class Slot:
     async def __aenter__(self) -> Slot:
         await self._limiter._enter(self)
         return self
+
+    def pauses(self, seconds: float) -> None:
+        """No call is made before, because the endpoint answers nobody."""
+        self._limiter._pauses(seconds)
 
     def saw(self, answer: Answer) -> None:
         """Learn from the call's outcome; say it before the place is given back. What is cut off teaches nothing."""

@@ -32,6 +32,7 @@ class Permits:
         self._pacing = pacing
         self._clock = clock
         self._request_s = self._token_s = 0.0
+        self._rates: dict[str, int] = {}
         self._left = 0
         self._next = self._every = self._over_at = 0.0
         self._asked_at = -math.inf
@@ -39,10 +40,18 @@ class Permits:
 
     def keep_to(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
         """Keep to these rates as well: of several the lowest counts."""
+        for what, rate in (("requests", requests_per_minute), ("tokens", tokens_per_minute)):
+            if rate:
+                self._rates[what] = min(rate, self._rates.get(what, rate))
         if requests_per_minute:
             self._request_s = max(self._request_s, 60 * _MARGIN / requests_per_minute)
         if tokens_per_minute:
             self._token_s = max(self._token_s, 60 / tokens_per_minute)
+
+    @property
+    def rates(self) -> str:
+        """`600 requests a minute`, in words."""
+        return " and ".join(f"{rate} {what}" for what, rate in self._rates.items()) + " a minute"
 
     async def due(self, tokens: float, waiting: int) -> tuple[float, float]:
         """When the next call may start, and until when nobody may, as far as others were told.

@@ -113,7 +113,7 @@ class Patient:
         stop, tries = self._meter.stop, 0
         while True:
             stop.waits(this)
-            async with attempts.slot() as slot, self._breaker.turn():
+            async with attempts.slot() as slot, self._breaker.turn(slot.pauses):
                 stop.starts(this)
                 if self._deadlines is not None:
                     self._deadlines.add(this)
@@ -128,10 +128,11 @@ class Patient:
                 if tries == self._tries:
                     return answer
             stop.waits(this)
-            if answer.retry_after_s:
-                await self._sleep(answer.retry_after_s)
-            elif not self._breaker.open:
-                await self._sleep(backoff(tries, self._rng))
+            with self._limiter.pausing:
+                if answer.retry_after_s:
+                    await self._sleep(answer.retry_after_s)
+                elif not self._breaker.open:
+                    await self._sleep(backoff(tries, self._rng))
 
     async def _attempt(self, attempts: Attempts[Answer], slot: Slot) -> Answer | Failure:
         if self._hedge_after_s is None:

@@ -10,6 +10,8 @@ from haetae.engine.allowance import Allowance
 from haetae.engine.permits import Permits
 from haetae.engine.tempo import Tempo
 
+ASKED_TO_WAIT = "asked to wait"
+
 
 class Starts:
     """Lets calls start at once as long as nothing is known against it, else one by one in the order they came."""
@@ -21,6 +23,7 @@ class Starts:
         self._permits: Permits | None = None
         self._requests, self._tokens = Allowance(), Allowance()
         self._counted = False
+        self._due, self._why = 0.0, ""
         self._not_before = self._told_until = self._next = 0.0
         self._pauses = set[asyncio.Future[None]]()
         self._tempo = tempo.per_s
@@ -28,20 +31,23 @@ class Starts:
         self._waiting = 0
 
     @property
-    def wait_s(self) -> float:
-        """Seconds for which nobody may ask."""
-        return max(0.0, self._not_before - self._clock.monotonic())
+    def next(self) -> tuple[float, str]:
+        """When the next call may start, and what holds it back until then."""
+        return max((self._not_before, ASKED_TO_WAIT), (self._due, self._why))
 
     async def turn(self, tokens: float) -> float:
         """Wait until a call that will cost so many tokens may start; the tempo at which it does."""
         while not self._in_turn:
-            if (wait := self.wait_s) <= 0:
+            if (wait := self._not_before - self._clock.monotonic()) <= 0:
                 return self.tempo.per_s
             await self._pause(wait)
         self._waiting += 1
         try:
             async with self._one_by_one:
-                while (wait := await self._may_start(tokens) - self._clock.monotonic()) > 0:
+                while True:
+                    self._due, self._why = await self._may_start(tokens)
+                    if (wait := self._due - self._clock.monotonic()) <= 0:
+                        break
                     await self._sleep(wait)
                 return self._started(tokens)
         finally:
@@ -51,7 +57,8 @@ class Starts:
     def _in_turn(self) -> bool:
         return self._counted or self.tempo.gap_s > 0 or self._permits is not None
 
-    async def _may_start(self, tokens: float) -> float:
+    async def _may_start(self, tokens: float) -> tuple[float, str]:
+        """When, and why not before."""
         if self._permits is not None:
             due, held = await self._permits.due(tokens, self._waiting)
             self._not_before = max(self._not_before, held)
@@ -59,7 +66,8 @@ class Starts:
             due = 0.0
         now = self._clock.monotonic()
         quota = max(self._requests.wait_until(now, 1), self._tokens.wait_until(now, tokens))
-        return max(self._not_before, self._next, due, quota)
+        rate = f"{60 * self.tempo.per_s:.4g} starts a minute" if self._permits is None else self._permits.rates
+        return max((self._not_before, ASKED_TO_WAIT), (quota, "quota"), (max(self._next, due), rate))
 
     def _started(self, tokens: float) -> float:
         now, tempo = self._clock.monotonic(), self._tempo

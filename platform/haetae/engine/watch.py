@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 class EndpointState:
     """How an endpoint is asked at this moment.
 
-    `in_flight` calls are under way, `limit` may be at most, and nobody asks for another `wait_s` seconds (0: it
-    may be asked now).
+    `in_flight` requests are on the wire, of at most `limit`. `waiting` calls are held back by a rate, a quota, a
+    pause that the endpoint has asked for, or because it answers nobody: none of them starts for another `wait_s`
+    seconds (0: one may start now), and `why` says it in words.
     """
 
     place: str
     in_flight: int
     limit: int
     wait_s: float
+    waiting: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Progress:
 
     @property
     def in_flight(self) -> int:
-        """Calls under way, over all endpoints."""
+        """Requests on the wire, over all endpoints."""
         return sum(endpoint.in_flight for endpoint in self.endpoints)
 
 

@@ -158,11 +158,11 @@ def test_of_those_who_wait_one_tries_and_an_answer_lets_all_go_on(fakes: Any) ->
     breaker = Breaker(2, random.Random(1))  # noqa: S311  # jitter
     for _ in range(16):
         breaker.saw(Failure("timeout", "slow"))
-    trying, asked = 0, list[float]()
+    trying, asked, told = 0, list[float](), list[float]()
 
     async def ask(good: bool) -> None:
         nonlocal trying
-        async with breaker.turn():
+        async with breaker.turn(told.append):
             trying += 1
             asked.append(asyncio.get_running_loop().time())
             assert trying == 1 or not breaker.open
@@ -176,17 +176,18 @@ def test_of_those_who_wait_one_tries_and_an_answer_lets_all_go_on(fakes: Any) ->
     fakes.in_virtual_time(work())
     waits = [asked[0], asked[1] - asked[0] - 1, asked[2] - asked[1] - 1]
     assert [longest / 2 <= wait <= longest for wait, longest in zip(waits, (1, 2, 4), strict=True)] == [True] * 3
+    assert told == pytest.approx(waits)
     assert asked[3] == asked[4] == asked[2] + 1
     assert not breaker.open
 
 
 def test_a_trial_that_is_cancelled_leaves_its_turn_to_the_next(fakes: Any) -> None:
-    breaker = Breaker(1, random.Random(1))  # noqa: S311  # jitter
+    breaker, told = Breaker(1, random.Random(1)), list[float]()  # noqa: S311  # jitter
     for _ in range(13):
         breaker.saw(Failure("timeout", "slow"))
 
     async def ask() -> float:
-        async with breaker.turn():
+        async with breaker.turn(told.append):
             return asyncio.get_running_loop().time()
 
     async def work() -> float:
