@@ -140,11 +140,11 @@ class LedgerMachine(RuleBasedStateMachine):
         return Manifest({"suite": "bot"}, {}, {"prompt": self.prompt}, facts, epoch=epoch)
 
     def _opened(self, fresh: bool) -> tuple[Run, Known]:
-        found = self.ledger.unfinished("bot", self._manifest("").digest)
+        found = self.ledger.unfinished("bot", self._manifest("").digest, fresh=fresh)
         config = (self.prompt, self.judge, fresh)
-        free = [run_id for run_id, known in self.runs.items() if not known.finished and known.config[:2] == config[:2]]
+        free = [run_id for run_id, known in self.runs.items() if not known.finished and known.config == config]
         assert (found and found.id) == (max(free, key=_number) if free else None)
-        if found is not None and bool(found.manifest.epoch) == fresh:
+        if found is not None:
             return self.ledger.resume(found.id), self.runs[found.id]
         self.epochs += 1
         epoch = f"epoch {self.epochs}" if fresh else ""

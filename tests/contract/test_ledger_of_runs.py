@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from haetae.core.generation import Usage
 from haetae.core.run import Accounting, RunStatus, Spent, Unscored
 from haetae.core.sample import Message, ToolCall
 from haetae.core.score import Score
+from haetae.core.verdict import Estimate
 from haetae.errors import ConfigError, StoreError
 from haetae.store.sql import SqlLedger
 
@@ -473,3 +475,36 @@ def test_a_run_of_a_killed_process_is_free_and_of_a_living_one_is_not(
     found = ledger.unfinished("support", digest)
     assert found is not None
     assert ledger.resume(found.id).id == "support.25"
+
+
+def test_runs_that_ask_everything_again_and_the_others_do_not_hide_one_another(ledger: SqlLedger, given: Any) -> None:
+    plain, fresh = given.manifest(), replace(given.manifest(), epoch="2026-03-01")
+    for manifest in (fresh, plain, fresh, plain, plain):
+        ledger.finish(given.start(ledger, manifest).id, RunStatus.INTERRUPTED, given.later(1))
+    newest = [ledger.unfinished("support", plain.digest, fresh=fresh) for fresh in (True, False)]
+    assert [found and found.id for found in newest] == ["support.3", "support.5"]
+
+
+def test_a_run_under_a_digest_of_older_rules_and_another_name_of_its_dataset_is_found(
+    ledger: SqlLedger, given: Any
+) -> None:
+    run = given.start(ledger)
+    ledger.finish(run.id, RunStatus.INTERRUPTED, given.later(1))
+    ledger._database.write("ageing", lambda c: c.exec_driver_sql("UPDATE run SET manifest_digest = 'of older rules'"))
+    renamed = replace(run.manifest, dataset={**run.manifest.dataset, "name": "renamed/samples.jsonl"})
+    found = ledger.unfinished("support", renamed.digest)
+    assert found is not None
+    assert found.id == run.id
+
+
+def test_a_finished_run_without_estimates_has_yet_to_be_reported(ledger: SqlLedger, given: Any) -> None:
+    run = given.start(ledger)
+    estimate = Estimate("exact", "", 0.5, 0.1, 0.9, 2, 2, 0, 0.95)
+    ledger.save_estimates(run.id, [estimate])  # of what there was when it was interrupted
+    ledger.finish(run.id, RunStatus.FINISHED, given.later(1))
+    found = ledger.unreported("support", run.manifest.digest)
+    assert found is not None
+    assert [one.run.id for one in ledger.unfinished_runs()] == [found.id] == [run.id]
+    ledger.save_estimates(run.id, [estimate])
+    assert ledger.unreported("support", run.manifest.digest) is None
+    assert ledger.unfinished_runs() == []

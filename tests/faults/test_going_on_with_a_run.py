@@ -160,3 +160,33 @@ def test_a_long_list_ends_with_how_many_more_there_are(project: Any, server: Any
     assert listed[0] == "  other.13  stopped, 0 of 9 answered"
     assert listed[-1] == "  and 3 older"
     assert len(listed) == 11
+
+
+def test_a_fresh_run_that_died_over_its_report_is_reported_by_the_same_command(project: Any, server: Any) -> None:
+    with project.bench() as bench:
+        whole = bench.run(project.suite, fresh=True, track=False)
+        calls = len(server.bodies)
+        for resume in (False, True):
+            bench.ledger._database.write("losing", lambda c: c.execute(ESTIMATE.delete()))
+            again = bench.resume(track=False) if resume else bench.run(project.suite, fresh=True, track=False)
+            assert again.run.id == whole.run.id
+            assert again.estimates == whole.estimates
+        assert len(server.bodies) == calls
+        assert bench.run(project.suite, fresh=True, track=False).run.id != whole.run.id
+    assert len(server.bodies) == 2 * calls
+
+
+def test_a_run_that_is_finished_and_reported_is_shown_and_not_continued(project: Any) -> None:
+    with project.bench() as bench:
+        run_id = bench.run(project.suite, track=False).run.id
+    said = _haetae(project, "resume", run_id)
+    assert (said.returncode, said.stderr) == (2, f"haetae: {run_id} is finished; haetae show {run_id} shows it\n")
+
+
+def test_a_project_whose_folder_was_renamed_goes_on(project: Any, server: Any, replies: Any) -> None:
+    run_id = _stopped(project, server, replies)
+    moved = project.folder.rename(project.folder.with_name("renamed"))
+    env = {**project.settings.env, "HAETAE_HOME": str(moved / "home")}
+    command = [sys.executable, "-c", PROGRAM, "resume", run_id, "--quiet", "--no-track"]
+    said = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    assert f"{run_id}  finished" in said.stdout, said.stderr

@@ -110,8 +110,14 @@ class Ledger(Protocol):
         """A new run with the next number of its suite, leased by this process."""
         ...
 
-    def unfinished(self, suite: str, manifest_digest: str) -> Run | None:
-        """The newest run of this manifest that did not finish and that no living process works on."""
+    def unfinished(self, suite: str, manifest_digest: str, *, fresh: bool = False) -> Run | None:
+        """The newest run of this manifest that did not finish and that no living process works on, of those that ask
+        everything again (`fresh`) or of the others."""
+        ...
+
+    def unreported(self, suite: str, manifest_digest: str, *, fresh: bool = False) -> Run | None:
+        """The newest run of this manifest where it finished and has no estimates yet: who ran it died over its report,
+        or is making it."""
         ...
 
     def resume(self, run_id: str) -> Run:
@@ -161,7 +167,8 @@ class Ledger(Protocol):
         note: str | None = None,
         course: Sequence[LimitChange] = (),
     ) -> Run:
-        """End a run. `course` is added to what the run has of it from before it was continued."""
+        """End a run. `course` is added to what the run has of it from before it was continued. One that is finished
+        loses the estimates that were made of a part of it."""
         ...
 
     # reading

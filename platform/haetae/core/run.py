@@ -58,10 +58,12 @@ class Manifest:
     def digest(self) -> str:
         """SHA-256 of what fixes the numbers: a run continues only under what it started with.
 
-        Without the epoch, and without what only says how hard, how long, when and for whom the suite is run.
+        Without the epoch, what people call the dataset, and what only says how hard, how long, when and for whom the
+        suite is run.
         """
         said = {name: part for name, part in self.as_json().items() if name != "epoch"}
         said["suite"] = {name: part for name, part in self.suite.items() if name not in _OF_THE_WORK}
+        said["dataset"] = {name: part for name, part in self.dataset.items() if name != "name"}
         return digest(said)
 
 

@@ -21,7 +21,7 @@ from haetae.store.database import Database
 from haetae.store.owner import Owner, this_process
 from haetae.store.recording import WEATHER, RowWriter
 from haetae.store.rows import Row, read_generation, read_run, read_score, run_values
-from haetae.store.tables import GENERATION, PRUNED, RUN, SCORE, original
+from haetae.store.tables import ESTIMATE, GENERATION, PRUNED, RUN, SCORE, original
 
 LEASE: Final = timedelta(minutes=15)
 """How long a run is believed to be worked on by another machine after its last recorded row."""
@@ -29,6 +29,9 @@ CHUNK: Final = 500
 """How many values one IN takes: well under what every SQLite and Postgres allows."""
 _FREE: Final[dict[str, Any]] = dict.fromkeys(
     ("owner_host", "owner_pid", "owner_started", "owner_token", "lease_until"), None
+)
+_UNREPORTED: Final = sa.and_(
+    RUN.c.status == RunStatus.FINISHED.value, sa.not_(sa.exists().where(ESTIMATE.c.run_id == RUN.c.id))
 )
 
 
@@ -84,22 +87,27 @@ class Recording:
         self._leased.add(run.id)
         return run
 
-    def unfinished(self, suite: str, manifest_digest: str) -> Run | None:
-        query = (
-            sa.select(RUN)
-            .where(RUN.c.suite == suite, RUN.c.manifest_digest == manifest_digest)
-            .where(RUN.c.status.not_in((RunStatus.FINISHED.value, PRUNED)))
-            .order_by(RUN.c.number.desc())
-        )
+    def unfinished(self, suite: str, manifest_digest: str, *, fresh: bool = False) -> Run | None:
+        open_ = RUN.c.status.not_in((RunStatus.FINISHED.value, PRUNED))
+        return self._newest(suite, manifest_digest, fresh, open_)
+
+    def unreported(self, suite: str, manifest_digest: str, *, fresh: bool = False) -> Run | None:
+        return self._newest(suite, manifest_digest, fresh, _UNREPORTED)
+
+    def _newest(self, suite: str, manifest_digest: str, fresh: bool, where: sa.ColumnElement[bool]) -> Run | None:
+        """The newest that nobody works on. Digests are made anew: those in the table were made by the rules of a day."""
+        query = sa.select(RUN).where(RUN.c.suite == suite, where).order_by(RUN.c.number.desc())
         rows = self._database.read("looking for a run to continue", lambda c: c.execute(query).mappings().all())
-        return next((read_run(row) for row in rows if self._holder(row) is None), None)
+        runs = (read_run(row) for row in rows if self._holder(row) is None)
+        alike = (run for run in runs if bool(run.manifest.epoch) == fresh and run.manifest.digest == manifest_digest)
+        return next(alike, None)
 
     def unfinished_runs(self) -> Sequence[Unfinished]:
-        """Every run that did not finish, newest first."""
+        """Every run that did not finish, or whose report is missing, newest first."""
         answered = sa.select(sa.func.count()).where(GENERATION.c.run_id == RUN.c.id).scalar_subquery()
         query = (
             sa.select(RUN, answered.label("answered"))
-            .where(RUN.c.status.not_in((RunStatus.FINISHED.value, PRUNED)))
+            .where(sa.or_(RUN.c.status.not_in((RunStatus.FINISHED.value, PRUNED)), _UNREPORTED))
             .order_by(RUN.c.started_at.desc(), RUN.c.number.desc())
         )
         rows = self._database.read("looking for runs to continue", lambda c: c.execute(query).mappings().all())
@@ -224,6 +232,8 @@ class Recording:
             changes = {"status": status.value, "finished_at": at, "note": note, **_FREE}
             changes["course"] = [change.as_json() for change in run.course] or None
             connection.execute(RUN.update().where(RUN.c.id == run_id).values(changes))
+            if status is RunStatus.FINISHED:
+                connection.execute(ESTIMATE.delete().where(ESTIMATE.c.run_id == run_id))
             return run
 
         run = self._database.write(f"ending run {run_id}", work)

@@ -103,9 +103,12 @@ class Workbench:
         """Go on with a run where it was left, from the suite file that it was started from.
 
         Default: the newest run that did not finish and that nobody works on. Raises ConfigError when there is
-        none, when the suite file is gone, and when anything has changed since that fixes the numbers.
+        none, when the run is finished and its report made, when the suite file is gone, and when anything has changed
+        since that fixes the numbers.
         """
         run = self.ledger.run(run_id) if run_id else resuming.newest(self.ledger.unfinished_runs())
+        if run.status is RunStatus.FINISHED and self._said(run):
+            raise ConfigError(f"{run.id} is finished; haetae show {run.id} shows it")
         suite, gating = resuming.suite_of(run, self.settings.home), run.tags.get("door") == "gate"
         work = self._run(suite, False, run.id, resuming.skips_bad(run), watcher, {}, gating=gating)
         report = run_to_end(work)
@@ -342,9 +345,13 @@ class Workbench:
 
     def _concluded(self, run: Run, assembly: Assembly) -> Report:
         """What was said of a finished run; a process that died after its last answer has said nothing yet."""
+        return self._said(run) or self._conclude(run, assembly, None)
+
+    def _said(self, run: Run) -> Report | None:
+        """The report of a finished run, None where it was never made whole."""
         said = self.report(run.id)
-        whole = said.estimates and (said.comparison is not None or assembly.suite.gate is None)
-        return said if whole else self._conclude(run, assembly, None)
+        whole = said.estimates and (said.comparison is not None or not run.manifest.suite.get("gate"))
+        return said if whole else None
 
     def _conclude(self, run: Run, assembly: Assembly, decided: Comparison | None) -> Report:
         """Estimates of what there is, and the comparison of a finished run: `decided` by a look, or made here."""
@@ -355,13 +362,13 @@ class Workbench:
         found: list[Estimate] = []
         for name in run.manifest.metrics:
             found += estimates_of(name, self.ledger.sample_columns(run.id, name), corpora.get(name), seed=run.seed)
-        self.ledger.save_estimates(run.id, found)
         comparison, gate = decided, assembly.suite.gate
         if comparison is None and gate is not None and run.status is RunStatus.FINISHED:
             baseline = self.ledger.baseline(run.suite, gate.baseline)
             comparison = self._gate(gate, run)(run, baseline)
         if comparison is not None:
             self.ledger.save_comparison(comparison, self._clock.now())
+        self.ledger.save_estimates(run.id, found)  # last: a run that has some has its whole report
         return self._report(run, found, comparison)
 
     def _report(self, run: Run, found: Sequence[Estimate], comparison: Comparison | None) -> Report:

@@ -49,9 +49,11 @@ class Running:
             if run.manifest.digest != manifest.digest:
                 raise ConfigError(registering.manifest_diff(run, manifest))
             return run if run.status is RunStatus.FINISHED else self._continued(resume, assembly)
-        run_before = self._ledger.unfinished(assembly.suite.suite, manifest.digest)
-        if run_before is not None and bool(run_before.manifest.epoch) == fresh:
-            return self._continued(run_before.id, assembly)
+        suite = assembly.suite.suite
+        if before := self._ledger.unfinished(suite, manifest.digest, fresh=fresh):
+            return self._continued(before.id, assembly)
+        if silent := self._ledger.unreported(suite, manifest.digest, fresh=fresh):
+            return silent
         manifest = replace(manifest, epoch=now.isoformat() if fresh else "")
         return self._ledger.start(assembly.suite.suite, manifest, assembly.total, now, _SEED, tags)
 
