@@ -17,12 +17,14 @@ from haetae.core.canonical import Json, dumps, loads
 from haetae.core.clock import Clock, SystemClock
 from haetae.core.secrets import redact_json
 from haetae.engine.watch import EndpointState, Progress
-from haetae.workbench.report import Report
+from haetae.workbench.report import Report, rounded
 
 VERSION = 1
 """Of the events: raised when a field goes or changes its meaning, not when one is added."""
 _APART_S = 1.0
 """Seconds between two events of progress, at least."""
+_RATE = " a minute"
+"""How what holds calls back ends where it is a rate: it does so between any two calls, which is no event."""
 _LATER_S = 0.1
 """A wait that ends by so much later than the one before it is another one."""
 
@@ -39,12 +41,15 @@ class Events:
         self._untold: Progress | None = None
         self._limits: dict[str, int] = {}
         self._waits: dict[str, float] = {}
+        self._is_stopping = False
 
     def __call__(self, progress: Progress) -> None:
         """Tell what is new."""
         if self._run["run"] is None:
             self._run = {"run": progress.run, "suite": progress.suite}
-            self._write("run_started", total=progress.total, done=progress.before)
+            self._limits = dict(progress.first_limits)
+            limits = [{"endpoint": place, "limit": limit} for place, limit in self._limits.items()]
+            self._write("run_started", total=progress.total, done=progress.before, endpoints=limits)
         for failed in progress.failures:
             self._write(
                 "sample_failed",
@@ -56,6 +61,9 @@ class Events:
             )
         for endpoint in progress.endpoints:
             self._endpoint(endpoint, progress.elapsed_s)
+        if progress.stopping is not None and not self._is_stopping:
+            self._is_stopping = True
+            self._write("stopping", why=progress.stopping, in_flight=progress.in_flight)
         self._untold = progress
         if self._told_at is None or progress.elapsed_s - self._told_at >= _APART_S:
             self._progress()
@@ -83,9 +91,10 @@ class Events:
         if before is not None and before != state.limit:
             self._write("limit_changed", endpoint=state.place, before=before, limit=state.limit)
         until = elapsed_s + state.wait_s
-        if state.wait_s > 0 and until > self._waits.get(state.place, 0.0) + _LATER_S:
+        held = state.wait_s > 0 and not state.why.endswith(_RATE)
+        if held and until > self._waits.get(state.place, 0.0) + _LATER_S:
             self._waits[state.place] = until
-            self._write("endpoint_waits", endpoint=state.place, wait_s=round(state.wait_s, 3))
+            self._write("endpoint_waits", endpoint=state.place, wait_s=round(state.wait_s, 3), why=state.why)
 
     def _progress(self) -> None:
         progress, self._untold = self._untold, None
@@ -93,14 +102,22 @@ class Events:
             return
         self._told_at = progress.elapsed_s
         endpoints = [
-            {"endpoint": e.place, "in_flight": e.in_flight, "limit": e.limit, "wait_s": round(e.wait_s, 3)}
+            {
+                "endpoint": e.place,
+                "in_flight": e.in_flight,
+                "limit": e.limit,
+                "waiting": e.waiting,
+                "wait_s": round(e.wait_s, 3),
+                "why": e.why,
+            }
             for e in progress.endpoints
         ]
-        counts = ("done", "total", "failed", "unscored", "reused", "calls", "retried", "in_flight", "cost_usd")
+        counts = ("done", "total", "failed", "unscored", "reused", "calls", "retried", "in_flight")
         self._write(
             "progress",
             **{name: getattr(progress, name) for name in counts},
-            budget_left=dict(progress.budget_left),
+            cost_usd=rounded(progress.cost_usd),
+            budget_left={name: rounded(left) for name, left in progress.budget_left.items()},
             elapsed_s=round(progress.elapsed_s, 3),
             per_s=None if progress.per_s is None else round(progress.per_s, 3),
             left_s=None if progress.left_s is None else round(progress.left_s, 3),

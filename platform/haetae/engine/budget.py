@@ -31,6 +31,7 @@ class Meter:
     unpriced: int = 0
     stop: Stop = field(default_factory=Stop)
     _open: int = 0
+    _priced: bool = False
     _dearest_tokens: int = 0
     _dearest_usd: float = 0.0
     _known: bool = False
@@ -41,6 +42,7 @@ class Meter:
         self.calls += spent.calls
         self.tokens += spent.tokens
         self.usd += spent.cost_usd or 0.0
+        self._priced = self._priced or spent.cost_usd is not None
 
     async def opened(self) -> None:
         """A call is about to start. Raises BudgetExhausted when it could exceed the budget, Stopped after `stop`."""
@@ -64,7 +66,13 @@ class Meter:
             self.unpriced += 1
         else:
             self.usd += cost_usd
+            self._priced = self._priced or cost_usd > 0 or usage is not None
             self._dearest_usd = max(self._dearest_usd, cost_usd)
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What the calls cost that ended with a known price, None while none did."""
+        return self.usd if self._priced else None
 
     @property
     def left(self) -> dict[str, float]:

@@ -68,6 +68,7 @@ class Evaluation:
     def stop(self) -> None:
         """Take no new sample; what is in flight finishes."""
         self._stopping = True
+        self._tally.stopping()
 
     @property
     def stopped_early(self) -> bool:

@@ -55,6 +55,8 @@ class Tally:
         self._failures: list[FailedSample] = []
         self._done = self._failed = self._unscored = self._reused = self._retried = 0
         self._done_before: Callable[[], int | None] = lambda: None
+        self._stopping: str | None = None
+        self._first_limits = {state.place: state.limit for state in endpoints()}
         self._started = clock.monotonic()
 
     @asynccontextmanager
@@ -83,12 +85,17 @@ class Tally:
             result = row.result
             self._reused += row.reused
             if not row.reused:
-                self._retried += result.attempts - 1
+                self._retried += max(0, result.attempts - 1)  # a recorded output took none
             if isinstance(result, Failure):
                 self._failed += 1
                 if self._watcher is not None:
                     failed = FailedSample(row.sample_id, row.repeat, result.reason, result.message, result.attempts)
                     self._failures.append(failed)
+        self._tell()
+
+    def stopping(self) -> None:
+        """The run was asked to end: tell it at once, and that calls under way are still waited for."""
+        self._stopping = self._meter.stop.why
         self._tell()
 
     async def _tick(self) -> None:
@@ -112,7 +119,7 @@ class Tally:
                 unscored=self._unscored,
                 reused=self._reused,
                 calls=meter.calls,
-                cost_usd=meter.usd if meter.calls > meter.unpriced else None,
+                cost_usd=meter.cost_usd,
                 elapsed_s=elapsed_s,
                 endpoints=self._endpoints(),
                 run=self._run.id,
@@ -123,5 +130,7 @@ class Tally:
                 budget_left=meter.left,
                 failures=failures,
                 before=before,
+                stopping=self._stopping,
+                first_limits=self._first_limits,
             )
         )

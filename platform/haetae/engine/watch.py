@@ -43,7 +43,9 @@ class Progress:
     done a second of late, `left_s` how many seconds the rest takes at that pace; None while neither can be told.
     `budget_left` is what may still be spent, for each limit of the suite's budget. `endpoints` are those that the
     run asks. `failures` are the pairs that failed since the last time. `before` counts those of `done` that were on
-    disk before it began or was continued.
+    disk before it began or was continued. `stopping` is why the run was asked to end, once it was: no call is started
+    any more, and those under way have a few seconds. `first_limits` is how many calls each endpoint was asked at most
+    when the work began.
     """
 
     done: int
@@ -63,6 +65,8 @@ class Progress:
     budget_left: Mapping[str, float] = field(default_factory=dict)
     failures: tuple[FailedSample, ...] = ()
     before: int = 0
+    stopping: str | None = None
+    first_limits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 GRACE_S = 4.0
 """How long calls under way may go on once the run is to end: schedulers kill what does not end soon."""
 
+INTERRUPTED = "interrupted"
+"""Why a run ends that a signal asked to."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _handlers: dict[asyncio.AbstractEventLoop, Callable[[], None]] = {}
 
@@ -30,7 +32,7 @@ def stop_on_signals(stop: Callable[[str], None]) -> Iterator[None]:
             task.cancel()
         else:
             timers.append(loop.call_later(GRACE_S, task.cancel))
-            stop("interrupted")
+            stop(INTERRUPTED)
 
     _handlers[loop] = handle
     try:

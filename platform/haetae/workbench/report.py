@@ -96,7 +96,7 @@ class Report:
             "spent": {
                 "calls": self.spent.calls,
                 "tokens": self.spent.tokens,
-                "cost_usd": self.spent.cost_usd,
+                "cost_usd": rounded(self.cost_usd),
                 "unpriced_calls": self.spent.unpriced_calls,
                 "reused": self.spent.reused,
                 "retried": self.spent.retried,
@@ -168,6 +168,11 @@ class Report:
         return f"not asked {count} (the gate had decided)" if decided else f"not run {count}"
 
     @property
+    def cost_usd(self) -> float | None:
+        """What the run cost: nothing where it made no call, None where no call has a known price."""
+        return self.spent.cost_usd if self.spent.calls else 0.0
+
+    @property
     def spent_line(self) -> str:
         """Calls, tokens, dollars, and what was reused or asked again."""
         spent = self.spent
@@ -175,8 +180,16 @@ class Report:
         if spent.cost_usd is not None and spent.unpriced_calls:
             cost += f" and {counted(spent.unpriced_calls, 'call')} of unknown price"
         judged = f" and {counted(spent.reused_judgements, 'judgement')}" if spent.reused_judgements else ""
-        again = f"{counted(spent.reused, 'answer')}{judged} reused, {spent.retried} retried"
+        reused = f"{counted(spent.reused, 'answer')}{judged} reused"
+        if not spent.calls:
+            return f"no calls, nothing spent; {reused}"
+        again = f"{reused}, {spent.retried:,} retried"
         return f"{counted(spent.calls, 'call')}, {counted(spent.tokens, 'token')}, {cost}; {again}"
+
+
+def rounded(usd: float | None) -> float | None:
+    """Money for scripts: to a billionth of a dollar, so that sums show no dust of binary fractions."""
+    return None if usd is None else round(usd, 9)
 
 
 def exit_code(verdict: Verdict, strict: bool) -> int:

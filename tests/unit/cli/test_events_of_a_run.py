@@ -61,6 +61,7 @@ def test_each_event_has_the_fields_that_are_documented(shop: Any, tmp_path: Path
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     waits = EndpointState("http://a/v1", 1, 4, 3.0)
     events += _written(_progress(0, 0.0, EndpointState("http://a/v1", 1, 8, 0.0)), _progress(0, 0.1, waits))
+    events += _written(_progress(0, 0.0, waits, stopping="interrupted"))[-2:-1]
     events += [{**dict.fromkeys(OF_EVERY), "type": "warning", "message": "a note"}]
     documented = _documented()
     assert {event["type"] for event in events} == set(documented)
@@ -164,9 +165,30 @@ def test_a_limit_that_changes_and_a_wait_are_told_when_they_begin() -> None:
         return _progress(0, second, EndpointState("http://a/v1", 2, limit, wait_s))
 
     written = _written(at(0, 8, 0), at(0.5, 4, 3.0), at(1.0, 4, 2.5), at(1.5, 5, 6.0), at(9, 5, 0))
+    rate = _written(_progress(0, 1.0, EndpointState("http://a/v1", 2, 8, 0.9, 4, "60 requests a minute")))
+    assert "endpoint_waits" not in {event["type"] for event in rate}
     changed = [(e["before"], e["limit"]) for e in written if e["type"] == "limit_changed"]
     waits = [e["wait_s"] for e in written if e["type"] == "endpoint_waits"]
     assert (changed, waits) == ([(8, 4), (4, 5)], [3.0, 6.0])
+
+
+def test_a_limit_that_fell_before_the_first_event_is_told_too() -> None:
+    endpoint = EndpointState("http://a/v1", 2, 8, 0.0)
+    started, changed, _ = _written(_progress(0, 0.5, endpoint, first_limits={"http://a/v1": 32}))
+    assert started["endpoints"] == [{"endpoint": "http://a/v1", "limit": 32}]
+    assert (changed["type"], changed["before"], changed["limit"]) == ("limit_changed", 32, 8)
+
+
+def test_a_run_that_is_asked_to_end_says_so_once() -> None:
+    ends = _progress(3, 0.1, EndpointState("http://a/v1", 32, 32, 0.0), stopping="interrupted")
+    told = [e for e in _written(_progress(3, 0.0), ends, ends) if e["type"] == "stopping"]
+    assert [(e["why"], e["in_flight"]) for e in told] == [("interrupted", 32)]
+
+
+def test_money_shows_no_dust_of_binary_fractions() -> None:
+    told = Progress(3, 10, 0, 0, 0, 3, 0.1 + 0.2, 0.0, budget_left={"usd": 0.1 + 0.7, "calls": 7})
+    (_, event) = _written(told)
+    assert (event["cost_usd"], event["budget_left"]) == (0.3, {"usd": 0.8, "calls": 7})
 
 
 def test_secrets_and_broken_text_stay_out_of_the_lines() -> None:

@@ -46,6 +46,39 @@ def test_counts_are_of_what_was_committed(fakes: Any, clock: Any) -> None:
     assert (last.total, last.before, last.run, last.suite) == (10, 4, "s.1", "s")
 
 
+def test_recorded_outputs_took_no_call_and_were_not_retried(fakes: Any, clock: Any) -> None:
+    rows = [_row(name, Generation("x", attempts=0)) for name in "abc"]
+    assert _told(fakes, clock, [Batch({}, rows, [], 3)])[-1].retried == 0
+
+
+def test_a_cost_is_told_once_a_call_with_a_price_has_ended(fakes: Any, clock: Any) -> None:
+    async def costs() -> list[float | None]:
+        meter = Meter()
+        for _ in range(3):
+            await meter.opened()
+        found = [meter.cost_usd]
+        for usage, cost in ((None, 0.0), (Usage(1, 1), None), (Usage(1, 1), 0.25)):  # refused, of unknown price, paid
+            meter.closed(usage, cost)
+            found.append(meter.cost_usd)
+        return found
+
+    assert asyncio.run(costs()) == [None, None, None, 0.25]
+
+
+def test_a_run_that_is_asked_to_end_says_so_at_once(fakes: Any, clock: Any) -> None:
+    seen: list[Progress] = []
+    meter = Meter()
+
+    async def work() -> None:
+        tally = Tally(fakes.run(10), clock, meter, seen.append, sleep=clock.sleep)
+        async with tally.telling(lambda: 0):
+            meter.stop.ask("interrupted")
+            tally.stopping()
+
+    asyncio.run(work())
+    assert [progress.stopping for progress in seen] == ["interrupted"]
+
+
 def test_each_failure_is_told_once(fakes: Any, clock: Any) -> None:
     batch = Batch({}, [_row("b", Failure("timeout", "no answer", attempts=5))], [], 1)
     first, last = _told(fakes, clock, [batch, Batch()])

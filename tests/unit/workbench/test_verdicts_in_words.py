@@ -302,7 +302,10 @@ def test_a_report_shows_its_holes_and_what_it_spent(run: Run) -> None:
     assert "\n  faithful: judge_failed 5, e.g. s3: HTTP 400: no such model\n" in shown.text
     assert "\n  bleu, chrf: missing_reference 2, e.g. s4\n" in shown.text
     assert shown.as_json()["unscored"][0]["example"] == {"sample_id": "s3", "explanation": "HTTP 400: no such model"}
-    assert "cost unknown" in Report(run, (), (), Spent()).text
+    assert "1 call, 9 tokens, cost unknown; " in Report(run, (), (), Spent(calls=1, tokens=9)).text
+    assert "no calls, nothing spent; 7 answers reused" in Report(run, (), (), Spent(reused=7)).text
+    assert Report(run, (), (), Spent(reused=7)).as_json()["spent"]["cost_usd"] == 0
+    assert Report(run, (), (), Spent(calls=1, cost_usd=0.1 + 0.2)).as_json()["spent"]["cost_usd"] == 0.3
     assert Report(run, (), (), Spent()).verdict is None
     assert Report(run, (), (), Spent()).exit_code == 0
     assert Report(run, estimates, accounting, spent).as_json()["accounting"][0]["not_run"] == 2
