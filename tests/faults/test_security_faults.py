@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from haetae.engine.functions import load_function
+from haetae.engine.watch import Progress
 from haetae.errors import ConfigError
 from haetae.workbench.export import export
 
@@ -57,6 +58,28 @@ def test_no_secret_is_found_in_what_a_run_leaves_behind(project: Any, server: An
     assert key not in left
     assert CANARY not in left
     assert "you sent Bearer ***" in left  # the echo did arrive
+
+
+def test_no_part_of_an_address_that_the_environment_holds_is_shown(
+    project: Any, server: Any, replies: Any
+) -> None:  # SEC-07
+    project.settings.env["TENANT"] = "canary-tenant-4711"
+    registered = "${MODEL_URL}/${TENANT}"
+    for name, model in (("llm", "m"), ("grader", "judge")):
+        (project.folder / f"{name}.yaml").write_text(json.dumps({"base_url": registered, "model": model}))
+        with project.bench() as bench:
+            bench.register("model", project.folder / f"{name}.yaml")
+
+    def busy_at_first(body: dict[str, Any], headers: dict[str, str]) -> tuple[int, str]:
+        return (503, "busy") if len(server.bodies) <= 40 else replies.by_model(body, headers)
+
+    server.answer = busy_at_first
+    seen: list[Progress] = []
+    with project.bench() as bench:
+        report = bench.run(project.suite, watcher=seen.append)
+    assert {change.endpoint for change in report.run.course} == {registered}
+    assert {endpoint.place for progress in seen for endpoint in progress.endpoints} == {registered}
+    assert CANARY not in _everything(project, report.run.id) + repr(seen)
 
 
 def test_a_key_that_is_refused_is_named_by_its_variable(project: Any, server: Any) -> None:  # END-09, SEC-07

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from haetae.core.canonical import digest
 from haetae.core.clock import Clock
 from haetae.core.model_spec import ModelSpec
 from haetae.core.pace import Pacing
@@ -16,7 +15,9 @@ from haetae.engine.watch import EndpointState
 
 class Limits:
     """Whatever of a suite asks an endpoint, as target or as judge, shares its limiter; with other suites and
-    processes it shares the endpoint's requests and tokens a minute, of several models' rates the lowest."""
+    processes it shares the endpoint's requests and tokens a minute, of several models' rates the lowest. An endpoint's
+    key is a digest of its base URL, in which the environment may have put a secret; its place is the URL as it was
+    registered."""
 
     def __init__(self, limits: LimitSpec, clock: Clock, pacing: Pacing) -> None:
         self._limits = limits
@@ -26,24 +27,24 @@ class Limits:
         self._limiters: dict[str, Limiter] = {}
         self._permits: dict[str, Permits] = {}
 
-    def of(self, place: str) -> Limiter:
-        """The limiter of the endpoint at a base URL, or of a model in this process."""
-        known = self._limiters.get(place)
+    def of(self, key: str, place: str) -> Limiter:
+        """The limiter of the endpoint with this key, or of a model in this process: people are shown the `place`."""
+        known = self._limiters.get(key)
         if known is None:
             most, least = self._limits.in_flight, self._limits.least_in_flight
-            known = self._limiters[place] = Limiter(most, self._clock, place=place, least=least, course=self._course)
+            known = self._limiters[key] = Limiter(most, self._clock, place=place, least=least, course=self._course)
         return known
 
-    def keep_to(self, spec: ModelSpec, place: str) -> None:
+    def keep_to(self, spec: ModelSpec, key: str) -> None:
         """Keep to the rates of a model there, where it has any."""
         requests, tokens = spec.requests_per_minute, spec.tokens_per_minute
         if requests is None and tokens is None:
             return
-        permits = self._permits.get(place)
-        if permits is None:  # what is shared is named by a digest: the address may hold a key
-            permits = self._permits[place] = Permits(digest(place), self._pacing, self._clock)
+        permits = self._permits.get(key)
+        if permits is None:
+            permits = self._permits[key] = Permits(key, self._pacing, self._clock)
         permits.keep_to(requests, tokens)
-        self.of(place).keep_to(permits, requests)
+        self.of(key, spec.base_url).keep_to(permits, requests)
 
     @property
     def states(self) -> tuple[EndpointState, ...]:

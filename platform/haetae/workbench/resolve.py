@@ -162,13 +162,13 @@ class Resolver:
         spec = _spec(text, content)
         model: Endpoint | Local
         if isinstance(spec, LocalSpec):
-            model, place = self._local(text, spec), spec.path
+            model, key, place = self._local(text, spec), spec.path, spec.path
         else:
             model = self._endpoint(text, spec)
-            place = model.base_url
+            key, place = _key(model.base_url), spec.base_url
         limits = self._suite.limits
-        limiter = self.limits.of(place)
-        breaker = self._breakers.setdefault(place, Breaker(limits.in_flight, self._rng))
+        limiter = self.limits.of(key, place)
+        breaker = self._breakers.setdefault(key, Breaker(limits.in_flight, self._rng))
         local = isinstance(model, Local)  # what is computed here is neither late nor sooner done twice
         return Patient(
             model,
@@ -207,8 +207,8 @@ class Resolver:
         fingerprint = spec.fingerprint
         price = Price(spec.price.input, spec.price.output, spec.price.cached_input) if spec.price else None
         self._prices[digest(fingerprint)] = price
-        place = filled.base_url.rstrip("/")
-        self.limits.keep_to(spec, place)
+        key = _key(filled.base_url)
+        self.limits.keep_to(spec, key)
         if spec.requests_per_minute is not None:  # loading it between two calls would let them arrive together
             import_module("haetae.targets.connections")
         from haetae.targets.endpoint import Endpoint  # a suite of recorded outputs, or of functions, has none
@@ -225,7 +225,7 @@ class Resolver:
             secrets=[value for name in spec.variables if "://" not in (value := self._env[name])],
             timeout_s=limits.timeout_s,
             connections=limits.in_flight,
-            on_quotas=self.limits.of(place).told,
+            on_quotas=self.limits.of(key, spec.base_url).told,
         )
 
     async def aclose(self) -> None:
@@ -242,6 +242,11 @@ def _spec(text: str, content: Json) -> ModelSpec | LocalSpec:
     except ValidationError as exc:  # its own text repeats what was given, which may be a secret
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors()]
         raise ConfigError(f"model {text} cannot be used: {'; '.join(faults)}") from None
+
+
+def _key(base_url: str) -> str:
+    """What stands for an endpoint wherever its limits are kept: its address may hold a secret."""
+    return digest(base_url.rstrip("/"))
 
 
 def _check_sendable(spec: ModelSpec, env: Mapping[str, str]) -> None:
