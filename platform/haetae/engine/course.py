@@ -6,6 +6,8 @@ from haetae.core.clock import Clock
 from haetae.core.run import LimitChange
 
 _MOST = 200
+START = "start"
+"""Why there is a limit at all; a run that is gone on with has one more."""
 GROWN = "it bears more"
 """Why a limit went up without having been lowered."""
 

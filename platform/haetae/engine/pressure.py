@@ -6,7 +6,7 @@ import math
 
 from haetae.core import reasons
 from haetae.core.generation import Failure
-from haetae.engine.course import GROWN, Course
+from haetae.engine.course import GROWN, START, Course
 from haetae.engine.latencies import Latencies
 from haetae.engine.refusals import Refusals
 from haetae.engine.tempo import Tempo
@@ -35,7 +35,7 @@ class Pressure:
     def begins(self) -> None:
         """A call starts; the first one is where the course starts."""
         if not self._shown:
-            self._show("start")
+            self._show(START)
 
     def went_well(self, started: float, window: int, now: float, latency_s: float) -> None:
         """A call that was started then, in a window so large, is answered."""
@@ -74,8 +74,9 @@ class Pressure:
         if too_fast:
             self._trying = wait_s is None and (self._trying or not tempo.gap_s)
             tempo.too_fast(now, wait_s or 1.0, tempo_then)
-        told = f", asks to wait {wait_s:g} s" if wait_s else ""
-        why = f"{failure.reason}{told}" + (f", {60 * tempo.per_s:.4g} starts a minute" if tempo.gap_s else "")
+        told = f", asked to wait {wait_s:g} s" if wait_s else ""
+        why = failure.reason.replace("_", " ") + told
+        why += f"; then at most {60 * tempo.per_s:.4g} calls a minute" if tempo.gap_s else ""
         self._settle(size, now, why)
 
     def _remember(self, refused: bool, fresh: bool, now: float) -> None:

@@ -66,7 +66,7 @@ class Starts:
             due = 0.0
         now = self._clock.monotonic()
         quota = max(self._requests.wait_until(now, 1), self._tokens.wait_until(now, tokens))
-        rate = f"{60 * self.tempo.per_s:.4g} starts a minute" if self._permits is None else self._permits.rates
+        rate = f"{60 * self.tempo.per_s:.4g} calls a minute" if self._permits is None else self._permits.rates
         return max((self._not_before, ASKED_TO_WAIT), (quota, "quota"), (max(self._next, due), rate))
 
     def _started(self, tokens: float) -> float:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 
 from haetae.core.canonical import Json
 from haetae.core.run import LimitChange
-from haetae.engine.course import GROWN
+from haetae.engine.course import GROWN, START
 
 _MOST = 6
 """Changes of one endpoint that a report shows; JSON has all."""
@@ -18,14 +17,15 @@ def course_lines(course: Sequence[LimitChange], run_id: str) -> list[str]:
     lines = []
     for place in dict.fromkeys(change.endpoint for change in course):
         changes = [change for change in course if change.endpoint == place]
-        told = [change for before, change in pairwise(changes) if _is_told(before, change)]
+        told = list(_told(changes))
         if not told:
             continue
-        limits = [change.limit for change in changes]
-        lines.append(f"{place}: asked {min(limits)} to {max(limits)} calls at once")
-        lines += [f"  at {change.at_s:.1f} s {change.limit}: {change.why}" for change in told[:_MOST]]
+        least, most = (end(change.limit for change in changes) for end in (min, max))
+        asked = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+        lines.append(f"{place}: asked {asked} calls at once")
+        lines += told[:_MOST]
         if len(told) > _MOST:
-            lines.append(f"  and {len(told) - _MOST} changes more: haetae show {run_id} --json")
+            lines.append(f"  and {len(told) - _MOST:,} changes more: haetae show {run_id} --json")
     return lines
 
 
@@ -34,5 +34,20 @@ def course_json(course: Sequence[LimitChange]) -> Json:
     return [{"at_s": round(c.at_s, 3), "endpoint": c.endpoint, "limit": c.limit, "why": c.why} for c in course]
 
 
-def _is_told(before: LimitChange, change: LimitChange) -> bool:
-    return change.limit < before.limit or change.why != GROWN
+def _told(changes: Sequence[LimitChange]) -> Iterator[str]:
+    """Lines of what is news: neither a limit that only grew nor a start. Where the run was gone on with, times begin
+    anew, which is said."""
+    before, again = 0, ""
+    for change in changes:
+        if change.why == START:
+            again = "after going on, " if before else ""
+        elif change.limit < before or change.why != GROWN:
+            way = "down to" if change.limit < before else "up to" if change.limit > before else "still"
+            yield f"  {again}{_clock(change.at_s)}  {way} {change.limit:,} calls at once: {change.why}"
+        before = change.limit
+
+
+def _clock(seconds: float) -> str:
+    """`1:02.5`."""
+    minutes, tenths = divmod(round(10 * seconds), 600)
+    return f"{minutes}:{tenths // 10:02}.{tenths % 10}"
