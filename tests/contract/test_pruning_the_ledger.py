@@ -253,3 +253,31 @@ def test_what_a_ledger_holds_and_has_saved_is_told(ledger: SqlLedger, given: Any
         Saved("다른", "2026-03", answers=1, judgements=1, calls=3, tokens=30, cost_usd=0.75),
     ]
     assert ledger.disk() > 0
+
+
+@pytest.mark.parametrize("when", ["after the prune", "while a killed prune is not ended"])
+def test_a_copy_that_is_recorded_after_its_source_was_pruned_is_found(
+    ledger: SqlLedger, reopen: Reopen, given: Any, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """A run looks up an answer and holds it in memory; what it was copied from is gone when it records it."""
+    samples, others = [given.sample(f"s{n}") for n in range(3)], [given.sample("another")]
+    old, _, held = _finished(ledger, given, samples), _finished(ledger, given, others), reopen()
+    if when == "after the prune":
+        ledger.prune([old])
+    else:
+        monkeypatch.setattr(pruning.Pruning, "_delete_rows", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.prune([old])
+    _finished(held, given, samples, reused=True)
+    if when != "after the prune":
+        monkeypatch.undo()
+        monkeypatch.setattr(pruning, "drop_orphans", _killed)  # before heirs are named once more
+        with pytest.raises(KeyboardInterrupt):
+            ledger.prune([])
+    assert set(held.find_generations(_keys(samples))) == set(_keys(samples))
+    judgements = {f"s-{sample.id}-polite-0" for sample in samples}
+    assert set(held.find_scores(list(judgements))) == judgements
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt

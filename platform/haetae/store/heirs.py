@@ -1,4 +1,8 @@
-"""A finished call is never paid twice while any run has its answer: copies inherit from rows that are pruned."""
+"""A finished call is never paid twice while any run has its answer: copies inherit from rows that are pruned.
+
+A prune names heirs among the copies there are before it deletes the first row. A copy that is recorded later, of an
+answer that its run has looked up before, is an heir from the start.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from haetae.store.database import Database
 from haetae.store.tables import GENERATION, PRUNED, RUN, SCORE, original
 
 _AT_ONCE: Final = 1000
+_COPY: Final = ("of_run_id", "of_sample_id", "of_repeat", "of_key")
+"""What tells a copy apart: a key is of one metric."""
 
 
 def name_heirs(database: Database) -> None:
@@ -27,6 +33,27 @@ def name_heirs(database: Database) -> None:
         for some in _parts(_unfound(database, _heirs(table))):
             rows = [{f"of_{column.name}": value for column, value in zip(identity, row, strict=True)} for row in some]
             _write(database, update, rows)
+
+
+def found_from_now_on(
+    database: Database, connection: Connection, table: sa.Table, copies: Sequence[tuple[str, str, int, str]]
+) -> None:
+    """Make heirs of those of these new copies whose source was pruned meanwhile, or is just being pruned.
+
+    Of each copy its run, sample, repeat and key, as the driver takes them.
+    """
+    keys = [copy[-1] for copy in copies]
+    rows = sa.select(table.c.key, table.c.run_id).where(original(table), database.among(table.c.key, keys))
+    sources = connection.execute(rows).tuples().all()
+    going = sa.select(RUN.c.id).where(RUN.c.status == PRUNED, RUN.c.id.in_({run_id for _, run_id in sources}))
+    hidden = set(connection.execute(going).scalars())
+    found = {key for key, run_id in sources if run_id not in hidden}
+    lost = [dict(zip(_COPY, copy, strict=True)) for copy in copies if copy[-1] not in found]
+    if lost:
+        texts = (sa.type_coerce(table.c[name], sa.Text()) for name in ("run_id", "sample_id"))
+        columns = (*texts, table.c.repeat, table.c.key)
+        same = [column == sa.bindparam(name) for name, column in zip(_COPY, columns, strict=True)]
+        connection.execute(table.update().where(*same).values(heir=True), lost)
 
 
 def _write(database: Database, update: sa.Update, rows: list[dict[str, Any]]) -> None:

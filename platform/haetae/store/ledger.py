@@ -95,7 +95,7 @@ class Recording:
         return self._newest(suite, manifest_digest, fresh, _UNREPORTED)
 
     def _newest(self, suite: str, manifest_digest: str, fresh: bool, where: sa.ColumnElement[bool]) -> Run | None:
-        """The newest that nobody works on. Digests are made anew: those in the table were made by the rules of a day."""
+        """The newest that nobody works on. Digests are made anew: those in the table were made by older rules."""
         query = sa.select(RUN).where(RUN.c.suite == suite, where).order_by(RUN.c.number.desc())
         rows = self._database.read("looking for a run to continue", lambda c: c.execute(query).mappings().all())
         runs = (read_run(row) for row in rows if self._holder(row) is None)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from haetae.core.run import GenerationRow, ScoreRow
 from haetae.core.sample import Sample
 from haetae.store.bulk import Bulk, Copied, ManyValues
 from haetae.store.database import Database
+from haetae.store.heirs import found_from_now_on
 from haetae.store.rows import (
     GENERATION_COLUMNS,
     SAMPLE_COLUMNS,
@@ -29,6 +31,10 @@ from haetae.store.tables import GENERATION, SAMPLE, SCORE
 WEATHER: Final[list[sa.ColumnClause[str]]] = [sa.literal_column(f"'{reason}'") for reason in sorted(reasons.RETRIED)]
 _SAMPLE_ID: Final = GENERATION_COLUMNS.index("sample_id")
 _POSITION: Final = GENERATION_COLUMNS.index("position")
+_GENERATION_REUSED: Final = GENERATION_COLUMNS.index("reused")
+_SCORE_REUSED: Final = SCORE_COLUMNS.index("reused")
+_GENERATION_COPY: Final = itemgetter(*map(GENERATION_COLUMNS.index, ("run_id", "sample_id", "repeat", "key")))
+_SCORE_COPY: Final = itemgetter(*map(SCORE_COLUMNS.index, ("run_id", "sample_id", "repeat", "key")))
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,10 @@ class RowWriter:
             self._generations(connection, rows.generations)
         if rows.scores:
             self._scores(connection, rows.scores)
+        if copies := [_GENERATION_COPY(row) for row in rows.generations if row[_GENERATION_REUSED]]:
+            found_from_now_on(self._database, connection, GENERATION, copies)
+        if copies := [_SCORE_COPY(row) for row in rows.scores if row[_SCORE_REUSED]]:
+            found_from_now_on(self._database, connection, SCORE, copies)
 
     def _bulk(self, columns: Sequence[str], keys: Sequence[str], upsert: sa.Insert) -> Bulk:
         if self._database.is_sqlite:
