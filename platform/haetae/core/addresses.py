@@ -61,7 +61,16 @@ def url_fault(url: str) -> str | None:
         return "the URL names no host"
     if "%" in host:
         return "the host may not be percent-encoded or have a zone"
-    return forbidden(host)
+    return forbidden(host) or _name_fault(host)
+
+
+def _name_fault(host: str) -> str | None:
+    """Why no resolver takes a name; addresses pass."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return "the host is no name that can be looked up: between its dots are 1 to 63 letters, digits and hyphens"
+    return None
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

@@ -33,7 +33,16 @@ def test_metadata_names_are_refused(host: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://localhost:11434/v1", "http://127.0.0.1:8000", "http://[::1]/v1", "http://10.0.0.7", "https://a.b/v1"],
+    [
+        "http://localhost:11434/v1",
+        "http://127.0.0.1:8000",
+        "http://[::1]/v1",
+        "http://10.0.0.7",
+        "https://a.b/v1",
+        "http://a_b.internal.:80/v1",
+        "https://모델.example/v1",
+        f"http://{'a' * 63}.example/v1",
+    ],
 )
 def test_models_on_this_machine_and_in_private_networks_are_allowed(url: str) -> None:
     assert url_fault(url) is None
@@ -53,6 +62,9 @@ def test_models_on_this_machine_and_in_private_networks_are_allowed(url: str) ->
         ("http://a\r\nHost: b", "control characters"),
         ("http://a\\@b", "backslashes"),
         ("http://239.1.1.1/", "multicast"),
+        ("http://a..b.example/v1", "no name that can be looked up"),
+        (f"http://{'a' * 70}.example/v1", "no name that can be looked up"),
+        ("http://./v1", "no name that can be looked up"),
     ],
 )
 def test_other_urls_are_refused_without_repeating_them(url: str, why: str) -> None:  # SEC-04
