@@ -13,7 +13,6 @@ from haetae.core import reasons
 from haetae.core.addresses import forbidden
 from haetae.core.generation import Failure
 from haetae.core.secrets import redact
-from haetae.targets.proxy import proxy_of
 
 MAX_BODY = 32 * 2**20
 """Largest reply that is read, in bytes."""
@@ -23,16 +22,18 @@ Reply = tuple[int, Mapping[str, str], bytes]
 
 
 class Connections:
-    """At most `limit` connections to the endpoint at `base`.
+    """At most `limit` connections to an endpoint, by way of a `proxy` where there is one.
 
     `place` names it in messages, from which `secrets` are kept out.
     """
 
-    def __init__(self, base: str, *, limit: int, timeout_s: float, place: str, secrets: tuple[str, ...]) -> None:
+    def __init__(
+        self, proxy: str | None, *, limit: int, timeout_s: float, place: str, secrets: tuple[str, ...]
+    ) -> None:
         self._timeout_s = timeout_s
         self._place = place
         self._secrets = secrets
-        self._proxy = proxy_of(base)
+        self._proxy = proxy
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=limit, ttl_dns_cache=300, resolver=_Resolver()),
             timeout=aiohttp.ClientTimeout(total=timeout_s),
@@ -58,12 +59,22 @@ class Connections:
         except aiohttp.ClientSSLError as exc:
             why = redact(f"TLS with {self._place} failed: {exc}", self._secrets)
             return Failure(reasons.CONNECTION, why, fatal=True)
+        except (aiohttp.InvalidURL, UnicodeError):  # whose words repeat the URL, which may hold a secret
+            return Failure(reasons.CONNECTION, f"{self._place}: no connection can be made to such a host", fatal=True)
+        except aiohttp.ClientResponseError as exc:  # which says the URL beside its own message
+            why = redact(f"{self._place}: {exc.message}", self._secrets)
+            return Failure(reasons.MALFORMED if _speaks_http(exc) else reasons.CONNECTION, why)
         except (aiohttp.ClientError, OSError) as exc:
             return Failure(reasons.CONNECTION, redact(f"{self._place}: {type(exc).__name__}: {exc}", self._secrets))
 
     async def aclose(self) -> None:
         """Close them."""
         await self._session.close()
+
+
+def _speaks_http(error: aiohttp.ClientResponseError) -> bool:
+    """Whether it was the endpoint that answered, in HTTP, although with a head that cannot be read."""
+    return not isinstance(error, aiohttp.ClientHttpProxyError) and not error.message.startswith("Bad status line")
 
 
 class _Resolver(AbstractResolver):

@@ -21,6 +21,7 @@ from haetae.core.secrets import MASK, redact
 from haetae.targets import likelihoods
 from haetae.targets.content import pictured, wired, with_text
 from haetae.targets.pacing_headers import told
+from haetae.targets.proxy import proxy_of, secrets_of
 from haetae.targets.room import Room
 from haetae.targets.wire import Price, chat_reply, http_failure, malformed, usage_of
 
@@ -44,7 +45,7 @@ class Endpoint:
     the prompt alone); the way that worked is remembered. `fingerprint` holds the base URL as registered
     (with its placeholders), the model's name, the decoding `parameters` that every chat sends, and where it
     is not the default the way of asking for a text's `likelihood` and the `bos` put before it. `on_quotas` is
-    told what the headers of replies say of quotas.
+    told what the headers of replies say of quotas. Raises ConfigError where the environment names a proxy that is none.
     """
 
     def __init__(
@@ -74,7 +75,9 @@ class Endpoint:
         self._query = dict(query or {})
         self._price = price
         keys = ", ".join(f"${name}" for name in key_names)
-        self._known = tuple(secret for secret in secrets if len(secret) >= 4)
+        self._proxy = proxy_of(self._base)
+        logins = secrets_of(self._proxy) if self._proxy else ()
+        self._known = tuple(secret for secret in (*secrets, *logins) if len(secret) >= 4)
         host = urlsplit(self._base)
         shown = self._base if self._base == fingerprint.get("base_url") else f"{host.scheme}://{host.netloc}"
         self._place = redact(f"{shown} (model {model}, {f'key from {keys}' if keys else 'no key'})", self._known)
@@ -212,7 +215,7 @@ class Endpoint:
             from haetae.targets.connections import Connections  # with aiohttp, which only a call needs
 
             self._connections = Connections(
-                self._base,
+                self._proxy,
                 limit=self._most_connections,
                 timeout_s=self._timeout_s,
                 place=self._place,

@@ -227,6 +227,55 @@ def test_a_refused_connection_names_the_endpoint_and_says_there_is_no_key() -> N
     assert "http://127.0.0.1:9/v1 (model m, no key)" in found.message
 
 
+@pytest.mark.parametrize("host", ["a..b.example", "a" * 70 + ".example"])
+def test_a_host_that_cannot_be_looked_up_is_a_failure_that_ends_the_run(host: str) -> None:
+    found = _ask(f"http://{host}/v1")
+    assert (found.reason, found.fatal) == ("connection_failed", True)
+    assert "no connection can be made to such a host" in found.message
+
+
+def test_a_head_of_a_reply_that_cannot_be_read_is_malformed(asked: Asked) -> None:  # END-07
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(headers={f"X-{n}": "1" for n in range(5_000)})
+
+    async def work(here: Endpoint) -> Any:
+        secret = Endpoint(
+            base_url=f"{here.base_url}/canary-in-the-path",
+            model="m",
+            clock=SystemClock(),
+            fingerprint={"base_url": "${URL}"},
+        )
+        try:
+            return await secret.chat(QUESTION)
+        finally:
+            await secret.aclose()
+
+    (found,) = asked(handler, work)
+    assert found.reason == "malformed_response"
+    assert "headers" in found.message
+    assert "canary" not in found.message
+
+
+def test_what_does_not_speak_http_is_no_connection() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def work() -> Any:
+        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        endpoint = Endpoint(base_url=f"http://127.0.0.1:{port}/v1", model="m", clock=SystemClock(), fingerprint={})
+        try:
+            return await endpoint.chat(QUESTION)
+        finally:
+            await endpoint.aclose()
+            server.close()
+            await server.wait_closed()
+
+    assert asyncio.run(work()).reason == "connection_failed"
+
+
 def test_a_name_that_resolves_to_a_metadata_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:  # SEC-02
     async def resolve(self: object, host: str, port: int = 0, family: int = 0) -> list[dict[str, Any]]:
         return [{"hostname": host, "host": "169.254.169.254", "port": port, "family": 2, "proto": 0, "flags": 0}]

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from haetae.core.clock import SystemClock
 from haetae.core.generation import Generation
+from haetae.errors import ConfigError
 from haetae.targets.endpoint import Endpoint
 from haetae.targets.proxy import proxy_of
 
@@ -70,6 +71,53 @@ def test_a_call_goes_through_the_proxy_with_the_login_that_it_wants(
     assert isinstance(found, Generation)
     login = base64.b64encode(b"me:word").decode()
     assert seen == [("http://model.example/v1/chat/completions", f"Basic {login}")]
+
+
+@pytest.mark.parametrize("url", ["http://model.example/v1", "https://model.example/v1"])
+@pytest.mark.parametrize(
+    ("proxy", "why"),
+    [
+        ("us:canary@127.0.0.1:1", "does not begin with http://"),
+        ("127.0.0.1:1", "does not begin with http://"),
+        ("http://us:can/canary@127.0.0.1:1", "holds none of /"),
+        ("http://us:80/canary@127.0.0.1:1", "holds none of /"),
+        ("http://us:can@canary@127.0.0.1:1", "holds none of /"),
+        ("http://us:canary@127.0.0.1:port", "not a URL"),
+        ("http://us:canary@", "names no host"),
+        ("http://us:canary@a..b:3128", "no name that can be looked up"),
+        ("socks5://us:canary@127.0.0.1:1", "expected an http or https URL"),
+    ],
+)
+def test_a_proxy_that_is_none_is_refused_at_the_door_without_its_login(
+    proxy: str, why: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # SEC-07
+    variable = f"{url.partition(':')[0].upper()}_PROXY"
+    monkeypatch.setenv(variable, proxy)
+    with pytest.raises(ConfigError, match=f"variable {variable} holds no proxy: .*{why}") as caught:
+        Endpoint(base_url=url, model="m", clock=SystemClock(), fingerprint={})
+    assert "canary" not in str(caught.value)
+    monkeypatch.setenv("NO_PROXY", "model.example")
+    assert Endpoint(base_url=url, model="m", clock=SystemClock(), fingerprint={}) is not None
+
+
+def test_a_login_of_the_proxy_that_comes_back_is_not_shown(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:  # SEC-07
+    async def proxy(request: web.Request) -> web.Response:
+        said = f"{request.headers['Proxy-Authorization']} is cana/ry7, cana%2Fry7"
+        return web.json_response({"error": {"message": said}}, status=500)
+
+    async def through(here: Endpoint) -> Any:
+        address = here.base_url.removeprefix("http://").partition("/")[0]
+        monkeypatch.setenv("http_proxy", f"http://me:cana%2Fry7@{address}")
+        far = Endpoint(base_url="http://model.example/v1", model="m", clock=SystemClock(), fingerprint={})
+        try:
+            return await far.chat([])
+        finally:
+            await far.aclose()
+
+    (found,) = asked(proxy, through)
+    assert found.message.endswith(": Basic *** is ***, ***")
 
 
 def test_a_login_in_a_netrc_does_not_go_beside_the_key(
