@@ -84,7 +84,7 @@ def test_an_attack_keeps_to_the_suites_budget(project: Any, server: Any, replies
     project.suite.write_text(project.suite.read_text() + "budget: { calls: 20 }\n")
     code, said = haetae("judge", "attack", project.suite, "polite")
     assert code == 3
-    assert "budget.calls: 20 is reached" in said
+    assert "the budget of 20 calls is used up" in said
     assert len(server.bodies) <= 20
 
 

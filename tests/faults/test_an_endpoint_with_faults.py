@@ -163,7 +163,7 @@ def test_a_run_ends_at_its_deadline_and_goes_on_under_another(
         report = bench.run(only_asked.suite)
         released.set()
         assert report.run.status is RunStatus.INTERRUPTED
-        assert "limits.run_deadline_s: 0.4 s are over; what was in flight is kept" in (report.run.note or "")
+        assert "limits.run_deadline_s: 0.4 s are over; 4 calls under way were broken off (they may" in (report.run.note or "")
         assert f"haetae resume {report.run.id}" in report.text
         assert len(server.asked("m")) == 4
         assert [(failure.reason, failure.count) for failure in report.failures] == [("timeout", 4)]
@@ -239,5 +239,5 @@ def test_in_a_notebook_a_second_ctrl_c_does_not_wait_for_them(
     finally:
         loop.close()
         released.set()
-    assert "interrupted; what was under way was broken off" in (report.run.note or "")
+    assert "interrupted; 4 calls under way were broken off (they may have been billed) and are asked again. " in (report.run.note or "")
     assert interrupt.interrupt(loop) is False

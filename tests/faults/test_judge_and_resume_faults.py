@@ -23,7 +23,8 @@ def test_a_judge_that_is_down_costs_no_second_answer(project: Any, server: Any, 
         report = bench.run(project.suite)
         assert report.run.status is RunStatus.STOPPED
         assert report.exit_code == 3
-        assert "JudgeError" in (report.run.note or "")
+        assert "HTTP 401" in (report.run.note or "")
+        assert "JudgeError" not in report.text
         assert f"haetae resume {report.run.id}" in report.text
         kept = len(bench.ledger.done(report.run.id))
         assert kept > 0
@@ -155,7 +156,7 @@ def test_a_budget_stops_the_run_and_counts_what_was_spent_before(project: Any, s
     with project.bench() as bench:
         report = bench.run(project.suite)
         assert report.run.status is RunStatus.STOPPED
-        assert "budget.calls: 15 is reached" in (report.run.note or "")
+        assert "the budget of 15 calls is used up (15 spent, the next call could exceed it). Raise budget.calls in " in (report.run.note or "")
         assert len(server.bodies) == 15
         again = bench.run(project.suite)
         assert again.run.id == report.run.id

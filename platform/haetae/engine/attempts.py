@@ -40,7 +40,7 @@ class Attempts(Generic[Answer]):
             with self._limiter.asking:
                 answer = await self._call()
         except BaseException:
-            self._meter.closed(None, None)
+            self._meter.broke_off()
             raise
         failure = answer if isinstance(answer, Failure) else None
         self._meter.closed(answer.usage, answer.cost_usd if failure is None else failure.cost_usd or 0.0)

@@ -13,13 +13,18 @@ from haetae.errors import HaetaeError
 
 
 class BudgetExhausted(HaetaeError):
-    """The next call could exceed the budget: the run stops, what was done is kept."""
+    """The next call could exceed the budget: the run stops, what was done is kept. `field` is what limits it."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass
 class Meter:
     """Counts what a run spends, and refuses the call that could exceed the budget, or that comes after `stop`.
 
+    `broken_off` counts calls that had no answer when the run had to end: they may be billed all the same.
     A call under way is expected to cost what the dearest finished call did; under a budget of money or
     tokens the first call goes alone, as nothing says yet what a call may cost.
     """
@@ -29,6 +34,7 @@ class Meter:
     tokens: int = 0
     usd: float = 0.0
     unpriced: int = 0
+    broken_off: int = 0
     stop: Stop = field(default_factory=Stop)
     _open: int = 0
     _priced: bool = False
@@ -69,6 +75,11 @@ class Meter:
             self._priced = self._priced or cost_usd > 0 or usage is not None
             self._dearest_usd = max(self._dearest_usd, cost_usd)
 
+    def broke_off(self) -> None:
+        """A call was given up before its answer."""
+        self.closed(None, None)
+        self.broken_off += self.stop.why is not None
+
     @property
     def cost_usd(self) -> float | None:
         """What the calls cost that ended with a known price, None while none did."""
@@ -100,5 +111,9 @@ class Meter:
         }
         for name, (amount, limit) in planned.items():
             if limit is not None and amount > limit:
-                spent = f"{self.calls} calls, {self.tokens} tokens, ${self.usd:.4f} spent"
-                raise BudgetExhausted(f"budget.{name}: {limit:g} is reached ({spent})")
+                raise BudgetExhausted(self._used_up(name, limit), f"budget.{name}")
+
+    def _used_up(self, name: str, limit: float) -> str:
+        spent = {"calls": f"{self.calls:,}", "tokens": f"{self.tokens:,}", "usd": f"${self.usd:,.4f}"}[name]
+        whole = f"${limit:,.10g}" if name == "usd" else f"{limit:,} {name if limit != 1 else name[:-1]}"
+        return f"the budget of {whole} is used up ({spent} spent, the next call could exceed it)"

@@ -122,7 +122,8 @@ class Gate:
         name, none = self.gate.baseline, f"No baseline {self.gate.baseline!r} in {self.ledger.place}"
         if why := self.unfit(candidate):
             return f"{none}; this run cannot become one: {why}. Mend that and run again"
-        return f"{none}; make one with: haetae promote {candidate.id} --baseline {name}"
+        named = "" if name == GateSpec.model_fields["baseline"].default else f" --baseline {name}"
+        return f"{none}; make one with: haetae promote {candidate.id}{named}"
 
     def _pool(self, candidate: Run, baseline: Run) -> list[Run]:
         """The promoted run, and the quiet runs before the candidate that only chance sets apart from it."""

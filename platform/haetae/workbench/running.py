@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from haetae.core.clock import Clock
-from haetae.core.run import LimitChange, Run, RunStatus
+from haetae.core.run import Run, RunStatus
 from haetae.core.sample import Sample
 from haetae.core.suite import GateSpec
 from haetae.core.verdict import Comparison
+from haetae.engine.budget import BudgetExhausted
 from haetae.engine.evaluate import Evaluation
 from haetae.engine.stopping import Stopped
 from haetae.engine.tally import Tally
@@ -20,10 +21,11 @@ from haetae.errors import ConfigError, HaetaeError
 from haetae.store.sql import SqlLedger
 from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly
-from haetae.workbench.interrupt import stop_on_signals
+from haetae.workbench.interrupt import INTERRUPTED, stop_on_signals
 from haetae.workbench.loading import loading_meanwhile
 from haetae.workbench.run_deadline import end_after
 from haetae.workbench.unseen import withdraw_unseen
+from haetae.workbench.words import counted
 
 if TYPE_CHECKING:
     from haetae.workbench.gating import Gate
@@ -105,8 +107,9 @@ class Running:
         """The run as it ended: finished, interrupted by a signal or its deadline, or stopped by an error."""
         calls = assembly.meter.stop
 
-        def ended(status: RunStatus, note: str | None) -> Run:
-            return self._ended(run, status, note, assembly.resolver.limits.course)
+        def ended(status: RunStatus, note: str | None, how: str = "Go on with the same command, or") -> Run:
+            said = None if note is None else f"{note}. {how}: haetae resume {run.id}"
+            return self._ledger.finish(run.id, status, self._clock.now(), said, assembly.resolver.limits.course)
 
         def stop(why: str) -> None:
             calls.ask(why)
@@ -117,21 +120,29 @@ class Running:
             with stop_on_signals(stop), end_in_time, loading_meanwhile("haetae.stats.estimate"):
                 await evaluation()
         except asyncio.CancelledError:
-            why = calls.why or "interrupted"
-            return ended(RunStatus.INTERRUPTED, f"{why}; what was under way was broken off")
+            return ended(RunStatus.INTERRUPTED, _cut_short(calls.why or INTERRUPTED, assembly.meter.broken_off or None))
         except Stopped:
-            return ended(RunStatus.INTERRUPTED, f"{calls.why}; what was in flight is kept")
+            return ended(RunStatus.INTERRUPTED, _cut_short(calls.why, assembly.meter.broken_off))
         except ConfigError:
             ended(RunStatus.STOPPED, "a wrong input stopped the run")
             raise
+        except BudgetExhausted as exc:
+            return ended(RunStatus.STOPPED, str(exc), f"Raise {exc.field} in {assembly.loaded.path.name}, then")
         except HaetaeError as exc:
-            return ended(RunStatus.STOPPED, f"{type(exc).__name__}: {exc}")
+            return ended(RunStatus.STOPPED, str(exc).rstrip("."))
         if evaluation.stopped_early:
-            return ended(RunStatus.INTERRUPTED, f"{calls.why}; what was in flight is kept")
+            return ended(RunStatus.INTERRUPTED, _cut_short(calls.why, assembly.meter.broken_off))
         await asyncio.to_thread(withdraw_unseen, self._ledger, run.id, assembly.target, assembly.metrics)
         return ended(RunStatus.FINISHED, None)
 
-    def _ended(self, run: Run, status: RunStatus, note: str | None, course: Sequence[LimitChange]) -> Run:
-        if status is not RunStatus.FINISHED:
-            note = f"{note}. Go on with the same command, or: haetae resume {run.id}"
-        return self._ledger.finish(run.id, status, self._clock.now(), note, course)
+
+def _cut_short(why: str | None, broken_off: int | None) -> str:
+    """Why a run was interrupted, and what became of what was under way; `broken_off` is None where nobody counted."""
+    if broken_off == 0:
+        return f"{why}; what was in flight is kept"
+    if broken_off is None:
+        return f"{why}; what was under way was broken off and is asked again"
+    calls = counted(broken_off, "call")
+    one = broken_off == 1
+    told = f"{'was' if one else 'were'} broken off ({'it' if one else 'they'} may have been billed)"
+    return f"{why}; {calls} under way {told} and {'is' if one else 'are'} asked again"

@@ -23,7 +23,7 @@ def test_a_first_run_has_no_verdict_and_says_how_to_get_one(shop: Any) -> None: 
     assert said.code == 3
     place = shop.folder.parent / "home" / "ledger.db"
     none = f"No baseline 'production' in {place}"
-    assert f"{none}; make one with: haetae promote shop.1 --baseline production" in said.out
+    assert f"{none}; make one with: haetae promote shop.1" in said.out
     assert "60/60" in said.err
 
 

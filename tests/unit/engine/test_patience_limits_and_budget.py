@@ -189,7 +189,7 @@ def test_an_answer_that_cannot_be_used_costs_all_the_same(clock: Any) -> None:
         for _ in range(5):
             await patient.chat(QUESTION)
 
-    with pytest.raises(BudgetExhausted, match=r"budget\.usd: 1\.2 is reached \(2 calls, 200 tokens"):
+    with pytest.raises(BudgetExhausted, match=r"the budget of \$1\.2 is used up \(\$1\.0000 spent, the next"):
         asyncio.run(work())
     assert meter.usd == 1.0
 

@@ -175,7 +175,7 @@ def test_calls_of_a_function_count_against_the_budget() -> None:
     meter = Meter(BudgetSpec(calls=1))
     _ask(lambda q: {"output": "x", "cost_usd": 0.25}, meter=meter)
     assert (meter.calls, meter.usd) == (1, 0.25)
-    with pytest.raises(BudgetExhausted, match=r"budget\.calls: 1 is reached"):
+    with pytest.raises(BudgetExhausted, match=r"the budget of 1 call is used up"):
         _ask(lambda q: "x", meter=meter)
 
 

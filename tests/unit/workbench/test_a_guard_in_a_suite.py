@@ -260,7 +260,7 @@ def test_the_budget_holds_over_all_stages(folder: Path) -> None:
     with bench_of(folder) as bench:
         report = bench.run(suite)
     assert report.exit_code == 3
-    assert "budget.usd: 0.004 is reached" in (report.run.note or "")
+    assert "the budget of $0.004 is used up" in (report.run.note or "")
 
 
 @pytest.mark.parametrize(

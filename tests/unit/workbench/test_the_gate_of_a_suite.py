@@ -31,7 +31,7 @@ def test_no_baseline_is_no_verdict(ledger: SqlLedger, a_run: ARun) -> None:  # G
     said = _compare(ledger, run, None)
     assert said.verdict is Verdict.NO_VERDICT
     none = f"No baseline 'production' in {ledger.place}"
-    assert said.reason == f"{none}; make one with: haetae promote {run.id} --baseline production"
+    assert said.reason == f"{none}; make one with: haetae promote {run.id}"
 
 
 def test_a_run_that_no_gate_could_use_is_not_offered_as_a_baseline(ledger: SqlLedger, a_run: ARun) -> None:
