@@ -262,21 +262,27 @@ def test_a_copy_that_is_recorded_after_its_source_was_pruned_is_found(
     """A run looks up an answer and holds it in memory; what it was copied from is gone when it records it."""
     samples, others = [given.sample(f"s{n}") for n in range(3)], [given.sample("another")]
     old, _, held = _finished(ledger, given, samples), _finished(ledger, given, others), reopen()
+    copying = given.start(held).id
+    answers = [row._replace(reused=True) for row in held.find_generations(_keys(samples)).values()]
+    judgements = [row._replace(reused=True) for row in held.find_scores(_judgements(samples)).values()]
     if when == "after the prune":
         ledger.prune([old])
     else:
         monkeypatch.setattr(pruning.Pruning, "_delete_rows", _killed)
         with pytest.raises(KeyboardInterrupt):
             ledger.prune([old])
-    _finished(held, given, samples, reused=True)
+    held.record(copying, samples, answers, judgements, given.at)
     if when != "after the prune":
         monkeypatch.undo()
         monkeypatch.setattr(pruning, "drop_orphans", _killed)  # before heirs are named once more
         with pytest.raises(KeyboardInterrupt):
             ledger.prune([])
     assert set(held.find_generations(_keys(samples))) == set(_keys(samples))
-    judgements = {f"s-{sample.id}-polite-0" for sample in samples}
-    assert set(held.find_scores(list(judgements))) == judgements
+    assert set(held.find_scores(_judgements(samples))) == set(_judgements(samples))
+
+
+def _judgements(samples: Sequence[Any]) -> list[str]:
+    return [f"s-{sample.id}-polite-0" for sample in samples]
 
 
 def _killed(*_: object) -> None:

@@ -35,25 +35,42 @@ def name_heirs(database: Database) -> None:
             _write(database, update, rows)
 
 
-def found_from_now_on(
-    database: Database, connection: Connection, table: sa.Table, copies: Sequence[tuple[str, str, int, str]]
-) -> None:
-    """Make heirs of those of these new copies whose source was pruned meanwhile, or is just being pruned.
+class LateCopies:
+    """Copies that are recorded by runs which look up answers, while others may prune what they have found."""
 
-    Of each copy its run, sample, repeat and key, as the driver takes them.
-    """
-    keys = [copy[-1] for copy in copies]
-    rows = sa.select(table.c.key, table.c.run_id).where(original(table), database.among(table.c.key, keys))
-    sources = connection.execute(rows).tuples().all()
-    going = sa.select(RUN.c.id).where(RUN.c.status == PRUNED, RUN.c.id.in_({run_id for _, run_id in sources}))
-    hidden = set(connection.execute(going).scalars())
-    found = {key for key, run_id in sources if run_id not in hidden}
-    lost = [dict(zip(_COPY, copy, strict=True)) for copy in copies if copy[-1] not in found]
-    if lost:
-        texts = (sa.type_coerce(table.c[name], sa.Text()) for name in ("run_id", "sample_id"))
-        columns = (*texts, table.c.repeat, table.c.key)
-        same = [column == sa.bindparam(name) for name, column in zip(_COPY, columns, strict=True)]
-        connection.execute(table.update().where(*same).values(heir=True), lost)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: set[str] = set()
+
+    def looked_up_from_now_on(self, connection: Connection) -> None:
+        """A run begins: it may copy from all runs that there are."""
+        self._seen.update(connection.execute(sa.select(sa.type_coerce(RUN.c.id, sa.Text()))).scalars())
+
+    def recorded(self, connection: Connection, table: sa.Table, copies: Sequence[tuple[str, str, int, str]]) -> None:
+        """Make heirs of those of these new copies whose source was pruned meanwhile, or is just being pruned.
+
+        Of each copy its run, sample, repeat and key, as the driver takes them.
+        """
+        if not copies or not self._pruned(connection):
+            return
+        among = self._database.among(table.c.key, [copy[-1] for copy in copies])
+        rows = sa.select(table.c.key, table.c.run_id).where(original(table), among)
+        sources = connection.execute(rows).tuples().all()
+        going = sa.select(RUN.c.id).where(RUN.c.status == PRUNED, RUN.c.id.in_({run_id for _, run_id in sources}))
+        hidden = set(connection.execute(going).scalars())
+        found = {key for key, run_id in sources if run_id not in hidden}
+        lost = [dict(zip(_COPY, copy, strict=True)) for copy in copies if copy[-1] not in found]
+        if lost:
+            texts = (sa.type_coerce(table.c[name], sa.Text()) for name in ("run_id", "sample_id"))
+            columns = (*texts, table.c.repeat, table.c.key)
+            same = [column == sa.bindparam(name) for name, column in zip(_COPY, columns, strict=True)]
+            connection.execute(table.update().where(*same).values(heir=True), lost)
+
+    def _pruned(self, connection: Connection) -> bool:
+        """Whether any run is gone, or going, that could be copied from."""
+        seen = self._database.among(sa.type_coerce(RUN.c.id, sa.Text()), list(self._seen))
+        there = sa.select(sa.func.count()).select_from(RUN).where(seen, RUN.c.status != PRUNED)
+        return connection.execute(there).scalar_one() < len(self._seen)
 
 
 def _write(database: Database, update: sa.Update, rows: list[dict[str, Any]]) -> None:

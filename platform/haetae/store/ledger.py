@@ -81,6 +81,7 @@ class Recording:
             run = Run(f"{suite}.{number}", suite, number, RunStatus.RUNNING, manifest, total, at, seed=seed, tags=tags)
             made.append(run.id)
             connection.execute(RUN.insert(), {**run_values(run), **self._lease()})
+            self._rows.copies.looked_up_from_now_on(connection)
             return run
 
         run = self._database.write(f"starting a run of {suite}", work)
@@ -135,6 +136,7 @@ class Recording:
             free = sa.and_(RUN.c.id == run_id, RUN.c.owner_token.is_not_distinct_from(row["owner_token"]))
             if connection.execute(RUN.update().where(free).values(changes)).rowcount != 1:
                 raise StoreError(f"run {run_id} has just been taken up by another process")
+            self._rows.copies.looked_up_from_now_on(connection)
             return read_run({**row, **changes})
 
         run = self._database.write(f"continuing run {run_id}", work)

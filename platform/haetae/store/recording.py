@@ -17,7 +17,7 @@ from haetae.core.run import GenerationRow, ScoreRow
 from haetae.core.sample import Sample
 from haetae.store.bulk import Bulk, Copied, ManyValues
 from haetae.store.database import Database
-from haetae.store.heirs import found_from_now_on
+from haetae.store.heirs import LateCopies
 from haetae.store.rows import (
     GENERATION_COLUMNS,
     SAMPLE_COLUMNS,
@@ -51,6 +51,7 @@ class RowWriter:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.copies = LateCopies(database)
 
     @cached_property
     def _samples(self) -> Bulk:
@@ -90,10 +91,9 @@ class RowWriter:
             self._generations(connection, rows.generations)
         if rows.scores:
             self._scores(connection, rows.scores)
-        if copies := [_GENERATION_COPY(row) for row in rows.generations if row[_GENERATION_REUSED]]:
-            found_from_now_on(self._database, connection, GENERATION, copies)
-        if copies := [_SCORE_COPY(row) for row in rows.scores if row[_SCORE_REUSED]]:
-            found_from_now_on(self._database, connection, SCORE, copies)
+        copied = [_GENERATION_COPY(row) for row in rows.generations if row[_GENERATION_REUSED]]
+        self.copies.recorded(connection, GENERATION, copied)
+        self.copies.recorded(connection, SCORE, [_SCORE_COPY(row) for row in rows.scores if row[_SCORE_REUSED]])
 
     def _bulk(self, columns: Sequence[str], keys: Sequence[str], upsert: sa.Insert) -> Bulk:
         if self._database.is_sqlite:
