@@ -43,9 +43,9 @@ def metrics_command(name: str | None, as_json: bool, markdown: bool) -> None:
 
 
 def _print(page: MetricPage) -> None:
-    title = f"{page.name}  {page.korean or ''}".rstrip()
     lines = "\n".join(f"  {line}" for line in (page.written, page.with_parameters) if line)
-    parts = [title, page.doc, f"In a suite\n{lines}", *page.extras]
+    korean = [f"ko: {page.korean}"] if page.korean else []
+    parts = [page.name, page.doc, *korean, f"In a suite\n{lines}", *page.extras]
     if page.lacks:
         parts.append(page.lacks)
     if page.facts is not None:

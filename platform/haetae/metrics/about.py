@@ -44,7 +44,7 @@ ABOUT: Mapping[str, About] = {
     "cost_usd": About("cost_usd", "호출(또는 한 단계)에 든 미국 달러. 가격을 모르면 채점하지 않는다."),
     "dialogue": About(
         {"dialogue": "helpful.md", "by": "turn"},
-        "대화 전체 또는 차례마다 심판이 매긴 점수.",
+        "대화 전체 또는 턴마다 심판이 매긴 점수.",
         prompt="{{ dialogue }}",
     ),
     "evaluate": About(
@@ -103,7 +103,7 @@ ABOUT: Mapping[str, About] = {
         "기준 요약과 겹치는 n-그램 또는 최장 공통 부분열의 F-점수.",
         extras=_KOREAN,
     ),
-    "steps": About("steps", "에이전트의 걸음 수."),
+    "steps": About("steps", "에이전트의 단계 수."),
     "ter": About("ter", "기준 번역이 되도록 고쳐야 하는 편집 비율(sacrebleu). 낮을수록 좋다."),
     "token_f1": About("token_f1", "기준 답과 겹치는 토큰의 F1(SQuAD·KorQuAD).", extras=_KOREAN),
     "tokens": About("tokens", "호출에 쓴 토큰 수."),
