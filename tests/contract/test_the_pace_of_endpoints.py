@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from haetae.errors import StoreError
 from haetae.store.address import parse_url
 from haetae.store.pacing import FilePacing, SharedPacing, open_pacing
 from haetae.store.sql import SqlLedger
@@ -64,6 +67,16 @@ def test_the_busier_lane_decides(pacing: Callable[[], SharedPacing]) -> None:
     pace = pacing()
     pace.reserve("e", 1.0, 50.0)
     assert pace.reserve("e", 1.0, 0.0).in_s == pytest.approx(50.0, abs=2.0)
+
+
+@pytest.mark.parametrize(("requests_s", "tokens_s"), [(4_000.0, 0.0), (0.5, 9_000.0)])
+def test_time_hours_ahead_is_given_away_once_as_well(
+    requests_s: float, tokens_s: float, pacing: Callable[[], SharedPacing]
+) -> None:
+    one, other = pacing(), pacing()
+    turns = [(one, other)[n % 2].reserve("e", requests_s, tokens_s).in_s for n in range(4)]
+    longest = max(requests_s, tokens_s)
+    assert turns == pytest.approx([0.0, longest, 2 * longest, 3 * longest], abs=2.0)
 
 
 def test_what_was_told_to_one_all_know(pacing: Callable[[], SharedPacing]) -> None:
@@ -137,6 +150,69 @@ def test_a_ledger_opens_nothing_before_a_pace_is_asked_for(
     assert not file.exists()
     assert ledger.pacing.held("e") == 0.0
     assert file.exists()
+
+
+def _of_another_version(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("CREATE TABLE endpoint_pace (endpoint TEXT PRIMARY KEY, slots INTEGER)")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_bytes(bytes(range(256)) * 64),
+        lambda file: file.write_bytes(file.read_bytes()[:100] + b"\xff" * 5_000),
+        lambda file: file.write_bytes(b"SQLite format 3\0"),
+        lambda file: (file.unlink(), _of_another_version(file)),
+    ],
+    ids=["random bytes", "damaged pages", "cut off", "another version"],
+)
+def test_a_damaged_pace_is_begun_anew(damage: Callable[[Path], object], tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db.pace"
+    before = FilePacing(tmp_path / "ledger.db")
+    before.reserve("e", 100.0, 0.0)
+    before.close()
+    damage(file)
+    one, other = FilePacing(tmp_path / "ledger.db"), FilePacing(tmp_path / "ledger.db")
+    turns = [pace.reserve("e", 100.0, 0.0).in_s for pace in (one, other)]
+    assert turns == pytest.approx([0.0, 100.0], abs=2.0)
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize("kind", ["a symbolic link", "no file"])
+def test_what_is_no_file_is_left_alone_and_named(kind: str, tmp_path: Path) -> None:
+    file, others = tmp_path / "ledger.db.pace", tmp_path / "of-somebody-else"
+    others.write_text("precious")
+    if kind == "no file":
+        file.mkdir()
+    else:
+        file.symlink_to(others)
+    pace = FilePacing(tmp_path / "ledger.db")
+    with pytest.raises(StoreError, match=f"ledger.db.pace is {kind}: move it away"):
+        pace.reserve("e", 1.0, 0.0)
+    assert others.read_text() == "precious"
+
+
+def test_a_process_killed_while_it_reserves_leaves_a_pace_that_goes_on(
+    ledger_url: str, pacing: Callable[[], SharedPacing]
+) -> None:
+    command = [sys.executable, "-c", _RESERVING, ledger_url, "1000000"]
+    worker = subprocess.Popen(command, stdin=-1, stdout=-1, text=True)
+    try:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+        worker.stdin.write("go\n")  # type: ignore[union-attr]  # it is a pipe
+        worker.stdin.flush()  # type: ignore[union-attr]
+        pace = pacing()
+        while pace.reserve("shared", 0.5, 0.25).in_s < 20:
+            assert worker.poll() is None
+    finally:
+        worker.kill()
+        worker.communicate()
+    first = pace.reserve("shared", 0.5, 0.25).in_s
+    assert first >= 20
+    assert pacing().reserve("shared", 0.5, 0.25).in_s == pytest.approx(first + 0.5, abs=1.5)
 
 
 def test_a_clock_that_starts_again_holds_up_nobody(tmp_path: Path) -> None:  # END-17

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,32 +18,38 @@ from sqlalchemy.engine import URL, Connection
 
 from haetae.core.pace import Pacing, Turn
 from haetae.errors import StoreError
-from haetae.store.faults import place, storing
+from haetae.store.faults import DAMAGED, error_code, place, storing
 
-_LONGEST_S: Final = 3_600.0
-"""Time that lies further ahead was not reserved by anybody alive: the clock was set back."""
+_SET_BACK_S: Final = 60.0
+"""What was written so long after now was written before the clock was set back, and means nothing any more."""
 _LONGEST_HOLD_S: Final = 600.0
 _BUSY_S: Final = 10.0
+_NO_PACE: Final = DAMAGED | {"SQLITE_ERROR"}
+"""What SQLite says of a file that is damaged, or whose table has other columns."""
 
 _TABLE = """CREATE {kind} TABLE IF NOT EXISTS endpoint_pace (
     endpoint TEXT PRIMARY KEY,
     requests {real} NOT NULL,
     tokens {real} NOT NULL,
-    held {real} NOT NULL
+    held {real} NOT NULL,
+    written {real} NOT NULL
 )"""
-_RESERVE = """INSERT INTO endpoint_pace AS p (endpoint, requests, tokens, held)
-VALUES (:endpoint, {now} + :requests_s, {now} + :tokens_s, 0)
+_RESERVE = """INSERT INTO endpoint_pace AS p (endpoint, requests, tokens, held, written)
+VALUES (:endpoint, {now} + :requests_s, {now} + :tokens_s, 0, {now})
 ON CONFLICT (endpoint) DO UPDATE SET
-    requests = {start} + :requests_s,
-    tokens = {start} + :tokens_s
+    requests = {greatest}({now}, {requests}, {tokens}) + :requests_s,
+    tokens = {greatest}({now}, {requests}, {tokens}) + :tokens_s,
+    held = {held},
+    written = {now}
 RETURNING requests - :requests_s - {now}, held - {now}"""
-_START = """{greatest}({now},
-        CASE WHEN p.requests > {now} + :longest_s THEN {now} ELSE p.requests END,
-        CASE WHEN p.tokens > {now} + :longest_s THEN {now} ELSE p.tokens END)"""
-_HOLD = """INSERT INTO endpoint_pace AS p (endpoint, requests, tokens, held)
-VALUES (:endpoint, {now}, {now}, {now} + :seconds)
-ON CONFLICT (endpoint) DO UPDATE SET held = {greatest}({now} + :seconds,
-    CASE WHEN p.held > {now} + :longest_s THEN {now} ELSE p.held END)"""
+_HOLD = """INSERT INTO endpoint_pace AS p (endpoint, requests, tokens, held, written)
+VALUES (:endpoint, {now}, {now}, {now} + :seconds, {now})
+ON CONFLICT (endpoint) DO UPDATE SET
+    requests = {requests},
+    tokens = {tokens},
+    held = {greatest}({now} + :seconds, {held}),
+    written = {now}"""
+_KNOWN = "CASE WHEN p.written > {now} + {set_back_s} THEN {now} ELSE p.{column} END"
 _HELD = "SELECT held - {now} FROM endpoint_pace WHERE endpoint = :endpoint"
 
 
@@ -67,22 +73,19 @@ class FilePacing:
     """On one machine, by its monotonic clock, which all its processes share."""
 
     def __init__(self, ledger: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._url = sa.make_url("sqlite://").set(database=f"{ledger}.pace")
+        self._file = Path(f"{ledger}.pace")
+        self._url = sa.make_url("sqlite://").set(database=str(self._file))
         self._monotonic = monotonic
         self._since = _boot()
         self._one_at_a_time = threading.Lock()
-        words = {"now": ":now", "greatest": "max"}
-        start = _START.format(**words)
-        self._reserve = _RESERVE.format(start=start, **words)
-        self._hold, self._held = _HOLD.format(**words), _HELD.format(**words)
+        self._reserve, self._hold, self._held = _statements(":now", "max")
         self._connection: sqlite3.Connection | None = None
 
     def reserve(self, endpoint: str, requests_s: float, tokens_s: float) -> Turn:
-        row = self._do(self._reserve, endpoint, requests_s=requests_s, tokens_s=tokens_s, longest_s=_LONGEST_S)
-        return _turn(row)
+        return _turn(self._do(self._reserve, endpoint, requests_s=requests_s, tokens_s=tokens_s))
 
     def hold(self, endpoint: str, seconds: float) -> None:
-        self._do(self._hold, endpoint, seconds=min(seconds, _LONGEST_HOLD_S), longest_s=_LONGEST_S)
+        self._do(self._hold, endpoint, seconds=min(seconds, _LONGEST_HOLD_S))
 
     def held(self, endpoint: str) -> float:
         return _seconds(self._do(self._held, endpoint))
@@ -95,17 +98,43 @@ class FilePacing:
         """One statement, which is one transaction; times of before this start of the machine mean nothing."""
         with self._one_at_a_time, storing(self._url, "pacing an endpoint"):
             given = {"endpoint": f"{self._since}/{endpoint}", "now": self._monotonic(), **values}
-            rows: list[Sequence[float]] = self._connected().execute(statement, given).fetchall()
+            try:
+                rows = self._execute(statement, given)
+            except sqlite3.DatabaseError as exc:
+                if error_code(exc) not in _NO_PACE:
+                    raise
+                self._begin_anew()
+                rows = self._execute(statement, given)
             return rows[0] if rows else None
 
-    def _connected(self) -> sqlite3.Connection:
+    def _execute(self, statement: str, given: Mapping[str, object]) -> list[Sequence[float]]:
         if self._connection is None:
-            file = self._url.database or ""
-            self._connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = OFF")
-            self._connection.execute(_TABLE.format(kind="", real="REAL"))
-        return self._connection
+            self._connection = self._open()
+        rows: list[Sequence[float]] = self._connection.execute(statement, given).fetchall()
+        return rows
+
+    def _open(self) -> sqlite3.Connection:
+        if self._file.is_symlink() or (self._file.exists() and not self._file.is_file()):
+            kind = "a symbolic link" if self._file.is_symlink() else "no file"
+            raise StoreError(
+                f"{self._file} is {kind}: move it away; the pace of endpoints is kept there, in a new file"
+            )
+        connection = sqlite3.connect(self._file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute(_TABLE.format(kind="", real="REAL"))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _begin_anew(self) -> None:
+        """What is damaged or of another version is taken away: it need not survive."""
+        self.close()
+        self._connection = None
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{self._file}{ending}").unlink(missing_ok=True)
 
 
 class ServerPacing:
@@ -117,18 +146,16 @@ class ServerPacing:
         self._engine = sa.create_engine(
             url, connect_args=arguments, pool_size=1, pool_pre_ping=True, isolation_level="AUTOCOMMIT"
         )
-        words = {"now": "CAST(extract(epoch FROM statement_timestamp()) AS float8)", "greatest": "greatest"}
-        self._reserve = sa.text(_RESERVE.format(start=_START.format(**words), **words))
-        self._hold, self._held = sa.text(_HOLD.format(**words)), sa.text(_HELD.format(**words))
+        now = "CAST(extract(epoch FROM statement_timestamp()) AS float8)"
+        self._reserve, self._hold, self._held = map(sa.text, _statements(now, "greatest"))
         self._one_at_a_time = threading.Lock()
         self._made = False
 
     def reserve(self, endpoint: str, requests_s: float, tokens_s: float) -> Turn:
-        values = {"requests_s": requests_s, "tokens_s": tokens_s, "longest_s": _LONGEST_S}
-        return _turn(self._do(self._reserve, endpoint, values))
+        return _turn(self._do(self._reserve, endpoint, {"requests_s": requests_s, "tokens_s": tokens_s}))
 
     def hold(self, endpoint: str, seconds: float) -> None:
-        self._do(self._hold, endpoint, {"seconds": min(seconds, _LONGEST_HOLD_S), "longest_s": _LONGEST_S})
+        self._do(self._hold, endpoint, {"seconds": min(seconds, _LONGEST_HOLD_S)})
 
     def held(self, endpoint: str) -> float:
         return _seconds(self._do(self._held, endpoint, {}))
@@ -143,6 +170,14 @@ class ServerPacing:
                 self._made = True
             found = connection.execute(statement, {"endpoint": endpoint, **values})
             return found.fetchone() if found.returns_rows else None
+
+
+def _statements(now: str, greatest: str) -> tuple[str, str, str]:
+    """To reserve, to hold, and to ask what is held; in the words of one database."""
+    columns = ("requests", "tokens", "held")
+    known = {column: _KNOWN.format(now=now, set_back_s=_SET_BACK_S, column=column) for column in columns}
+    reserve, hold = (text.format(now=now, greatest=greatest, **known) for text in (_RESERVE, _HOLD))
+    return reserve, hold, _HELD.format(now=now)
 
 
 def _make(connection: Connection) -> None:
