@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from importlib.metadata import version
 
@@ -32,14 +33,17 @@ def open_spans(env: Mapping[str, str]) -> tuple[Spans | None, str | None]:
             None,
             f"no spans: the protocol is {protocol}; haetae speaks {_SPOKEN}, which collectors take on port 4318",
         )
+    logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # not to standard error, batch by batch
     try:
         from haetae.trackers.otel import OtelSpans
+
+        return OtelSpans(env, version("haetae")), None
     except ModuleNotFoundError as exc:
         return (
             None,
             f"no spans, although a collector is configured: {MissingExtra(exc.name or 'opentelemetry', 'otel')}",
         )
-    try:
-        return OtelSpans(env, version("haetae")), None
-    except Exception as exc:  # a value of a variable that the SDK does not take
-        return None, redact(f"no spans: {type(exc).__name__}: {exc}")
+    except Exception as exc:  # a value of an OTEL_ variable that the SDK does not take, when it loads or when it begins
+        return None, redact(
+            f"no spans, because OpenTelemetry takes not all OTEL_ variables: {type(exc).__name__}: {exc}"
+        )

@@ -6,7 +6,6 @@ A collector that is down costs spans and nothing else: what it missed is counted
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Thread
@@ -59,7 +58,6 @@ class OtelSpans:
     """The spans of one run. Its tracer is its own: whatever the program around it traces stays as it is."""
 
     def __init__(self, env: Mapping[str, str], version: str) -> None:
-        logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # not to standard error, batch by batch
         named = "OTEL_SERVICE_NAME" in env or "service.name=" in env.get("OTEL_RESOURCE_ATTRIBUTES", "")
         resource = Resource.create({} if named else {SERVICE_NAME: "haetae", "service.version": version})
         self._exporter = _Counted(OTLPSpanExporter())

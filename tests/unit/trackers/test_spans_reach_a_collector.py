@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -173,6 +174,36 @@ def test_a_setting_that_the_sdk_does_not_take_is_said(monkeypatch: pytest.Monkey
     spans, note = open_spans({"OTEL_TRACES_EXPORTER": "otlp"})
     assert spans is None
     assert "no spans: ValueError" in str(note)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+            "-3",
+            "SPAN_ATTRIBUTE_COUNT_LIMIT must be a non-negative integer but got -3",
+        ),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "many", "SPAN_EVENT_COUNT_LIMIT must be a non-negative integer but got many"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-5", "schedule_delay_millis must be positive"),
+        ("OTEL_PYTHON_CONTEXT", "nope", "None"),
+        ("OTEL_TRACES_SAMPLER", "nope", "None"),
+    ],
+)
+def test_a_variable_that_the_sdk_does_not_take_when_it_loads_costs_one_sentence_at_most(
+    variable: str, value: str, said: str
+) -> None:
+    code = (
+        "import os\nfrom haetae.trackers.collector import open_spans\nspans, note = open_spans(os.environ)\n"
+        "print(note)\nassert (spans is None) == (note is not None)\nif spans: spans.close(0.0)"
+    )
+    env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", variable: value}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said in done.stdout
+    assert done.stdout.count("\n") == 1
 
 
 def test_without_the_extra_it_is_said_once_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
