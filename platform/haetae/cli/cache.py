@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from haetae.cli.printing import plain, print_json
+from haetae.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +92,8 @@ def prune_command(
     with Workbench() as bench:
         ledger = bench.ledger
         if not (runs or asked or compacting or ledger.pruned()):
-            raise click.UsageError("say which runs: --older-than 90d, --keep-last 10, --suite NAME or --run RUN")
+            ways = "--older-than 90d, --keep-last 10, --suite NAME or --run RUN"
+            raise ConfigError(f"say which runs: {ways}; with --dry-run beside it nothing is deleted")
         before = None if older_than is None else datetime.now(UTC) - older_than
         found = chosen(ledger, before=before, keep_last=keep_last, suite=suite, runs=runs)
         kept = ledger.kept([run.id for run in found], annotated=annotated)
@@ -124,7 +126,7 @@ def _confirm(going: Sequence[Run], yes: bool, as_json: bool) -> None:
     if not going or yes:
         return
     if as_json or not sys.stdin.isatty():
-        raise click.UsageError("nothing was deleted: add --yes to delete without being asked, or --dry-run")
+        raise ConfigError("nothing was deleted: add --yes to delete without being asked, or --dry-run")
     click.confirm("Delete them?", abort=True, err=True)
 
 

@@ -15,15 +15,17 @@ from haetae.cli.printing import Plain, plain, print_json, print_report, print_ta
 
 if TYPE_CHECKING:
     from haetae import Workbench
+    from haetae.core.run import Run
 
 _START = {kind + "s": f"haetae register {kind} FILE" for kind in ("model", "prompt", "dataset")}
+_MOST = 10_000
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.command("list")
 @click.argument("what", type=click.Choice(["suites", "runs", "models", "prompts", "datasets"]), default="suites")
 @click.option("--suite", help="Only runs of this suite.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many runs.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, _MOST), help="How many runs.")
 @_json
 def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> None:
     """List suites, runs, models, prompts or datasets."""
@@ -31,12 +33,14 @@ def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> Non
     from haetae.core.reference import Kind
 
     rows: list[tuple[str, ...]]
+    there_are_more = False
     with Workbench() as bench:
         if what in ("suites", "runs"):
             names = bench.ledger.suites() if what == "suites" else [None]
-            runs = [run for name in names for run in bench.ledger.runs(name or suite, 1 if name else limit)]
+            runs = [run for name in names for run in bench.ledger.runs(name or suite, 1 if name else limit + 1)]
+            there_are_more = what == "runs" and len(runs) > limit
             header = ("run", "status", "verdict", "started (UTC)", "dataset")
-            rows = [_run_row(bench, run.id) for run in runs]
+            rows = [_run_row(bench, run, as_json) for run in (runs[:limit] if there_are_more else runs)]
         else:
             header = ("version", "aliases", "digest", "registered (UTC)", "")
             rows = [
@@ -47,14 +51,20 @@ def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> Non
         print_json([dict(zip(header, row, strict=True)) for row in rows])
     elif rows:
         print_table(header, rows)
+        if there_are_more:
+            click.echo(f"and more: haetae list runs --limit {min(2 * limit, _MOST)}")
     else:
         click.echo(f"no {what} yet; start with: {_START.get(what, 'haetae init')}")
 
 
-def _run_row(bench: Workbench, run_id: str) -> tuple[str, str, str, str, str]:
-    run, said = bench.ledger.run(run_id), bench.ledger.comparison(run_id)
-    verdict = said.verdict.value if said else "none"
-    return run.id, run.status.value, verdict, f"{run.started_at:%Y-%m-%d %H:%M}", run.manifest.dataset["name"]
+def _run_row(bench: Workbench, run: Run, as_json: bool) -> tuple[str, str, str, str, str]:
+    from haetae.workbench.resuming import KILLED, status_of
+
+    said = bench.ledger.comparison(run.id)
+    verdict, status = said.verdict.value if said else "none", status_of(run, bench.ledger)
+    if status == KILLED and not as_json:
+        status += f" (haetae resume {run.id})"
+    return run.id, status, verdict, f"{run.started_at:%Y-%m-%d %H:%M}", run.manifest.dataset["name"]
 
 
 @click.command("show")

@@ -248,7 +248,8 @@ class Workbench:
     def report(self, run_id: str) -> Report:
         """What was said of a run."""
         run = self.ledger.run(run_id)
-        return self._report(run, self.ledger.estimates(run_id), self.ledger.comparison(run_id))
+        said = self._report(run, self.ledger.estimates(run_id), self.ledger.comparison(run_id))
+        return replace(said, killed=resuming.status_of(run, self.ledger) == resuming.KILLED)
 
     def export(self, run_id: str, form: Literal["jsonl", "csv"], out: TextIO) -> None:
         """Write every sample, answer and score of a run. Texts that a spreadsheet would run are quoted in CSV."""

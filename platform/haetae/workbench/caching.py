@@ -18,6 +18,7 @@ from haetae.workbench.words import counted
 
 _KNOWN = {
     "datasets": "registered datasets",
+    "given": "rows handed over by running programs",
     "rejects": "rows that runs left out",
     "mlflow.db": "MLflow's own store",
     "mlartifacts": "MLflow's own store",
@@ -27,9 +28,10 @@ _KNOWN = {
 
 @dataclass(frozen=True)
 class Cache:
-    """Everything that is kept. `sizes` are bytes on disk by what they are for; `gaps` are those of the ledger that
-    deleted rows left."""
+    """Everything that is kept in the `folder`, and the ledger's `place`. `sizes` are bytes on disk by what they
+    are for; `gaps` are those of the ledger that deleted rows left."""
 
+    folder: str
     place: str
     sizes: Mapping[str, int]
     gaps: int
@@ -41,6 +43,7 @@ class Cache:
         """The same for scripts."""
         total = asdict(self._total)
         return {
+            "folder": self.folder,
             "ledger": self.place,
             "bytes": dict(self.sizes),
             "bytes_to_reuse": self.gaps,
@@ -56,7 +59,8 @@ class Cache:
         held = self.held
         sizes = [(name, size_text(size)) for name, size in self.sizes.items()]
         lines = [
-            *aligned((self.place, size_text(sum(self.sizes.values()))), sizes),
+            self.folder if self.place.startswith(self.folder) else f"{self.folder}, and {self.place}",
+            *(f"  {line}" for line in aligned(("in all", size_text(sum(self.sizes.values()))), sizes)),
             *([f"  {size_text(self.gaps)} of the ledger are gaps that new rows take first"] if self.gaps else []),
             "",
             f"{counted(held.runs, 'run')}, {counted(held.samples, 'sample')}, {counted(held.answers, 'answer')}, "
@@ -105,6 +109,7 @@ class Cache:
 def cache_of(ledger: SqlLedger, settings: Settings) -> Cache:
     """What is there now."""
     return Cache(
+        folder=str(settings.home),
         place=ledger.place,
         sizes=_sizes(ledger, settings),
         gaps=ledger.free(),
@@ -132,6 +137,7 @@ def _sizes(ledger: SqlLedger, settings: Settings) -> dict[str, int]:
         file = Path(place(address))
         ours = {file: "ledger"}
         ours |= {file.with_name(file.name + end): "ledger's log (WAL)" for end in ("-wal", "-shm")}
+        ours |= dict.fromkeys(file.parent.glob(f"{file.name}.pace*"), "pace of endpoints")
         ours |= dict.fromkeys(file.parent.glob(f"{file.name}*.bak"), "copies of the ledger")
     there = sorted(settings.home.iterdir()) if settings.home.is_dir() else []
     for path in dict.fromkeys([*ours, *(entry.resolve() for entry in there)]):

@@ -28,7 +28,7 @@ MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "
 class Report:
     """A run, its estimates, and what was said of it. `notes` are for people: what trackers did, what to do next;
     `failures` say why answers are missing, by reason; `unscored` why scores are, by metric and reason; `repeats`
-    how far a metric varies over the repeats of one sample."""
+    how far a metric varies over the repeats of one sample; `killed` that nobody works on a run that did not end."""
 
     run: Run
     estimates: Sequence[Estimate]
@@ -39,6 +39,12 @@ class Report:
     failures: Sequence[Unanswered] = ()
     unscored: Sequence[Unscored] = ()
     repeats: Mapping[str, Spread] = field(default_factory=dict)
+    killed: bool = False
+
+    @property
+    def status(self) -> str:
+        """Where the run stands, in a word."""
+        return "killed" if self.killed else self.run.status.value
 
     @property
     def verdict(self) -> Verdict | None:
@@ -71,7 +77,7 @@ class Report:
         return {
             "run": self.run.id,
             "suite": self.run.suite,
-            "status": self.run.status.value,
+            "status": self.status,
             "note": self.run.note,
             "verdict": None if self.verdict is None else self.verdict.value,
             "dataset": dict(self.run.manifest.dataset),
@@ -113,7 +119,8 @@ class Report:
         data = run.manifest.dataset
         held = f"{data['name']} ({counted(data['count'], 'sample')}, {data['version'][:19]})"
         lines = [
-            f"{run.id}  {run.status.value}  {held}",
+            f"{run.id}  {self.status}  {held}",
+            *([f"  go on with it: haetae resume {run.id}"] if self.killed else []),
             *([f"  {run.note}"] if run.note else []),
             *(["  nothing was scored"] if self.is_scoreless else []),
             *(f"  {written} = {pinned}" for written, pinned in run.manifest.references.items() if written != pinned),

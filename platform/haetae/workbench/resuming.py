@@ -6,11 +6,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from haetae.core.run import Run, Unfinished
+from haetae.core.run import Run, RunStatus, Unfinished
 from haetae.errors import ConfigError
+from haetae.store.sql import SqlLedger
 
 _FILE, _SKIPS = "suite_file", "skip_bad"
 _MOST_LISTED = 10
+KILLED = "killed"
+"""How a run stands that began, has no end, and that nobody works on."""
 
 
 def origin(suite_file: Path, home: Path, skip_bad: bool) -> dict[str, str]:
@@ -48,10 +51,22 @@ def newest(unfinished: Sequence[Unfinished]) -> Run:
     raise ConfigError("\n".join(["there is no run to continue; these are being worked on:", *lines(unfinished)]))
 
 
+def status_of(run: Run, ledger: SqlLedger) -> str:
+    """Where a run stands, in a word; only of one that is said to be running the ledger is asked who works on it."""
+    if run.status is not RunStatus.RUNNING:
+        return run.status.value
+    return next((_status(one) for one in ledger.unfinished_runs() if one.run.id == run.id), run.status.value)
+
+
+def _status(one: Unfinished) -> str:
+    abandoned = one.run.status is RunStatus.RUNNING and one.worked_on_by is None
+    return KILLED if abandoned else one.run.status.value
+
+
 def lines(unfinished: Sequence[Unfinished]) -> list[str]:
     """One line for each run that did not finish: how far it came, and who works on it."""
     listed = [
-        f"  {one.run.id}  {one.run.status.value}, {one.answered} of {one.run.total} answered"
+        f"  {one.run.id}  {_status(one)}, {one.answered:,} of {one.run.total:,} answered"
         + (f", worked on by {one.worked_on_by}" if one.worked_on_by else "")
         for one in unfinished[:_MOST_LISTED]
     ]

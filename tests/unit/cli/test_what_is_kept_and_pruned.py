@@ -29,11 +29,17 @@ def test_the_cache_says_what_is_kept_and_how_large_it_is(shop: Any, home: Path) 
     (home / "wandb" / "offline-run" / "run.wandb").write_bytes(bytes(700))
     said = shop.call("cache", "--json").json
     assert said["bytes"]["ledger"] == (home / "ledger.db").stat().st_size
+    (home / "given").mkdir()
+    (home / "given" / "rows.jsonl").write_bytes(bytes(60))
+    (home / "ledger.db.pace").write_bytes(bytes(40))
+    more = shop.call("cache", "--json").json["bytes"]
+    assert (more["rows handed over by running programs"], more["pace of endpoints"]) == (60, 40)
     assert (said["bytes"]["registered datasets"], said["bytes"]["W&B's own store"]) == (5000, 700)
     held = said["holds"]
     assert (held["runs"], held["answers"], held["reusable_answers"]) == (3, 3 * held["samples"], 0)
     assert said["saved_by"] == []
     text = shop.call("cache").out
+    assert [line.split()[:2] for line in text.splitlines()[:2]] == [[str(home)], ["in", "all"]]
     assert "registered datasets 5.0 kB" in " ".join(text.split())
     assert "3 runs" in text
     assert "nothing was reused so far" in text
@@ -45,6 +51,22 @@ def test_where_there_is_no_ledger_yet_none_is_made_by_looking(shop: Any) -> None
     assert not shop.folder.with_name("home").exists()
 
 
+def test_a_list_that_is_cut_says_how_to_see_more(shop: Any, home: Path) -> None:
+    assert shop.call("list", "runs", "--limit", "2").out.endswith("and more: haetae list runs --limit 4\n")
+    assert len(shop.call("list", "runs", "--limit", "2", "--json").json) == 2
+    assert "and more" not in shop.call("list", "runs", "--limit", "3").out
+
+
+def test_a_run_that_was_killed_is_not_shown_as_running(shop: Any, home: Path) -> None:
+    with closing(sqlite3.connect(home / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE run SET status = 'running', finished_at = NULL WHERE id = 'shop.3'")
+    assert "shop.3  killed (haetae resume shop.3)  " in shop.call("list", "runs").out
+    assert [row["status"] for row in shop.call("list", "runs", "--json").json] == ["killed", "finished", "finished"]
+    assert shop.call("show", "shop.3").out.startswith("shop.3  killed  ")
+    assert "go on with it: haetae resume shop.3" in shop.call("show", "shop.3").out
+    assert shop.call("show", "shop.3", "--json").json["status"] == "killed"
+
+
 def test_a_prune_shows_what_it_would_do_and_does_it_when_told(shop: Any, home: Path) -> None:
     first, second, third = sorted(runs_of(shop))
     shown = shop.call("cache", "prune", "--keep-last", "1", "--dry-run")
@@ -53,6 +75,7 @@ def test_a_prune_shows_what_it_would_do_and_does_it_when_told(shop: Any, home: P
     unasked = shop.call("cache", "prune", "--keep-last", "1")
     assert (unasked.code, len(runs_of(shop))) == (2, 3)
     assert "nothing was deleted: add --yes" in unasked.err
+    assert "Usage:" not in unasked.err
     done = shop.call("cache", "prune", "--keep-last", "1", "--yes")
     assert done.code == 0
     assert "deleted: 2 runs, " in done.out
@@ -90,6 +113,7 @@ def test_the_space_of_deleted_runs_is_given_back_when_asked(shop: Any, home: Pat
     ("arguments", "said"),
     [
         ((), "say which runs: --older-than 90d"),
+        (("--dry-run",), "say which runs: --older-than 90d"),
         (("--older-than", "3 months"), "is not an age; write days, weeks or hours"),
         (("--older-than", "0d"), "is not an age"),
         (("--keep-last", "-1"), "-1 is not in the range"),

@@ -16,14 +16,17 @@ SAVED = (
 
 
 def _cache(saved: tuple[Saved, ...] = SAVED, half_pruned: tuple[str, ...] = ()) -> Cache:
-    return Cache("ledger.db", {"ledger": 1_234_567, "ledger's log (WAL)": 32_768}, 4096, HELD, saved, half_pruned)
+    return Cache(
+        "/home", "/home/ledger.db", {"ledger": 1_234_567, "ledger's log (WAL)": 32_768}, 4096, HELD, saved, half_pruned
+    )
 
 
 def test_what_was_saved_is_added_up_and_told_by_suite_and_month() -> None:
     assert _cache().text.splitlines() == [
-        "ledger.db           1.3 MB",
-        "ledger              1.2 MB",
-        "ledger's log (WAL)  32.8 kB",
+        "/home",
+        "  in all              1.3 MB",
+        "  ledger              1.2 MB",
+        "  ledger's log (WAL)  32.8 kB",
         "  4.1 kB of the ledger are gaps that new rows take first",
         "",
         "3 runs, 1,000 samples, 3,000 answers, 6,000 scores",
