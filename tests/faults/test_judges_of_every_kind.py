@@ -257,6 +257,21 @@ def test_a_judge_behind_the_same_name_that_is_another_is_seen(kinds: Any, server
         assert bench.ledger.reported_models(report.run.id)["panel"] == {"judge-2027, judge-2026, judge-2026"}
 
 
+def test_a_model_that_calls_itself_otherwise_in_the_middle_of_a_run_is_told(kinds: Any, server: Any) -> None:  # END-13
+    def answering(body: dict[str, Any], headers: dict[str, str]) -> Reply:
+        status, text = judging(body, headers)
+        late = len(server.asked(body["model"])) > 2
+        return status, text.replace("judge-2026", "judge-2027").replace("m-2026", "m-2027") if late else text
+
+    server.answer = answering
+    with kinds.bench() as bench:
+        run = bench.run(kinds.suite)
+        shown = bench.report(run.run.id)
+    for report in (run, shown):
+        assert "the target called itself m-2026 and m-2027 in this run: it may not have been one model" in report.notes
+        assert "the judge of tone called itself judge-2026 and judge-2027 in this run" in report.text
+
+
 def test_a_judge_that_writes_a_megabyte_is_unscored_and_kept_short(kinds: Any, server: Any) -> None:  # JDG-13
     def babbling(body: dict[str, Any], headers: dict[str, str]) -> Reply:
         return judging(body, headers) if body["model"] == "m" else _chat("and so on, " * 100_000)

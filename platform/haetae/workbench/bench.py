@@ -31,6 +31,7 @@ from haetae.store.sql import SqlLedger, open_ledger
 from haetae.workbench import registering, resuming
 from haetae.workbench.assemble import Assembly, assemble
 from haetae.workbench.event_loop import run_to_end
+from haetae.workbench.renamed import renamed
 from haetae.workbench.repeats import repeats_of
 from haetae.workbench.report import Report
 from haetae.workbench.running import Running
@@ -377,7 +378,15 @@ class Workbench:
         spent, repeats = self.ledger.spent(run.id), repeats_of(self.ledger, run)
         lacking = unscored(self.ledger, run.id)
         return Report(
-            run, tuple(found), accounting, spent, comparison, failures=failures, unscored=lacking, repeats=repeats
+            run,
+            tuple(found),
+            accounting,
+            spent,
+            comparison,
+            notes=renamed(self.ledger, run.id),
+            failures=failures,
+            unscored=lacking,
+            repeats=repeats,
         )
 
     def _record(self, run_id: str) -> RunRecord:
