@@ -53,7 +53,7 @@ def read_lines(path: Path, file: str, *, keep_ends: bool = False) -> Iterator[tu
                         line = line.removeprefix(b"\xef\xbb\xbf")
                     yield number, line if keep_ends else line.rstrip(b"\r\n")
                 if packed:
-                    _check_growth(grown, size, file)
+                    check_growth(grown, size, file)
     except (OSError, EOFError, zlib.error) as exc:
         raise DatasetError(Problem(f"cannot be read: {exc}", file=file)) from exc
 
@@ -81,7 +81,8 @@ def _most(size: int) -> int:
     return min(MAX_UNPACKED, max(_RATIO_FROM, size * MAX_RATIO))
 
 
-def _check_growth(grown: int, size: int, file: str) -> None:
+def check_growth(grown: int, size: int, file: str) -> None:
+    """Raises DatasetError where a compressed file of `size` bytes grew to too many."""
     if grown > MAX_UNPACKED:
         raise DatasetError(Problem(f"it unpacks to over the limit of {MAX_UNPACKED // 1024**3} GB", file=file))
     if grown > _most(size):
