@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import datasets
@@ -107,6 +111,11 @@ def test_numbers_of_numpy_are_numbers(suite: Path, bench: Workbench) -> None:
     ("rows", "said"),
     [
         ({"train": ROWS, "test": ROWS}, r"it holds several by name \(train, test\); give one of them"),
+        (
+            datasets.DatasetDict({"train": datasets.Dataset.from_list(ROWS)}),
+            r"it holds several by name \(train\); give one of them",
+        ),
+        (datasets.Dataset.from_list(ROWS).with_transform(lambda row: row), r"apply it first, with dataset\.map"),
         ("rows.jsonl", "expected an iterable of mappings, got str"),
         (7, "expected an iterable of mappings, got int"),
         ([], "0 samples"),
@@ -127,3 +136,105 @@ def test_an_iterable_that_breaks_is_said_and_nothing_stays(suite: Path, bench: W
     with pytest.raises(HaetaeError, match="the dataset given ends with an error: RuntimeError: the network is gone"):
         bench.run(suite, dataset=rows())
     assert list((bench.settings.home / "given").iterdir()) == []
+
+
+def test_what_an_iterable_says_as_it_breaks_holds_no_secret(suite: Path, bench: Workbench) -> None:
+    def rows() -> Iterator[Any]:
+        yield ROWS[0]
+        raise RuntimeError("refused: sk-abcdefghijklmnop1234")
+
+    with pytest.raises(HaetaeError, match=r"refused: \*\*\*$"):
+        bench.run(suite, dataset=rows())
+
+
+def test_what_pandas_writes_for_nothing_is_nothing(suite: Path, bench: Workbench) -> None:
+    rows = [{**row, "metadata": {"language": "ko", "a": pd.NA, "b": pd.NaT}, "contexts": pd.NA} for row in ROWS]
+    assert _version(bench.run(suite, dataset=rows)) == _version(bench.run(suite, dataset=ROWS))
+
+
+def _endless() -> list[Any]:
+    endless: list[Any] = []
+    endless.append(endless)
+    return endless
+
+
+class _Unsayable:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({1: 2, "input": "q"}, "the name of a field is text, got int"),
+        ({None: 2, "input": "q"}, "the name of a field is text, got NoneType"),
+        ({"input": "q", "metadata": {_Unsayable(): 1}}, "metadata: a key of it is no text"),
+        ({"input": "q", "metadata": {"c": _endless()}}, "nested over 64 levels"),
+        ({"input": "q", "metadata": {"n": 10**5000}}, "metadata.n: holds a number that is not finite"),
+        ({"input": "q", "metadata": {"n": Fraction(10**400)}}, "metadata.n: holds a number that is not finite"),
+    ],
+)
+def test_a_value_that_no_file_could_hold_is_said_by_the_number_of_its_row(
+    row: Any, said: str, suite: Path, bench: Workbench
+) -> None:
+    with pytest.raises(HaetaeError) as caught:
+        bench.run(suite, dataset=[ROWS[0], row])
+    (problem,) = str(caught.value).splitlines()
+    assert "2: " in problem or "row 2 " in problem
+    assert said in problem
+
+
+def test_an_integer_over_64_bits_is_what_a_file_makes_of_it(suite: Path, bench: Workbench) -> None:
+    rows = [{**ROWS[0], "metadata": {"n": 2**70, "share": Fraction(1, 2)}}]
+    (suite.parent / "rows.jsonl").write_text(json.dumps({**ROWS[0], "metadata": {"n": 2**70, "share": 0.5}}))
+    assert _version(bench.run(suite, dataset=rows)) == _version(bench.run(suite))
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[str, list[str]]]:
+    """The address of a picture, and the requests that came for it."""
+    asked: list[str] = []
+
+    class Pictures(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        do_HEAD = do_GET  # noqa: N815  # the name that http.server calls
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
+    serving = Thread(target=server.serve_forever)
+    serving.start()
+    yield f"http://127.0.0.1:{server.server_port}/a.png", asked
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("kind", ["picture", "list of pictures", "video", "document"])
+def test_nothing_that_a_dataset_names_is_fetched_or_opened(
+    kind: str, streamed: bool, suite: Path, bench: Workbench, elsewhere: tuple[str, list[str]]
+) -> None:
+    address, asked = elsewhere
+    named = {"path": address, "bytes": None}
+    feature, value = {
+        "picture": (datasets.Image(), named),
+        "list of pictures": ([datasets.Image()], [named]),
+        "video": (datasets.Video(), named),
+        "document": (datasets.Pdf(), named),
+    }[kind]
+    features = datasets.Features({"input": datasets.Value("string"), "image": feature})
+    plain = datasets.Features({"input": datasets.Value("string"), "image": _stored(feature)})
+    rows = datasets.Dataset.from_dict({"input": ["q"], "image": [value]}, features=plain).cast(features)
+    with pytest.raises(HaetaeError, match="image: unknown field"):
+        bench.run(suite, dataset=rows.to_iterable_dataset() if streamed else rows)
+    assert asked == []
+
+
+def _stored(feature: Any) -> Any:
+    inner = {"path": datasets.Value("string"), "bytes": datasets.Value("binary")}
+    return [inner] if isinstance(feature, list) else inner

@@ -18,10 +18,12 @@ from haetae.catalog.dataset_file import DatasetFile
 from haetae.catalog.explain import found
 from haetae.catalog.lines import MAX_UNPACKED
 from haetae.catalog.plain_row import plain_row
+from haetae.catalog.record_batches import MOST_ROWS, rows_of
 from haetae.catalog.rows import BadRow
 from haetae.core.canonical import Json, dumps
 from haetae.core.sample import Sample
-from haetae.errors import ConfigError, DatasetError, Problem, boundary
+from haetae.core.secrets import redact
+from haetae.errors import ConfigError, DatasetError, HaetaeError, Problem, boundary
 
 FILE = "the dataset given"
 """What messages call it; its lines are the rows, from 1."""
@@ -60,6 +62,8 @@ def kept_while(rows: Rows | None, folder: Path) -> Iterator[GivenRows | None]:
         raise ConfigError(f"dataset: expected an iterable of mappings, got {type(rows).__name__}")
     if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
         raise ConfigError('dataset: a table gives its columns; give its rows: frame.to_dict("records")')
+    if getattr(rows, "format", {}).get("type") == "custom":
+        raise ConfigError("dataset: it has a transform, which is not run here; apply it first, with dataset.map(...)")
     with boundary(DatasetError, f"{FILE} cannot be kept in {folder} while it is in use"):
         folder.mkdir(parents=True, exist_ok=True)
         place = TemporaryDirectory(prefix="rows-", dir=folder)
@@ -72,9 +76,8 @@ def kept_while(rows: Rows | None, folder: Path) -> Iterator[GivenRows | None]:
 def _written(rows: Rows, file: Path) -> Iterator[Problem]:
     """Write the rows, a line each; what is wrong with those that no line can hold."""
     number = size = 0
-    with boundary(DatasetError, f"{FILE} ends with an error"), file.open("w", encoding="utf-8") as stream:
-        for number, row in enumerate(rows, start=1):
-            plain = _plain(row)
+    with _redacted(), file.open("w", encoding="utf-8") as stream:
+        for number, plain in enumerate(_each(rows), start=1):
             if isinstance(plain, BadRow):
                 yield from problems(FILE, number, plain)
                 stream.write("\n")
@@ -84,6 +87,29 @@ def _written(rows: Rows, file: Path) -> Iterator[Problem]:
                 raise DatasetError(
                     Problem(f"the rows are over the limit of {MAX_UNPACKED // 1024**3} GB", FILE, number)
                 )
+
+
+@contextmanager
+def _redacted() -> Iterator[None]:
+    """Turn what the program's own code raises into DatasetError, without the secrets that its message may hold."""
+    try:
+        yield
+    except HaetaeError:
+        raise
+    except Exception as exc:
+        raise DatasetError(redact(f"{FILE} ends with an error: {type(exc).__name__}: {exc}")) from exc
+
+
+def _each(rows: Rows) -> Iterator[Json | BadRow]:
+    """Each row as an object, or why there is none.
+
+    Datasets of Hugging Face are read as the tables that they are: they would decode pictures and sounds, and fetch
+    those that lie elsewhere.
+    """
+    if hasattr(rows, "with_format") and getattr(rows, "features", None):
+        tables = rows.with_format("arrow").iter(MOST_ROWS)
+        return rows_of((batch for table in tables for batch in table.to_batches()), FILE)
+    return map(_plain, rows)
 
 
 def _plain(row: Mapping[str, Any] | Sample) -> Json | BadRow:
