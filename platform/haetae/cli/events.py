@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -129,7 +130,7 @@ class Events:
             return
         event = {"type": kind, "version": VERSION, "at": self._clock.now().isoformat(), **self._run, **fields}
         try:
-            self._stream.write(dumps(redact_json(event)) + "\n")
+            self._stream.write(_printable(dumps(redact_json(event))) + "\n")
             self._stream.flush()
         except (OSError, ValueError) as exc:
             self._let_go(exc)
@@ -144,6 +145,13 @@ class Events:
             os.close(nowhere)
         with suppress(OSError):
             click.echo(f"haetae: events are no longer written: {why}", err=True)
+
+
+def _printable(document: str) -> str:
+    """The same JSON, which turns no terminal's direction or colours: what does not print is escaped as JSON does."""
+    if document.isprintable():
+        return document
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in document)
 
 
 def _checked(context: click.Context, parameter: click.Parameter, file: str | None) -> str | None:

@@ -40,6 +40,16 @@ def _written(*told: Progress) -> list[Any]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
+def test_what_does_not_print_is_escaped_and_whole() -> None:  # SEC-11
+    said = "한국 \x1b[2J\x9b31m \u202egnp.exe\u2066 \U000e0041 \x7f\u2028"
+    stream = io.StringIO()
+    Events(stream, _Clock())(_progress(0, 0.0, failures=(FailedSample("s1", 0, "target_raised", said, 1),)))
+    line = stream.getvalue().splitlines()[1]
+    assert line.isprintable()
+    assert "한국" in line
+    assert json.loads(line)["message"] == said
+
+
 def _documented() -> dict[str, set[str]]:
     """The fields of each event by docs/events.md."""
     sections = re.split(r"^## `(\w+)`$", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
