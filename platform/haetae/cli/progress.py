@@ -11,6 +11,7 @@ import click
 from haetae.cli.events import Events
 from haetae.cli.printing import plain
 from haetae.engine.watch import EndpointState, Progress, Watcher
+from haetae.workbench.words import clock
 
 _LINES = 10
 """A plain line is printed at each tenth of the samples, at most one a second,"""
@@ -133,8 +134,8 @@ def details(progress: Progress) -> str:
         f"{_dollars(left)} of the budget left" if name == "usd" else f"{left:,.0f} {name} left"
         for name, left in progress.budget_left.items()
     ]
-    to_go = "" if progress.left_s is None else f", {_clock(progress.left_s)} to go"
-    parts.append(f"{_clock(progress.elapsed_s)}{to_go}")
+    to_go = "" if progress.left_s is None else f", {clock(progress.left_s)} to go"
+    parts.append(f"{clock(progress.elapsed_s)}{to_go}")
     return "  ".join(parts)
 
 
@@ -150,9 +151,3 @@ def _asked(endpoint: EndpointState, named: bool) -> str:
 
 def _dollars(usd: float) -> str:
     return f"${usd:,.2f}" if usd >= 10 else f"${usd:.3f}" if usd >= 0.01 else f"${usd:.5f}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

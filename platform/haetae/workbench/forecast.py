@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from haetae.core.canonical import dumps
+from haetae.core.canonical import Json, dumps
 from haetae.core.generation import Usage
 from haetae.core.ledger import Ledger
 from haetae.core.run import Run, RunStatus
@@ -62,13 +62,27 @@ def _asked_everything(ledger: Ledger, run: Run) -> bool:
     return ledger.spent(run.id).reused == 0 and all(account.not_run == 0 for account in ledger.accounting(run.id))
 
 
-def _from_texts(assembly: Assembly) -> Forecast:
-    judgements = [
+def calls_of(assembly: Assembly) -> list[tuple[int, Mapping[str, Json]]]:
+    """How often a run that reuses nothing asks each model that it knows of: target, judges, readers, by fingerprint."""
+    model = assembly.manifest.target.get("model")
+    target = [] if assembly.target.free or model is None else [(assembly.total, model)]
+    return [*target, *_judgements(assembly), *((assembly.total, reader) for reader in _readers(assembly))]
+
+
+def _judgements(assembly: Assembly) -> list[tuple[int, Mapping[str, Json]]]:
+    return [
         (assembly.total * (facts.calls or CALLS_A_JUDGEMENT) // len(facts.judges), judge)
         for facts in assembly.manifest.metrics.values()
         for judge in facts.judges
     ]
-    readers = [facts.model for facts in assembly.manifest.metrics.values() if facts.model is not None]
+
+
+def _readers(assembly: Assembly) -> list[Mapping[str, Json]]:
+    return [facts.model for facts in assembly.manifest.metrics.values() if facts.model is not None]
+
+
+def _from_texts(assembly: Assembly) -> Forecast:
+    judgements, readers = _judgements(assembly), _readers(assembly)
     target_calls = 0 if assembly.target.free else assembly.total
     calls = target_calls + sum(times for times, _ in judgements) + assembly.total * len(readers)
     if calls == 0:

@@ -15,7 +15,8 @@ from haetae.workbench.assemble import Assembly
 from haetae.workbench.forecast import Forecast, forecast
 from haetae.workbench.foreseen import foreseen
 from haetae.workbench.report import one_line
-from haetae.workbench.words import counted, points
+from haetae.workbench.within_limits import ends_early, slowest_rate
+from haetae.workbench.words import clock, counted, points
 
 _LOOK_BACK = 20
 """How many runs back the last finished one is looked for."""
@@ -43,7 +44,7 @@ class Plan:
     """A checked suite: samples, calls, spending, and the smallest drop that it can detect.
 
     Without a finished run of the suite, drops rest on a typical spread of scores. `warnings` are what a run
-    would complain of.
+    would complain of; `slowest_rate` the requests a minute that hold it up longest, and the seconds that takes.
     """
 
     suite: str
@@ -57,16 +58,18 @@ class Plan:
     references: Mapping[str, str]
     facts: Mapping[str, MetricFacts]
     warnings: tuple[str, ...] = ()
+    slowest_rate: tuple[int, float] | None = None
 
     def as_json(self) -> Json:
         """The plan for scripts."""
-        structured = ("facts", "resolutions", "references", "spending")
+        structured = ("facts", "resolutions", "references", "spending", "slowest_rate")
         plan = {name: value for name, value in vars(self).items() if name not in structured}
         return {
             **plan,
             **asdict(self.spending),
             "judged_metrics": list(self.judged_metrics),
             "warnings": list(self.warnings),
+            "least_s": self.slowest_rate[1] if self.slowest_rate else None,
             "references": dict(self.references),
             "resolutions": [asdict(resolution) for resolution in self.resolutions],
         }
@@ -78,6 +81,7 @@ class Plan:
         lines = [
             f"{self.suite}: {self.dataset}, {counted(self.samples, 'sample')}{repeats} ({self.version[:19]})",
             f"  {self._spending_line()}",
+            *([self._rate_line(*self.slowest_rate)] if self.slowest_rate else []),
             *(f"  {written} = {pinned}" for written, pinned in self.references.items() if written != pinned),
         ]
         lines += [self._resolution_line(r) for r in self.resolutions]
@@ -92,6 +96,9 @@ class Plan:
         basis = f"as {spending.basis}" if spending.basis else "estimated from the length of the texts"
         judged = ", ".join(self.judged_metrics) or "nothing"
         return f"about {counted(spending.calls, 'call')}, {tokens}, {cost} ({basis}); judged: {judged}"
+
+    def _rate_line(self, rate: int, seconds: float) -> str:
+        return f"  at {counted(rate, 'request')} a minute at least {clock(seconds)}"
 
     def _resolution_line(self, resolution: Resolution) -> str:
         facts = self.facts[resolution.metric]
@@ -110,18 +117,20 @@ def plan_of(assembly: Assembly, ledger: Ledger, wanted_drop: float | None = None
     judged = tuple(name for name, facts in assembly.manifest.metrics.items() if facts.judge is not None)
     last = _last_finished(ledger, suite.suite)
     spreads = _spreads(ledger, last) if last else {}
+    spending = forecast(assembly, ledger)
     return Plan(
         suite=suite.suite,
         dataset=data["name"],
         version=data["version"],
         samples=data["count"],
         repeats=suite.target.repeats,
-        spending=forecast(assembly, ledger),
+        spending=spending,
         judged_metrics=judged,
         resolutions=tuple(_resolutions(assembly, spreads, wanted_drop)),
         references=assembly.manifest.references,
         facts=assembly.manifest.metrics,
-        warnings=tuple(foreseen(assembly)),
+        warnings=(*foreseen(assembly), *ends_early(suite.budget, spending, data["count"])),
+        slowest_rate=slowest_rate(assembly),
     )
 
 

@@ -89,6 +89,7 @@ class Resolver:
         self._models: dict[tuple[str, type[HaetaeError]], LanguageModel] = {}
         self._locals: dict[str, Local] = {}
         self._prices: dict[str, Price | None] = {}
+        self._rates: dict[str, int | None] = {}
         self.pins: dict[str, str] = {}
 
     def model(self, text: str, error: type[HaetaeError] = JudgeError) -> LanguageModel:
@@ -139,6 +140,10 @@ class Resolver:
     def price(self, fingerprint: Mapping[str, Json]) -> Price | None:
         """What a model that was resolved here costs; None where it has no price."""
         return self._prices.get(digest(dict(fingerprint)))
+
+    def requests_per_minute(self, fingerprint: Mapping[str, Json]) -> int | None:
+        """The rate that a model that was resolved here is kept to; None where it has none."""
+        return self._rates.get(digest(dict(fingerprint)))
 
     def default(self, role: str) -> str | None:
         """The suite's own choice of `judge` or `embeddings`, None when it made none."""
@@ -207,6 +212,7 @@ class Resolver:
         fingerprint = spec.fingerprint
         price = Price(spec.price.input, spec.price.output, spec.price.cached_input) if spec.price else None
         self._prices[digest(fingerprint)] = price
+        self._rates[digest(fingerprint)] = spec.requests_per_minute
         key = _key(filled.base_url)
         self.limits.keep_to(spec, key)
         if spec.requests_per_minute is not None:  # loading it between two calls would let them arrive together

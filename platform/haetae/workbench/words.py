@@ -34,6 +34,13 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def clock(seconds: float) -> str:
+    """`0:05`, `16:40`, `1:02:03`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
 def interval(difference: Difference, facts: MetricFacts) -> str:
     """The 95 % interval of a difference for people, as far as the scale goes; "" where there is none."""
     if difference.low is None or difference.high is None:

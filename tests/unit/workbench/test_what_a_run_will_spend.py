@@ -158,6 +158,30 @@ def test_after_a_run_that_asked_everything_its_own_figures_are_taken(
     assert spending.cost_usd == pytest.approx(before.spent.cost_usd)
 
 
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        ("{ calls: 10 }", "the budget (10 calls) ends the run after about 10 of 100 samples"),
+        ("{ usd: 0.0001 }", "the budget ($0.0001) ends the run after about 2 of 100 samples"),
+        ("{ calls: 1000, usd: 5, tokens: 1000000 }", None),
+    ],
+)
+def test_a_budget_that_ends_the_run_early_is_told_before(
+    bench: Workbench, suite: Callable[..., Path], budget: str, said: str | None
+) -> None:
+    file = suite("{ model: llm }")
+    file.write_text(f"{file.read_text()}budget: {budget}\n")
+    assert bench.check(file).warnings == (() if said is None else (said,))
+
+
+def test_a_rate_says_how_long_a_run_takes_at_least(bench: Workbench, suite: Callable[..., Path]) -> None:
+    assert bench.check(suite("{ model: llm }")).slowest_rate is None
+    file = suite("{ model: llm }", "exact: exact_match, kind: { judge: helpfulness.en }", "requests_per_minute: 6\n")
+    plan = bench.check(file)
+    assert plan.slowest_rate == (6, 2000.0)  # 100 questions and 100 judgements, one in ten seconds
+    assert "\n  at 6 requests a minute at least 33:20\n" in plan.text
+
+
 def test_a_drop_that_is_wanted_is_told_the_samples_it_needs(bench: Workbench, suite: Callable[..., Path]) -> None:
     wanted = bench.check(suite("{ outputs: outputs.jsonl }"), wanted_drop=0.01).resolutions[0]
     declared = bench.check(suite("{ outputs: outputs.jsonl }")).resolutions[0]
