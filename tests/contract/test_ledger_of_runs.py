@@ -14,7 +14,7 @@ import pytest
 
 from haetae.core import reasons
 from haetae.core.generation import Usage
-from haetae.core.run import Accounting, RunStatus, Spent, Unscored
+from haetae.core.run import Accounting, RunStatus, Spent, Unkept, Unscored
 from haetae.core.sample import Message, ToolCall
 from haetae.core.score import Score
 from haetae.core.verdict import Estimate
@@ -508,3 +508,26 @@ def test_a_finished_run_without_estimates_has_yet_to_be_reported(ledger: SqlLedg
     ledger.save_estimates(run.id, [estimate])
     assert ledger.unreported("support", run.manifest.digest) is None
     assert ledger.unfinished_runs() == []
+
+
+def test_what_is_asked_again_adds_to_what_was_spent(ledger: SqlLedger, given: Any) -> None:
+    run, sample, usage = given.start(ledger), given.sample(), Usage(input=3, output=1)
+    failed = Score(None, reason=reasons.JUDGE_FAILED, calls=3)
+    spent = []
+    for second in range(1, 4):
+        score = Score(1.0, usage=usage, cost_usd=0.5, calls=2) if second == 3 else failed
+        answer = given.answer(sample) if second == 3 else given.failure(sample, reasons.SERVER_ERROR, attempts=2)
+        for _ in range(2):  # the answer to the first commit was lost
+            ledger.record(run.id, [sample], [answer], [given.score(sample, score)], given.later(second))
+        spent.append(ledger.spent(run.id))
+    assert [one.calls for one in spent] == [2 + 3, 4 + 6, 5 + 8]
+    assert (spent[-1].tokens, spent[-1].cost_usd, spent[-1].unpriced_calls) == (4, 0.5, 5)
+
+
+def test_what_no_row_tells_of_is_spent_all_the_same(ledger: SqlLedger, given: Any) -> None:
+    run = given.start(ledger)
+    for number in (1, 2):
+        ended = ledger.finish(run.id, RunStatus.INTERRUPTED, given.later(number), unkept=Unkept(2, 10, 0.25))
+        assert ledger.run(run.id) == ended
+        ledger.resume(run.id)
+    assert ledger.spent(run.id) == Spent(calls=4, tokens=20, cost_usd=0.5)

@@ -320,9 +320,9 @@ def test_what_could_not_be_used_is_paid_for_where_the_endpoint_counted_it(name: 
     asked = asyncio.run(ask_twice(BEHAVIOURS[name].answer))
     score = asked.scores[0]
     assert isinstance(score, Score)
-    counted = 0 if name == "HTML page" else BEHAVIOURS[name].first
-    assert score.calls == counted
-    assert (score.usage.total if score.usage else 0) == 15 * counted
+    sent = BEHAVIOURS[name].first
+    assert score.calls == sent
+    assert (score.usage.total if score.usage else 0) == (0 if name == "HTML page" else 15 * sent)
 
 
 def test_the_schema_is_told_in_words_where_no_form_carries_it() -> None:

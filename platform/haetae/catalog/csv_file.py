@@ -1,7 +1,7 @@
 """CSV by RFC 4180: quoted fields may hold line ends; the header names the columns and the delimiter.
 
 Columns are `input`, `reference`, `id`, `metadata.<key>`, and, as JSON, `references`, `contexts`,
-`reference_contexts` and `tool_calls`. An empty cell is nothing. Everything else is text.
+`reference_contexts`, `relevant` and `tool_calls`. An empty cell is nothing. Everything else is text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from haetae.catalog.rows import FIELDS, BadRow, Fault
 from haetae.core.canonical import Json
 from haetae.errors import DatasetError, Problem
 
-_JSON_COLUMNS = frozenset({"references", "contexts", "reference_contexts", "tool_calls"})
+_JSON_COLUMNS = frozenset({"references", "contexts", "reference_contexts", "relevant", "tool_calls"})
 _COLUMNS = f"{', '.join(sorted(FIELDS - {'metadata'}))} and metadata.<key>"
 _NOTHING = frozenset({"nan", "NaN", "None", "null", "NULL", "<NA>"})
 """What tables write into a cell for nothing; as an `input` it is missing."""
@@ -39,7 +39,11 @@ def read_csv(path: Path, file: str) -> Iterator[tuple[int, Json | BadRow]]:
     except _BadLine as exc:
         raise DatasetError(Problem(str(exc), file=file, line=1)) from None
     delimiter = max(",;\t", key=header_line.count)
-    header = next(csv.reader([header_line], delimiter=delimiter), [])
+    try:
+        header = next(csv.reader([header_line], delimiter=delimiter), [])
+    except csv.Error as exc:
+        hint = "; its lines end in CR alone: save it with LF or CRLF" if "\r" in header_line.rstrip("\r\n") else ""
+        raise DatasetError(Problem(f"not CSV: {exc}{hint}", file=file, line=1)) from None
     _check_header(header, file)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
@@ -115,7 +119,7 @@ def _row(header: list[str], cells: list[str]) -> Json | BadRow:
             try:
                 row[column] = parse_json(cell.encode("utf-8"))
             except BadRow as bad:
-                faults.append((column, f"expected a JSON list: {bad.faults[0][1]}"))
+                faults.append((column, f"expected a JSON list or mapping: {bad.faults[0][1]}"))
         else:
             row[column] = cell
     if metadata:

@@ -10,6 +10,7 @@ from typing import Protocol
 from haetae.core.canonical import Json
 from haetae.core.reference import Kind, Reference
 from haetae.core.run import (
+    NOTHING,
     Accounting,
     GenerationRow,
     LimitChange,
@@ -19,6 +20,7 @@ from haetae.core.run import (
     ScoreRow,
     Spent,
     Unanswered,
+    Unkept,
     Unscored,
 )
 from haetae.core.sample import Sample
@@ -133,7 +135,8 @@ class Ledger(Protocol):
         at: datetime,
     ) -> None:
         """Commit rows in one transaction. A row that is there already is left as it is, except that a
-        row whose reason is the weather (`reasons.RETRIED`) gives way to a better one."""
+        row whose reason is the weather (`reasons.RETRIED`) gives way to what came of asking again, to which what it
+        cost is added."""
         ...
 
     def done(
@@ -166,9 +169,10 @@ class Ledger(Protocol):
         at: datetime,
         note: str | None = None,
         course: Sequence[LimitChange] = (),
+        unkept: Unkept = NOTHING,
     ) -> Run:
-        """End a run. `course` is added to what the run has of it from before it was continued. One that is finished
-        loses the estimates that were made of a part of it."""
+        """End a run. `course` and `unkept` are added to what the run has of them from before it was continued. One
+        that is finished loses the estimates that were made of a part of it."""
         ...
 
     # reading

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from haetae.core.canonical import Json, digest
 from haetae.core.generation import Failure, Generation
@@ -85,6 +85,21 @@ class LimitChange:
         return [round(self.at_s, 3), self.endpoint, self.limit, self.why]
 
 
+class Unkept(NamedTuple):
+    """What a run spent that none of its rows tells: on calls that were broken off, and on failed ones whose row was
+    replaced by an answer of another run."""
+
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+
+    def plus(self, more: Unkept) -> Unkept:
+        return Unkept(self.calls + more.calls, self.tokens + more.tokens, self.usd + more.usd)
+
+
+NOTHING: Final = Unkept()
+
+
 @dataclass(frozen=True)
 class Run:
     """One execution of a suite.
@@ -107,6 +122,7 @@ class Run:
     seed: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     course: tuple[LimitChange, ...] = ()
+    unkept: Unkept = NOTHING
 
     def ended(self, status: RunStatus, at: datetime, note: str | None = None) -> Run:
         return replace(self, status=status, finished_at=at, note=note)

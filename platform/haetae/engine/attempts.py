@@ -42,6 +42,9 @@ class Attempts(Generic[Answer]):
         except BaseException:
             self._meter.broke_off()
             raise
+        if isinstance(answer, Generation | Failure):  # a form of answers that it does not know was asked for before
+            self._meter.calls += answer.attempts - 1
+            self.made += answer.attempts - 1
         failure = answer if isinstance(answer, Failure) else None
         self._meter.closed(answer.usage, answer.cost_usd if failure is None else failure.cost_usd or 0.0)
         slot.saw(answer)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from haetae.core.generation import Usage
-from haetae.core.run import Spent
+from haetae.core.run import Spent, Unkept
 from haetae.core.suite import BudgetSpec
 from haetae.engine.stopping import Stop
 from haetae.errors import HaetaeError
@@ -49,6 +49,11 @@ class Meter:
         self.tokens += spent.tokens
         self.usd += spent.cost_usd or 0.0
         self._priced = self._priced or spent.cost_usd is not None
+
+    def beyond(self, spent: Spent) -> Unkept:
+        """What was spent over what a run tells of."""
+        usd = round(self.usd - (spent.cost_usd or 0.0), 9)
+        return Unkept(max(0, self.calls - spent.calls), max(0, self.tokens - spent.tokens), max(0.0, usd))
 
     async def opened(self) -> None:
         """A call is about to start. Raises BudgetExhausted when it could exceed the budget, Stopped after `stop`."""

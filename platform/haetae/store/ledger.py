@@ -13,7 +13,17 @@ from sqlalchemy.engine import Connection
 
 from haetae.core.clock import Clock
 from haetae.core.reference import check_name
-from haetae.core.run import GenerationRow, LimitChange, Manifest, Run, RunStatus, ScoreRow, Unfinished
+from haetae.core.run import (
+    NOTHING,
+    GenerationRow,
+    LimitChange,
+    Manifest,
+    Run,
+    RunStatus,
+    ScoreRow,
+    Unfinished,
+    Unkept,
+)
 from haetae.core.sample import Sample
 from haetae.errors import StoreError
 from haetae.store.columns import escape
@@ -30,6 +40,7 @@ CHUNK: Final = 500
 _FREE: Final[dict[str, Any]] = dict.fromkeys(
     ("owner_host", "owner_pid", "owner_started", "owner_token", "lease_until"), None
 )
+_AT_THE_END: Final = ("status", "finished_at", "note", "course", "unkept")
 _UNREPORTED: Final = sa.and_(
     RUN.c.status == RunStatus.FINISHED.value, sa.not_(sa.exists().where(ESTIMATE.c.run_id == RUN.c.id))
 )
@@ -222,6 +233,7 @@ class Recording:
         at: datetime,
         note: str | None = None,
         course: Sequence[LimitChange] = (),
+        unkept: Unkept = NOTHING,
     ) -> Run:
         def work(connection: Connection) -> Run:
             row = run_row(connection, run_id)
@@ -230,9 +242,10 @@ class Recording:
             before = read_run(row)
             if before == before.ended(status, at, note):
                 return before  # it was committed, and only the answer to that was lost
-            run = replace(before.ended(status, at, note), course=(*before.course, *course))
-            changes = {"status": status.value, "finished_at": at, "note": note, **_FREE}
-            changes["course"] = [change.as_json() for change in run.course] or None
+            run = before.ended(status, at, note)
+            run = replace(run, course=(*before.course, *course), unkept=before.unkept.plus(unkept))
+            values = run_values(run)
+            changes = {**_FREE, **{name: values[name] for name in _AT_THE_END}}
             connection.execute(RUN.update().where(RUN.c.id == run_id).values(changes))
             if status is RunStatus.FINISHED:
                 connection.execute(ESTIMATE.delete().where(ESTIMATE.c.run_id == run_id))

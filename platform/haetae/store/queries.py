@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from haetae.core import reasons
 from haetae.core.ledger import SampleResult
-from haetae.core.run import Accounting, Run, ScoreRow, Spent, Unanswered, Unscored
+from haetae.core.run import Accounting, Run, ScoreRow, Spent, Unanswered, Unkept, Unscored
 from haetae.store.columns import escape
 from haetae.store.database import Database
 from haetae.store.ledger import chunks, run_row
@@ -122,9 +122,9 @@ class Reading:
         return {name: frozenset(models) for name, models in found.items()}
 
     def spent(self, run_id: str) -> Spent:
-        """Calls are the attempts of answers that were not reused, and the calls behind scores that were
-        not. Cost is the sum of what has a price, None when nothing has; the answered calls that
-        have none are `unpriced_calls`."""
+        """Calls are the attempts of answers that were not reused, the calls behind scores that were
+        not, and those that no row tells of. Cost is the sum of what has a price, None when nothing has; the
+        answered calls that have none are `unpriced_calls`."""
         work = GENERATION.c
         fresh = sa.not_(work.reused)
         answers = sa.select(
@@ -137,23 +137,24 @@ class Reading:
         ).where(work.run_id == run_id)
         judged = SCORE.c
         asked = sa.and_(sa.not_(judged.reused), judged.calls > 0)
+        answered = sa.or_(judged.reason.is_(None), judged.tokens.is_not(None))
         judgements = sa.select(
             _total(judged.calls, asked),
             _total(judged.tokens, asked),
             sa.func.sum(judged.cost_usd).filter(sa.not_(judged.reused)),
-            _total(judged.calls, sa.and_(asked, judged.cost_usd.is_(None))),
+            _total(judged.calls, sa.and_(asked, judged.cost_usd.is_(None), answered)),
             _total(1, judged.reused),
         ).where(judged.run_id == run_id)
 
-        def read(connection: Connection) -> tuple[Sequence[Any], Sequence[Any]]:
-            run_row(connection, run_id)
-            return connection.execute(answers).one(), connection.execute(judgements).one()
+        def read(connection: Connection) -> tuple[Sequence[Any], Sequence[Any], Unkept]:
+            kept = read_run(run_row(connection, run_id))
+            return connection.execute(answers).one(), connection.execute(judgements).one(), kept.unkept
 
-        answer, judge = self._database.read(f"adding up what run {run_id} spent", read)
-        costs = [cost for cost in (answer[2], judge[2]) if cost is not None]
+        answer, judge, unkept = self._database.read(f"adding up what run {run_id} spent", read)
+        costs = [cost for cost in (answer[2], judge[2], unkept.usd or None) if cost is not None]
         return Spent(
-            calls=int(answer[0] + judge[0]),
-            tokens=int(answer[1] + judge[1]),
+            calls=int(answer[0] + judge[0]) + unkept.calls,
+            tokens=int(answer[1] + judge[1]) + unkept.tokens,
             cost_usd=float(sum(costs)) if costs else None,
             unpriced_calls=int(answer[3] + judge[3]),
             reused=int(answer[5]),

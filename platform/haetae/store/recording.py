@@ -120,29 +120,45 @@ _SCORE_KEY: Final = [*_GENERATION_KEY, "metric"]
 
 
 def _generation_upsert(database: Database) -> sa.Insert:
-    """A failure of the weather gives way to anything better; its calls still count."""
+    """A failure of the weather gives way to what came of asking again; its calls still count."""
     insert = database.insert(GENERATION)
     new, old = insert.excluded, GENERATION.c
-    better = sa.or_(new.reason.is_(None), new.reason.not_in(WEATHER))
+    later = sa.or_(new.reason.is_(None), new.reason.not_in(WEATHER), _at_another_time(old, new))
     kept = {*_GENERATION_KEY, "position"}
     changes = {name: new[name] for name in GENERATION_COLUMNS if name not in kept}
     upsert: sa.Insert = insert.on_conflict_do_update(
         index_elements=_GENERATION_KEY,
         set_={**changes, "attempts": old.attempts + new.attempts},
-        where=sa.and_(old.reason.in_(WEATHER), better),
+        where=sa.and_(old.reason.in_(WEATHER), later),
     )
     return upsert
 
 
 def _score_upsert(database: Database) -> sa.Insert:
-    """`not_generated` gives way to any score, a failure of the weather to a settled one."""
+    """`not_generated` gives way to any score, a failure of the weather to what came of asking again; what was spent on
+    it is added to that."""
     insert = database.insert(SCORE)
+    new, old = insert.excluded, SCORE.c
+    changes = {name: new[name] for name in SCORE_COLUMNS if name not in _SCORE_KEY}
+    again = sa.and_(old.reason.in_(WEATHER), new.reason.in_(WEATHER), _at_another_time(old, new))
     upsert: sa.Insert = insert.on_conflict_do_update(
         index_elements=_SCORE_KEY,
-        set_={name: insert.excluded[name] for name in SCORE_COLUMNS if name not in _SCORE_KEY},
-        where=_settled(SCORE.c.reason) < _settled(insert.excluded.reason),
+        set_={**changes, **{name: _sum(old[name], new[name]) for name in ("calls", "tokens", "cost_usd")}},
+        where=sa.or_(_settled(old.reason) < _settled(new.reason), again),
     )
     return upsert
+
+
+def _at_another_time(old: Any, new: Any) -> sa.ColumnElement[bool]:
+    """Whether two failures are not one that is written again, because the answer to its commit was lost."""
+    different: sa.ColumnElement[bool] = old.created_at != new.created_at
+    return different
+
+
+def _sum(old: Any, new: Any) -> sa.ColumnElement[Any]:
+    """Both together; where one is unknown, the other."""
+    total: sa.ColumnElement[Any] = sa.func.coalesce(old + new, new, old)
+    return total
 
 
 def _settled(reason: Any) -> sa.Case[int]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from haetae.core.canonical import Json, digest, dumps
 from haetae.core.generation import Failure, Generation, Usage, generation_from_json
-from haetae.core.run import GenerationRow, LimitChange, Run, RunStatus, ScoreRow, manifest_from_json
+from haetae.core.run import GenerationRow, LimitChange, Run, RunStatus, ScoreRow, Unkept, manifest_from_json
 from haetae.core.sample import Sample, sample_from_json
 from haetae.core.score import Score
 from haetae.errors import StoreError
@@ -152,6 +152,7 @@ def run_values(run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "tags": dict(run.tags),
         "course": [change.as_json() for change in run.course] or None,
+        "unkept": list(run.unkept) if any(run.unkept) else None,
     }
 
 
@@ -170,6 +171,7 @@ def read_run(row: Row) -> Run:
         seed=row["seed"],
         tags=row["tags"],
         course=tuple(LimitChange(*change) for change in row["course"] or ()),
+        unkept=Unkept(*row["unkept"] or ()),
     )
 
 

@@ -121,6 +121,7 @@ class RunTable(Base, table=True):
     seed: int = Field(sa_type=sa.BigInteger)
     tags: Any = Field(sa_type=JsonText)
     course: Any = Field(default=None, sa_type=JsonText, nullable=True)
+    unkept: Any = Field(default=None, sa_type=JsonText, nullable=True)
     owner_host: str | None = None
     owner_pid: int | None = None
     owner_started: str | None = None

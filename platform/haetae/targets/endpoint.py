@@ -116,8 +116,9 @@ class Endpoint:
         turns = await wired(messages)
         if isinstance(turns, Failure):
             return turns
-        rung = self._rung
+        rung, attempts = self._rung, 0
         while True:
+            attempts += 1
             payload = {"model": self._model, "messages": turns, **self._parameters, **overrides}
             if schema is not None:
                 self._ask_for_json(payload, schema, _LADDER[rung])
@@ -128,7 +129,8 @@ class Endpoint:
                 answer = chat_reply(reply[0], reply[1], self._price)
                 if isinstance(answer, Generation):  # only a way that worked is remembered
                     self._rung = max(self._rung, rung)
-                return answer
+                return replace(answer, attempts=attempts) if attempts > 1 else answer
+            reply = replace(reply, attempts=attempts)
             if reply.fatal or not (reply.reason == reasons.REJECTED or _is_of_the_form(reply)):
                 return reply
             if "max_completion_tokens" in reply.message and "max_tokens" in payload:

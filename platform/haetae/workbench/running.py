@@ -109,7 +109,9 @@ class Running:
 
         def ended(status: RunStatus, note: str | None, how: str = "Go on with the same command, or") -> Run:
             said = None if note is None else f"{note}. {how}: haetae resume {run.id}"
-            return self._ledger.finish(run.id, status, self._clock.now(), said, assembly.resolver.limits.course)
+            unkept = assembly.meter.beyond(self._ledger.spent(run.id))
+            course = assembly.resolver.limits.course
+            return self._ledger.finish(run.id, status, self._clock.now(), said, course, unkept)
 
         def stop(why: str) -> None:
             calls.ask(why)

@@ -89,9 +89,10 @@ def under_rules(fence: Fence, turns: Sequence[Message], rules: str = "rules.md")
 
 @dataclass(slots=True)
 class Interview:
-    """The calls behind one score, and what they cost together."""
+    """The calls behind one score, those of them that failed, and what the others cost together."""
 
     calls: int = 0
+    failed: int = 0
     usage: Usage | None = None
     cost_usd: float | None = 0.0
     model: str | None = None
@@ -145,6 +146,7 @@ class Interview:
     def include(self, other: Interview) -> None:
         """Add up what another interview, with another judge, has cost."""
         self.calls += other.calls
+        self.failed += other.failed
         if other.usage is not None:
             self.usage = other.usage if self.usage is None else self.usage + other.usage
         unknown = self.cost_usd is None or other.cost_usd is None
@@ -165,7 +167,7 @@ class Interview:
     def bill(self, score: Score) -> Score:
         """The score with what was spent on it."""
         cost = self.cost_usd if self.calls else None
-        return replace(score, calls=self.calls, usage=self.usage, cost_usd=cost, model=self.model)
+        return replace(score, calls=self.calls + self.failed, usage=self.usage, cost_usd=cost, model=self.model)
 
     def _heard(self, reply: Generation | Failure) -> Generation:
         if isinstance(reply, Failure):
@@ -179,6 +181,8 @@ class Interview:
     def _failed(self, failure: Failure) -> Exception:
         if failure.usage is not None:  # an answer that cannot be used is paid for all the same
             self._pay(failure)
+        else:
+            self.failed += failure.attempts
         if failure.fatal:
             return JudgeError(failure.message)
         reason = _REASONS.get(failure.reason, reasons.JUDGE_FAILED)

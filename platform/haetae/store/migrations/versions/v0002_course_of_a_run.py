@@ -1,5 +1,5 @@
-"""How hard endpoints were asked in a run; and smaller indexes: only what was called for is looked up by its key, or
-what stands for it since that was pruned."""
+"""How hard endpoints were asked in a run, and what it spent that no row tells; and smaller indexes: only what was
+called for is looked up by its key, or what stands for it since that was pruned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _PAID = {"generation": "attempts", "score": "calls"}
 
 def upgrade() -> None:
     """Add the column, narrow the indexes."""
-    op.add_column("run", sa.Column("course", sa.Text(), nullable=True))
+    for column in ("course", "unkept"):
+        op.add_column("run", sa.Column(column, sa.Text(), nullable=True))
     for table, paid in _PAID.items():
         op.add_column(table, sa.Column("heir", sa.Boolean(), nullable=True))
         _index(table, "(reused = 0 OR heir = 1)", "(NOT reused OR heir)", f" AND {paid} > 0")
@@ -27,7 +28,8 @@ def downgrade() -> None:
     for table in _PAID:
         _index(table, "reused = 0", "NOT reused", "")
         op.drop_column(table, "heir")
-    op.drop_column("run", "course")
+    for column in ("unkept", "course"):
+        op.drop_column("run", column)
 
 
 def _index(table: str, sqlite: str, postgresql: str, paid: str) -> None:
