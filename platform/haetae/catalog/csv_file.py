@@ -1,7 +1,7 @@
 """CSV by RFC 4180: quoted fields may hold line ends; the header names the columns and the delimiter.
 
 Columns are `input`, `reference`, `id`, `metadata.<key>`, and, as JSON, `references`, `contexts`,
-`reference_contexts`, `relevant` and `tool_calls`. An empty cell is nothing. Everything else is text.
+`reference_contexts`, `relevant`, `tool_calls` and `metadata`. An empty cell is nothing. Everything else is text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from haetae.catalog.rows import FIELDS, BadRow, Fault
 from haetae.core.canonical import Json
 from haetae.errors import DatasetError, Problem
 
-_JSON_COLUMNS = frozenset({"references", "contexts", "reference_contexts", "relevant", "tool_calls"})
+_JSON_COLUMNS = frozenset({"references", "contexts", "reference_contexts", "relevant", "tool_calls", "metadata"})
 _COLUMNS = f"{', '.join(sorted(FIELDS - {'metadata'}))} and metadata.<key>"
 _NOTHING = frozenset({"nan", "NaN", "None", "null", "NULL", "<NA>"})
 """What tables write into a cell for nothing; as an `input` it is missing."""
@@ -86,13 +86,9 @@ class _Lines:
 def _check_header(header: list[str], file: str) -> None:
     problems = []
     for index, column in enumerate(header):
-        known = (column in FIELDS and column != "metadata") or (
-            column.startswith("metadata.") and len(column) > len("metadata.")
-        )
+        known = column in FIELDS or (column.startswith("metadata.") and len(column) > len("metadata."))
         if not known:
-            hint = (
-                nearest(column, FIELDS) or f"; there are {', '.join(sorted(FIELDS - {'metadata'}))} and metadata.<key>"
-            )
+            hint = nearest(column, FIELDS) or f"; there are {', '.join(sorted(FIELDS))} and metadata.<key>"
             problems.append(Problem(f"unknown column {column!r}{hint}", file, 1, index + 1, column or None))
         elif column in header[:index]:
             problems.append(Problem(f"column {column!r} stands twice", file, 1, index + 1, column))
@@ -122,6 +118,6 @@ def _row(header: list[str], cells: list[str]) -> Json | BadRow:
                 faults.append((column, f"expected a JSON list or mapping: {bad.faults[0][1]}"))
         else:
             row[column] = cell
-    if metadata:
-        row["metadata"] = metadata
+    if isinstance(of_all := row.get("metadata", {}), dict) and metadata:
+        row["metadata"] = of_all | metadata
     return BadRow(faults) if faults else row

@@ -281,6 +281,23 @@ def test_broken_quotes_bytes_and_lists_in_a_csv_are_named_by_line(write: Write, 
     assert [sample.id for sample in dataset] == ["4"]
 
 
+def test_a_csv_with_old_line_ends_is_said(write: Write, project: Path) -> None:
+    said = _refusal(write("a.csv", b"id,input\r1,a\r2,b\r"), project)
+    assert said.startswith("a.csv:1: not CSV: ")
+    assert said.endswith("its lines end in CR alone: save it with LF or CRLF")
+
+
+def test_what_is_no_text_stands_in_a_csv_as_json(write: Write, project: Path) -> None:
+    raw = (
+        'input,relevant,tool_calls,metadata,metadata.topic\nq,"{""p2"": 2}","[{""name"": ""f""}]","{""n"": 1}",refund\n'
+    )
+    (sample,) = open_dataset(write("a.csv", raw), root=project)
+    assert dict(sample.relevant) == {"p2": 2}
+    assert sample.tool_calls[0].name == "f"
+    assert dict(sample.metadata) == {"n": 1, "topic": "refund"}
+    assert "a.csv:2: metadata: expected a mapping" in _refusal(write("a.csv", "input,metadata\nq,1\n"), project)
+
+
 def test_parquet_takes_structs_flat_metadata_and_nothing(project: Path) -> None:
     rows = [
         {"id": "1", "input": "q", "metadata": {"a": 1.5, "b": None}, "metadata.c": "x", "contexts": ["k"]},
