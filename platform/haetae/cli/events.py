@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from haetae.core.canonical import Json, dumps, loads
 from haetae.core.clock import Clock, SystemClock
 from haetae.core.secrets import redact_json
 from haetae.engine.watch import EndpointState, Progress
+from haetae.errors import ConfigError
 from haetae.workbench.report import Report, rounded
 
 VERSION = 1
@@ -191,6 +193,18 @@ events_option = click.option(
 )
 
 
+def _without_waiting(file: str, flags: int) -> int:
+    """Open a file, or a pipe that has a reader: one that may never come is not waited for."""
+    try:
+        opened = os.open(file, flags | os.O_NONBLOCK, 0o666)
+    except OSError as exc:
+        if exc.errno == errno.ENXIO:
+            raise ConfigError(f"--json-events {file}: nobody reads from this pipe; start its reader first") from exc
+        raise
+    os.set_blocking(opened, True)
+    return opened
+
+
 @contextmanager
 def writing_events(events_to: str | None) -> Iterator[Events | None]:
     """The events of one command, None for none. An error is told as the last event and goes on to its exit code.
@@ -206,7 +220,7 @@ def writing_events(events_to: str | None) -> Iterator[Events | None]:
             stack.enter_context(redirect_stdout(sys.stderr))
         else:
             Path(events_to).parent.mkdir(parents=True, exist_ok=True)
-            stream = stack.enter_context(Path(events_to).open("w", encoding="utf-8"))
+            stream = stack.enter_context(open(events_to, "w", encoding="utf-8", opener=_without_waiting))
         events = Events(stream, SystemClock())
         try:
             yield events

@@ -148,6 +148,21 @@ def test_a_pipe_that_closes_does_not_end_the_run(shop: Any) -> None:
     assert shop.call("list", "runs", "--json").json[0]["status"] == "finished"
 
 
+def test_a_pipe_that_nobody_reads_is_not_waited_for(shop: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "events")
+    said = shop.call("run", "suite.yaml", "--json-events", str(tmp_path / "events"))
+    assert said.code == 2
+    assert "nobody reads from this pipe; start its reader first" in said.err
+
+
+def test_a_pipe_with_a_reader_is_written_to(shop: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "events")
+    reader = os.open(tmp_path / "events", os.O_RDONLY | os.O_NONBLOCK)
+    shop.call("run", "suite.yaml", "--quiet", "--json-events", str(tmp_path / "events"))
+    assert b'"type":"run_ended"' in os.read(reader, 65536)
+    os.close(reader)
+
+
 def test_a_disk_that_is_full_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     class Full(io.StringIO):
         def write(self, text: str, /) -> int:
