@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from haetae.catalog.places import Path, Places, dotted
@@ -26,6 +27,16 @@ _EXPECTED = {
     "model_attributes_type": "a mapping",
     "none_required": "nothing",
 }
+_SYNONYMS = {
+    "concurrency": "in_flight",
+    "max_concurrency": "in_flight",
+    "rpm": "requests_per_minute",
+    "tpm": "tokens_per_minute",
+}
+"""What other tools call it."""
+_OF_A_MODEL = frozenset({"requests_per_minute", "tokens_per_minute"})
+_DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(s|m|min|h|d)\s*", re.IGNORECASE)
+_UNITS = {"s": (1, "second"), "m": (60, "minute"), "min": (60, "minute"), "h": (3600, "hour"), "d": (86_400, "day")}
 _RANGES = frozenset({"finite_number", "greater_than", "greater_than_equal", "less_than", "less_than_equal"})
 
 
@@ -89,14 +100,15 @@ def _message(path: Path, details: Sequence[ErrorDetails], data: Json, schema: Js
     spelled = places.spelled.get(dotted(path))
     if kind == "extra_forbidden":
         known = {name for node in _schemas(schema, path[:-1]) for name in node.get("properties", {})}
-        hint = nearest(str(path[-1]), sorted(known)) or f"; there are {', '.join(sorted(known))}"
-        return f"unknown key{hint}", path
+        return f"unknown key{_hint(str(path[-1]), known)}", path
     if kind == "missing":
         return "missing", path
     if kind in _RANGES:
         allowed = next(filter(None, map(_range, _schemas(schema, path))), "a finite number")
         return f"expected {allowed}, got {spelled or value}", path
     expected = [_EXPECTED[other["type"]] for other in details if other["type"] in _EXPECTED]
+    if expected and (seconds := _seconds(str(path[-1]), value)):
+        return f"expected seconds: {seconds}, got {found(value, spelled)}", path
     if expected:
         wanted = " or ".join(dict.fromkeys(expected))
         quote = "; write it in quotes" if wanted == "text" and isinstance(value, bool | int | float) else ""
@@ -110,6 +122,24 @@ def _message(path: Path, details: Sequence[ErrorDetails], data: Json, schema: Js
     if kind == "value_error":
         return _own_words(str(detail["ctx"]["error"]), path, places)
     return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}, got {found(value, spelled)}", path
+
+
+def _hint(key: str, known: Collection[str]) -> str:
+    meant = _SYNONYMS.get(key.lower(), key)
+    if meant in _OF_A_MODEL and meant not in known:
+        return f"; {meant} belongs in the model's file: it holds for all suites that ask the model"
+    if meant in known:
+        return f"; did you mean {meant}?"
+    return nearest(key, sorted(known)) or f"; there are {', '.join(sorted(known))}"
+
+
+def _seconds(key: str, value: Json) -> str | None:
+    """`7200 for 2 hours` where a number of seconds was expected and another unit is written."""
+    written = _DURATION.fullmatch(value) if key.endswith("_s") and isinstance(value, str) else None
+    if written is None:
+        return None
+    number, (seconds, unit) = float(written[1]), _UNITS[written[2].lower()]
+    return f"{number * seconds:.10g} for {written[1]} {unit}{'' if number == 1 else 's'}"
 
 
 def _own_words(message: str, path: Path, places: Places) -> tuple[str, Path]:

@@ -115,6 +115,18 @@ class LimitSpec(Spec):
             raise ValueError(f"least_in_flight is {self.least_in_flight}, above in_flight, which is {self.in_flight}")
         return self
 
+    @model_validator(mode="after")
+    def _each_can_come_true(self) -> LimitSpec:
+        """What would never happen is refused; a deadline only where both are written, as the other has a default."""
+        if self.hedge_after_s is not None and self.hedge_after_s >= self.timeout_s:
+            over = f"by then an attempt is over: timeout_s is {self.timeout_s:g}"
+            raise ValueError(f"hedge_after_s: {self.hedge_after_s:g} would never happen, {over}")
+        both_written = {"call_deadline_s", "timeout_s"} <= self.model_fields_set
+        if both_written and self.call_deadline_s < self.timeout_s:
+            over = f"is below timeout_s, which is {self.timeout_s:g} and would never be reached"
+            raise ValueError(f"call_deadline_s: {self.call_deadline_s:g} {over}")
+        return self
+
 
 class Suite(Spec):
     """One suite file."""

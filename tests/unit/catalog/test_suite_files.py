@@ -80,6 +80,34 @@ def test_an_invented_stand_in_causes_no_further_problem(write: Write, suite_text
     ]
 
 
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ("{ run_deadline_s: 2h }", "run_deadline_s: expected seconds: 7200 for 2 hours, got text '2h'"),
+        ("{ timeout_s: 1.5 min }", "timeout_s: expected seconds: 90 for 1.5 minutes, got text '1.5 min'"),
+        ("{ timeout_s: soon }", "timeout_s: expected a number, got text 'soon'"),
+        ("{ concurrency: 4 }", "concurrency: unknown key; did you mean in_flight?"),
+        ("{ in_fligth: 4 }", "in_fligth: unknown key; did you mean in_flight?"),
+        ("{ rpm: 60 }", "rpm: unknown key; requests_per_minute belongs in the model's file: it holds for all suites"),
+        ("{ tokens_per_minute: 60 }", "tokens_per_minute: unknown key; tokens_per_minute belongs in the model's file"),
+        ("{ hedge_after_s: 60 }", "hedge_after_s: 60 would never happen, by then an attempt is over: timeout_s is 60"),
+        (
+            "{ timeout_s: 90, call_deadline_s: 30 }",
+            "call_deadline_s: 30 is below timeout_s, which is 90 and would never be reached",
+        ),
+    ],
+)
+def test_a_limit_that_cannot_hold_is_refused_with_what_to_write(
+    write: Write, suite_text: str, limits: str, said: str
+) -> None:
+    (problem,) = _refusal(write("s.yaml", f"{suite_text}limits: {limits}\n"))
+    assert f": limits.{said}" in problem
+
+
+def test_a_call_may_end_before_the_timeout_that_nobody_wrote(write: Write, suite_text: str) -> None:
+    assert load_suite(write("s.yaml", f"{suite_text}limits: {{ call_deadline_s: 30 }}\n"), {}).suite.limits.tries == 5
+
+
 def test_a_target_of_two_kinds_is_said_at_the_target(write: Write, suite_text: str) -> None:
     (problem,) = _refusal(
         write("s.yaml", suite_text.replace("  prompt: support-answer@candidate", "  outputs: o.jsonl"))
