@@ -190,3 +190,25 @@ def test_a_project_whose_folder_was_renamed_goes_on(project: Any, server: Any, r
     command = [sys.executable, "-c", PROGRAM, "resume", run_id, "--quiet", "--no-track"]
     said = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=False)
     assert f"{run_id}  finished" in said.stdout, said.stderr
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_every_request_that_was_sent_is_spent_and_the_budget_is_for_all_of_them(
+    project: Any, server: Any, replies: Any, status: int
+) -> None:
+    """A judge that takes no form of the question, or fails: its requests count, also over several continuations."""
+    text = project.suite.read_text().replace("tries: 2", "tries: 1")
+    project.suite.write_text(text + "budget: { calls: 70 }\n")
+
+    def answer(body: dict[str, Any], headers: dict[str, str]) -> tuple[int, str]:
+        return replies.by_model(body, headers) if body["model"] == "m" else (status, "{}")  # type: ignore[no-any-return]
+
+    server.answer = answer
+    with project.bench() as bench:
+        for _ in range(4):
+            report = bench.run(project.suite, track=False)
+            assert report.spent.calls == len(server.bodies)
+            if report.run.status is RunStatus.FINISHED:
+                break
+        else:
+            assert "budget.calls: 70 is reached" in (report.run.note or "")
