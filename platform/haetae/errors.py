@@ -9,6 +9,7 @@
     ├── TargetError      what is evaluated cannot be asked at all (wrong key, no such model)    exit 3
     ├── JudgeError       the judge cannot be asked at all                                       exit 3
     ├── StoreError       the ledger cannot be read or written                                   exit 3
+    │   └── UnknownRunError it has no run of this name                                          exit 2
     └── TrackerError     a tracker refused; the outbox keeps the event and tries again          never an exit
 
 Nothing else leaves this package on purpose: `boundary` turns whatever escapes a library into the
@@ -101,6 +102,12 @@ class JudgeError(HaetaeError):
 
 class StoreError(HaetaeError):
     """The ledger cannot be read or written."""
+
+
+class UnknownRunError(StoreError):
+    """The ledger has no run of this name: a wrong input, not a broken ledger."""
+
+    exit_code = 2
 
 
 class TrackerError(HaetaeError):

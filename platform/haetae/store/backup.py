@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy.engine import URL
 
 from haetae.errors import ConfigError, StoreError
 from haetae.store.address import parse_url
-from haetae.store.faults import place, storing
+from haetae.store.faults import DAMAGED, error_code, place, storing
 from haetae.store.tables import METADATA
 
 
@@ -39,26 +40,42 @@ def backup_ledger(url: str, target: Path | None) -> tuple[Path, Mapping[str, int
     if target.is_dir():
         raise ConfigError(f"{target} is a folder; name a file in it")
     partial = target.with_name(f".{target.name}.partial")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial.unlink(missing_ok=True)
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
     try:
         with storing(address, f"copying the ledger to {target}"):
-            rows = _copied(source, partial)
+            rows = _copied(source, partial, target)
             _check(partial, rows)
-        _replace(partial, target)
+        with _writing(target):
+            _replace(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it was told why, where the folder is none
+            partial.unlink(missing_ok=True)
     return target, rows
 
 
-def _copied(source: Path, copy: Path) -> Mapping[str, int]:
+def _copied(source: Path, partial: Path, target: Path) -> Mapping[str, int]:
     """Copy one snapshot, in one step: in several, SQLite begins anew whenever another process has written."""
     with closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True, isolation_level=None)) as ledger:
         ledger.execute("BEGIN")
         rows = _rows(ledger)
-        with closing(sqlite3.connect(copy)) as written:
+        with _writing(target), closing(sqlite3.connect(partial)) as written:
             ledger.backup(written)
     return rows
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """What is refused inside is refused to the copy, not to the ledger, which is only read."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as exc:
+        if error_code(exc) in DAMAGED:
+            raise
+        why = exc.strerror if isinstance(exc, OSError) else str(exc)
+        room = f"; {shutil.disk_usage(target.parent).free:,} bytes are free there" if target.parent.is_dir() else ""
+        raise StoreError(f"the copy {target} cannot be written: {why}{room}; the ledger is as it was") from exc
 
 
 def _check(copy: Path, rows: Mapping[str, int]) -> None:

@@ -25,7 +25,7 @@ from haetae.core.run import (
     Unkept,
 )
 from haetae.core.sample import Sample
-from haetae.errors import StoreError
+from haetae.errors import StoreError, UnknownRunError
 from haetae.store.columns import escape
 from haetae.store.database import Database
 from haetae.store.owner import Owner, this_process
@@ -53,13 +53,13 @@ def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def run_row(connection: Connection, run_id: str) -> Row:
-    """A run's row. Raises StoreError, naming the newest runs, when there is none."""
+    """A run's row. Raises UnknownRunError, naming the newest runs, when there is none."""
     seen = RUN.c.status != PRUNED
     row = connection.execute(sa.select(RUN).where(RUN.c.id == run_id, seen)).mappings().first()
     if row is None:
         latest = sa.select(RUN.c.id).where(seen).order_by(RUN.c.started_at.desc()).limit(5)
         newest = connection.execute(latest).scalars().all()
-        raise StoreError(f"there is no run {run_id!r}; the newest are: {', '.join(newest) or 'none'}")
+        raise UnknownRunError(f"there is no run {run_id!r}; the newest are: {', '.join(newest) or 'none'}")
     return row
 
 

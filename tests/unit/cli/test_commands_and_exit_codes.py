@@ -173,11 +173,19 @@ def test_a_gate_that_is_not_declared_is_a_mistake(shop: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["show", "shop.9"], ["promote", "shop.9"], ["export", "shop.9"], ["compare", "shop.9"]]
+    "arguments",
+    [
+        ["show", "shop.9"],
+        ["promote", "shop.9"],
+        ["export", "shop.9"],
+        ["compare", "shop.9"],
+        ["resume", "shop.9"],
+        ["cache", "prune", "--run", "shop.9"],
+    ],
 )
-def test_a_run_that_is_not_there_is_said(arguments: list[str], shop: Any) -> None:
+def test_a_run_that_is_not_there_is_a_wrong_input(arguments: list[str], shop: Any) -> None:
     said = shop.call(*arguments)
-    assert said.code == 3
+    assert said.code == 2
     assert "there is no run 'shop.9'" in said.err
 
 

@@ -80,7 +80,7 @@ def test_a_prune_shows_what_it_would_do_and_does_it_when_told(shop: Any, home: P
     assert done.code == 0
     assert "deleted: 2 runs, " in done.out
     assert runs_of(shop) == [third]
-    assert shop.call("show", first).code == 3
+    assert shop.call("show", first).code == 2
     assert shop.call("show", third).code == 0
 
 

@@ -134,3 +134,22 @@ def test_compacting_says_what_it_needs_before_it_begins(
     monkeypatch.setattr(compacting.shutil, "disk_usage", lambda _: usage._replace(free=100))
     with pytest.raises(StoreError, match=r"needs [\d,]+ free bytes, twice what stays in it, and 100 are free"):
         compact(with_run)
+
+
+def test_what_is_refused_to_the_copy_is_told_of_the_copy(url: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_ledger(url).close()
+    file = path.with_name("a file")
+    file.write_text("not a folder")
+    with pytest.raises(StoreError, match=f"^the copy {file}/copy.bak cannot be written: File exists; the ledger is"):
+        backup_ledger(url, file / "copy.bak")
+    target = path.with_name("full.bak")
+
+    class Full(sqlite3.Connection):
+        def backup(self, *_: Any, **__: Any) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(backup.sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Full))
+    with pytest.raises(StoreError, match=rf"^the copy {target} cannot be written: database or disk is full; [\d,]+ by"):
+        backup_ledger(url, target)
+    assert not list(path.parent.glob("*.partial"))
