@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from haetae.core.addresses import url_fault
 from haetae.errors import ConfigError
 
-_EXPECTED = "expected http://host:port or http://user:password@host:port, with / and @ of a password as %2F and %40"
+_EXPECTED = "expected http://host:port, before the host a login and @ where it wants one (its / and @ as %2F and %40)"
 
 
 def proxy_of(url: str) -> str | None:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from haetae.core.clock import SystemClock
 from haetae.core.generation import Generation
+from haetae.core.secrets import redact
 from haetae.errors import ConfigError
 from haetae.targets.endpoint import Endpoint
 from haetae.targets.proxy import proxy_of
@@ -96,6 +97,7 @@ def test_a_proxy_that_is_none_is_refused_at_the_door_without_its_login(
     with pytest.raises(ConfigError, match=f"variable {variable} holds no proxy: .*{why}") as caught:
         Endpoint(base_url=url, model="m", clock=SystemClock(), fingerprint={})
     assert "canary" not in str(caught.value)
+    assert redact(str(caught.value)) == str(caught.value)  # what it says of logins does not look like one
     monkeypatch.setenv("NO_PROXY", "model.example")
     assert Endpoint(base_url=url, model="m", clock=SystemClock(), fingerprint={}) is not None
 
