@@ -263,7 +263,9 @@ def test_spending_counts_tries_and_judges_and_leaves_out_what_was_reused(ledger:
         given.score(b, 1.0),
     ]
     ledger.record(run.id, [a, b, c, d], answers, scores, given.at)
-    assert ledger.spent(run.id) == Spent(calls=11, tokens=58, cost_usd=0.75, unpriced_calls=2, reused=1, retried=6)
+    assert ledger.spent(run.id) == Spent(
+        calls=11, tokens=58, cost_usd=0.75, unpriced_calls=2, reused=1, retried=6, saved_usd=9.0
+    )
 
 
 def test_an_unknown_price_is_none_not_zero(ledger: SqlLedger, given: Any) -> None:

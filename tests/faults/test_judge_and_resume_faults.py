@@ -127,6 +127,22 @@ def test_a_suite_that_was_edited_is_not_the_run_to_continue(project: Any, server
     assert len(server.bodies) == before
 
 
+def test_what_changed_is_told_by_the_name_of_its_file_and_without_what_may_change(
+    project: Any, server: Any, replies: Any
+) -> None:
+    run_id = _interrupted(project, server, replies)
+    rubric = project.folder / "polite.md"
+    rubric.write_text(f"{rubric.read_text()}\nBe strict.\n")
+    project.suite.write_text(f"{project.suite.read_text()}budget: {{ calls: 9000 }}\n")
+    with project.bench() as bench, pytest.raises(ConfigError) as caught:
+        bench.run(project.suite, resume=run_id)
+    assert str(caught.value).splitlines() == [
+        f"{run_id} cannot be continued, this has changed since it started:",
+        "  metrics.polite: polite.md has changed",
+        f"`haetae run {project.suite.name}` starts a new one; it takes the answers that are there.",
+    ]
+
+
 def test_a_dataset_that_changed_is_named_with_both_hashes_and_counts(project: Any, server: Any, replies: Any) -> None:
     run_id = _interrupted(project, server, replies)  # DAT-12
     with project.bench() as bench:
@@ -156,7 +172,10 @@ def test_a_budget_stops_the_run_and_counts_what_was_spent_before(project: Any, s
     with project.bench() as bench:
         report = bench.run(project.suite)
         assert report.run.status is RunStatus.STOPPED
-        assert "the budget of 15 calls is used up (15 spent, the next call could exceed it). Raise budget.calls in " in (report.run.note or "")
+        assert (
+            "the budget of 15 calls is used up (15 spent, the next call could exceed it). Raise budget.calls in "
+            in (report.run.note or "")
+        )
         assert len(server.bodies) == 15
         again = bench.run(project.suite)
         assert again.run.id == report.run.id

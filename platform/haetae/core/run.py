@@ -23,7 +23,7 @@ class RunStatus(StrEnum):
     STOPPED = "stopped"  # an error or the budget ended it; what was done is kept
 
 
-_OF_THE_WORK = frozenset({"limits", "budget", "schedule", "track"})
+OF_THE_WORK = frozenset({"limits", "budget", "schedule", "track"})
 """Parts of a suite under which a run may be continued changed: a budget that was reached is raised, and on it goes."""
 
 
@@ -62,7 +62,7 @@ class Manifest:
         suite is run.
         """
         said = {name: part for name, part in self.as_json().items() if name != "epoch"}
-        said["suite"] = {name: part for name, part in self.suite.items() if name not in _OF_THE_WORK}
+        said["suite"] = {name: part for name, part in self.suite.items() if name not in OF_THE_WORK}
         said["dataset"] = {name: part for name, part in self.dataset.items() if name != "name"}
         return digest(said)
 
@@ -205,7 +205,8 @@ class Unfinished:
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What a run has spent: calls, tokens, dollars (None when a price is unknown), and what it saved: the answers
-    (`reused`) and judgements that it took from earlier runs."""
+    (`reused`) and judgements that it took from earlier runs, and what those had cost (`saved_usd`, None where that is
+    unknown)."""
 
     calls: int = 0
     tokens: int = 0
@@ -214,3 +215,4 @@ class Spent:
     reused: int = 0
     retried: int = 0
     reused_judgements: int = 0
+    saved_usd: float | None = None

@@ -134,6 +134,7 @@ class Reading:
             _total(work.attempts, sa.and_(fresh, work.reason.is_(None), work.cost_usd.is_(None))),
             _total(work.attempts - 1, sa.and_(fresh, work.attempts > 1)),
             _total(1, work.reused),
+            sa.func.sum(work.cost_usd).filter(work.reused),
         ).where(work.run_id == run_id)
         judged = SCORE.c
         asked = sa.and_(sa.not_(judged.reused), judged.calls > 0)
@@ -144,6 +145,7 @@ class Reading:
             sa.func.sum(judged.cost_usd).filter(sa.not_(judged.reused)),
             _total(judged.calls, sa.and_(asked, judged.cost_usd.is_(None), answered)),
             _total(1, judged.reused),
+            sa.func.sum(judged.cost_usd).filter(judged.reused),
         ).where(judged.run_id == run_id)
 
         def read(connection: Connection) -> tuple[Sequence[Any], Sequence[Any], Unkept]:
@@ -152,6 +154,7 @@ class Reading:
 
         answer, judge, unkept = self._database.read(f"adding up what run {run_id} spent", read)
         costs = [cost for cost in (answer[2], judge[2], unkept.usd or None) if cost is not None]
+        saved = [cost for cost in (answer[6], judge[5]) if cost is not None]
         return Spent(
             calls=int(answer[0] + judge[0]) + unkept.calls,
             tokens=int(answer[1] + judge[1]) + unkept.tokens,
@@ -160,6 +163,7 @@ class Reading:
             reused=int(answer[5]),
             retried=int(answer[4]),
             reused_judgements=int(judge[4]),
+            saved_usd=float(sum(saved)) if saved else None,
         )
 
     def results(

@@ -87,8 +87,13 @@ def _leaves(what: str, field: str, before: Json, after: Json) -> Iterator[Change
     yield Change(what, field, before, after)
 
 
+def is_digest(value: Json) -> bool:
+    """Whether it is a SHA-256."""
+    return isinstance(value, str) and len(value) == 64 and all(letter in "0123456789abcdef" for letter in value)
+
+
 def _short(value: Json) -> str:
     text = "none" if value is None else str(value)
-    if len(text) == 64 and all(letter in "0123456789abcdef" for letter in text):
+    if is_digest(text):
         return text[:12]
     return text if len(text) <= 80 else text[:77] + "…"

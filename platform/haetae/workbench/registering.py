@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -16,13 +16,13 @@ from haetae.catalog.saved_folder import STATE, data_files
 from haetae.core.canonical import Json, dumps
 from haetae.core.ledger import Ledger, Registry, Version
 from haetae.core.reference import Kind, Reference, check_name
-from haetae.core.run import Manifest, Run
+from haetae.core.run import OF_THE_WORK, Manifest, Run
 from haetae.core.sample import Image
 from haetae.core.tracker import RunRecord
 from haetae.engine.pictures import UnreadablePicture, picture_of
 from haetae.errors import DatasetError, Problem, RegistryError
 from haetae.settings import Settings
-from haetae.workbench.comparable import changes
+from haetae.workbench.comparable import Change, changes, is_digest
 from haetae.workbench.resolve import MIRROR
 
 _MOST_ROWS = 10_000
@@ -107,14 +107,35 @@ def _lines(content: Json) -> list[str]:
     return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode().splitlines()
 
 
-def manifest_diff(run: Run, now: Manifest) -> str:
-    """Why a run cannot be continued: what has changed since it started."""
-    found = [str(change) for change in changes(run.manifest, now, frozenset(now.metrics))]
-    if run.manifest.suite != now.suite:
-        before, after = (_lines(dict(manifest.suite)) for manifest in (run.manifest, now))
-        found += [line for line in difflib.unified_diff(before, after, lineterm="", n=0) if line[0] in "+-"][2:]
-    listed = "\n  ".join(found) or "something that is not shown here"
-    return f"{run.id} cannot be continued, this has changed since it started:\n  {listed}\nStart a new run instead."
+def manifest_diff(run: Run, now: Manifest, suite_file: Path) -> str:
+    """Why a run cannot be continued: what has changed since it started, of that which may not."""
+    found = [_change(change, now) for change in changes(run.manifest, now, frozenset(now.metrics))]
+    before, after = (
+        {name: part for name, part in manifest.suite.items() if name not in OF_THE_WORK}
+        for manifest in (run.manifest, now)
+    )
+    if before != after:
+        lines = difflib.unified_diff(_lines(before), _lines(after), lineterm="", n=0)
+        found += [line for line in lines if line[0] in "+-"][2:]
+    listed = "\n  ".join(dict.fromkeys(found)) or "something that is not shown here"
+    new = f"`haetae run {suite_file.name}` starts a new one; it takes the answers that are there."
+    return f"{run.id} cannot be continued, this has changed since it started:\n  {listed}\n{new}"
+
+
+def _change(change: Change, now: Manifest) -> str:
+    """A change in words; of a file that the suite names its name, for its digest tells nobody anything."""
+    part, _, name = change.field.partition(".")
+    if not (is_digest(change.before) and is_digest(change.after)):
+        return str(change)
+    if part == "metrics":
+        name = name.partition(".")[0]
+        named = now.suite["metrics"].get(name)
+        words = list(named.values()) if isinstance(named, Mapping) else [named]
+        files = [word for word in words if isinstance(word, str) and Path(word).suffix]
+        return f"metrics.{name}: {', '.join(files)} has changed" if files else str(change)
+    kind = {"prompt": "prompt", "code": "function"}.get(name.partition(".")[0], "outputs")
+    written = now.suite["target"].get(kind)
+    return f"target: {written} has changed" if written else str(change)
 
 
 def record_of(ledger: Ledger, registry: Registry, run_id: str) -> RunRecord:

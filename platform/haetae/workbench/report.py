@@ -107,6 +107,7 @@ class Report:
                 "reused": self.spent.reused,
                 "retried": self.spent.retried,
                 "reused_judgements": self.spent.reused_judgements,
+                "saved_usd": rounded(self.spent.saved_usd),
             },
             "course": course_json(self.run.course),
             "notes": list(self.notes),
@@ -187,7 +188,8 @@ class Report:
         if spent.cost_usd is not None and spent.unpriced_calls:
             cost += f" and {counted(spent.unpriced_calls, 'call')} of unknown price"
         judged = f" and {counted(spent.reused_judgements, 'judgement')}" if spent.reused_judgements else ""
-        reused = f"{counted(spent.reused, 'answer')}{judged} reused"
+        saved = f" (they had cost ${spent.saved_usd:,.4f})" if spent.saved_usd else ""
+        reused = f"{counted(spent.reused, 'answer')}{judged} reused{saved}"
         if not spent.calls:
             return f"no calls, nothing spent; {reused}"
         again = f"{reused}, {spent.retried:,} retried"

@@ -49,7 +49,7 @@ class Running:
         if resume is not None:
             run = self._ledger.run(resume)
             if run.manifest.digest != manifest.digest:
-                raise ConfigError(registering.manifest_diff(run, manifest))
+                raise ConfigError(registering.manifest_diff(run, manifest, assembly.loaded.path))
             return run if run.status is RunStatus.FINISHED else self._continued(resume, assembly)
         suite = assembly.suite.suite
         if before := self._ledger.unfinished(suite, manifest.digest, fresh=fresh):

@@ -304,6 +304,8 @@ def test_a_report_shows_its_holes_and_what_it_spent(run: Run) -> None:
     assert shown.as_json()["unscored"][0]["example"] == {"sample_id": "s3", "explanation": "HTTP 400: no such model"}
     assert "1 call, 9 tokens, cost unknown; " in Report(run, (), (), Spent(calls=1, tokens=9)).text
     assert "no calls, nothing spent; 7 answers reused" in Report(run, (), (), Spent(reused=7)).text
+    reused = Report(run, (), (), Spent(reused=1000, saved_usd=0.064))
+    assert "no calls, nothing spent; 1,000 answers reused (they had cost $0.0640)" in reused.text
     assert Report(run, (), (), Spent(reused=7)).as_json()["spent"]["cost_usd"] == 0
     assert Report(run, (), (), Spent(calls=1, cost_usd=0.1 + 0.2)).as_json()["spent"]["cost_usd"] == 0.3
     assert Report(run, (), (), Spent()).verdict is None
