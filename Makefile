@@ -12,7 +12,7 @@ LOCK = -q --universal --python-version 3.11 --no-header --no-emit-index-url --no
 # torch has another wheel for each accelerator, all of them large: pinned by version, in a step of its own.
 TORCH = torch==2.13.0
 
-.PHONY: demo test torch coverage check lint types contracts bench simulate docs audit lock clean
+.PHONY: demo test torch coverage check lint types contracts bench ordeal simulate docs audit lock clean
 
 demo: $(VENV)/.demo  ## play a month of nightly runs, then serve the dashboard
 	$(BIN)/haetae demo
@@ -45,10 +45,20 @@ types: $(VENV)/.test
 contracts: $(VENV)/.test
 	$(BIN)/lint-imports
 
-bench: torch  ## speed against the bare loop and the rivals, as ratios in one run
-	$(BIN)/python tests/bench/bench.py
+bench: torch  ## speed against the bare loop and other tools (RIVALS=FOLDER makes their environments), as ratios in one run
+	$(BIN)/python tests/bench/bench.py $(if $(RIVALS),--rivals $(RIVALS))
+	$(BIN)/python tests/bench/ledger_bench.py $(if $(POSTGRES),--postgres $(POSTGRES))
+	$(BIN)/python tests/bench/dataset_bench.py
 	$(BIN)/python tests/bench/text_bench.py
 	$(BIN)/python tests/bench/perplexity_bench.py $(if $(LM_EVAL),--lm-eval $(LM_EVAL))
+
+ordeal: $(VENV)/.test  ## what faults, rates, kills, many writers, a prune and (as root) a full disk do to a run, counted
+	$(BIN)/python tests/bench/faults_bench.py
+	$(BIN)/python tests/bench/limits_bench.py
+	$(BIN)/python tests/bench/kill_bench.py
+	$(BIN)/python tests/bench/writers_bench.py
+	$(BIN)/python tests/bench/prune_bench.py
+	if [ "$$(id -u)" = 0 ]; then unshare --mount $(BIN)/python tests/bench/full_disk_bench.py; fi
 
 simulate: $(VENV)/.test  ## error rates and power of the verdicts, beside other rules and packages
 	$(BIN)/python tests/bench/simulate.py $(if $(RIVALS),--rivals $(RIVALS))

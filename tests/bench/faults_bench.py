@@ -1,9 +1,9 @@
 """What faults cost: every sample accounted for, how many attempts it took, and the time beside the bare loop.
 
-    python tests/bench/faults_bench.py --tools FOLDER --floor-python PYTHON [--rounds 3]
+    python tests/bench/faults_bench.py --tools FOLDER [--rounds 3]
 
 FOLDER holds the mock endpoint (`mockllm/server.py`), the bare loop (`adapters/floor.py`) and the 1,000-sample
-workload (`qa1000.jsonl`); PYTHON is that of a lean environment with aiohttp, orjson and rouge-score's needs. Prints
+workload (`qa1000.jsonl`). The bare loop runs in a lean environment of its own, made when it is first needed. Prints
 Markdown. Nothing here is an assertion: a shared machine is too noisy for that.
 """
 
@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import environments
+from contestants import floor_folder
 from workload import Timing, counts, mock, reset, timed, workload
 
 _HAETAE = shutil.which("haetae", path=str(Path(sys.executable).parent)) or "haetae"
@@ -134,18 +136,23 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tools", type=Path, default=os.environ.get("HAETAE_BENCH_TOOLS", "../shared/tools"))
-    parser.add_argument("--floor-python", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--port", type=int, default=8931)
     args = parser.parse_args()
     tools = Path(args.tools).resolve()
     if not (tools / "mockllm" / "server.py").exists():
         sys.exit(f"no mock endpoint in {tools}; name its folder with --tools")
+    environments.main(str(floor_folder()), "floor")
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as scratch, mock(tools, 0, args.port) as url:
         folder = Path(scratch)
         workload(tools, folder, url, _IN_FLIGHT)
-        floor = [args.floor_python, str(tools / "adapters" / "floor.py"), "-c", str(_IN_FLIGHT)]
+        floor = [
+            str(floor_folder() / "floor" / "bin" / "python"),
+            str(tools / "adapters" / "floor.py"),
+            "-c",
+            str(_IN_FLIGHT),
+        ]
         floor += ["--base-url", url, "--variant", "em", "-n", "1000", "--retries", "4"]
         twentieth(folder, url, env, floor, args.rounds)
         print()
