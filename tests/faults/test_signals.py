@@ -71,5 +71,28 @@ def test_a_signal_is_how_the_dashboard_ends(number: signal.Signals, project: Any
     assert any("http://127.0.0.1:" in line for line in process.stdout)
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
-    assert process.returncode == (0 if number is signal.SIGINT else -number), said
+    assert process.returncode == 0, said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("name", ["_assemble", "_conclude"])
+def test_sigterm_before_the_first_call_or_after_the_last_ends_with_the_same_words(
+    name: str, project: Any, server: Any
+) -> None:
+    told = f"import os, haetae.workbench.bench as m; m.Workbench.{name} = lambda *_: os.kill(os.getpid(), 15)"
+    env = {**os.environ, **project.settings.env}
+    command = [sys.executable, "-c", f"{told}; {PROGRAM}", "run", str(project.suite), "--quiet", "--no-track"]
+    said = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert said.returncode == 3
+    assert said.stderr.strip() == "interrupted; what was finished is kept, the same command goes on"
+    again = _started(project, "run", str(project.suite), "--quiet", "--no-track")
+    output, _ = again.communicate(timeout=60)
+    assert "bot.1  finished" in output
+
+
+def test_ctrl_c_while_the_command_is_imported_ends_with_the_same_words() -> None:
+    class_ = "class Late:\n def find_spec(self, name, *_):\n  if name == 'click': raise KeyboardInterrupt\n"
+    program = f"import sys\n{class_}sys.meta_path.insert(0, Late())\nfrom haetae.cli.main import main"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert said.returncode == 3
+    assert said.stderr == "interrupted; what was finished is kept, the same command goes on\n"

@@ -225,6 +225,18 @@ def _in_model(new: str) -> Callable[[Place], None]:
     return change
 
 
+def _reordered(place: Place) -> None:
+    place.rows.reverse()
+
+
+def _elsewhere(place: Place) -> None:
+    """The same server under another variable's value and another name of the key."""
+    env = dict(place.project.settings.env)
+    env |= {"MODEL_URL": env["MODEL_URL"].replace("127.0.0.1", "localhost"), "OTHER_KEY": "another-key-0123456789"}
+    place.project.settings = replace(place.project.settings, env=env)
+    place.models = {name: text.replace("MODEL_KEY", "OTHER_KEY") for name, text in place.models.items()}
+
+
 BY_ROW: Mapping[str, Mapping[str, Callable[[Place], object]]] = {
     "model, prompt, decoding, code of a function": {"model": _model, "prompt": _prompt, "decoding": _decoding},
     "a sample's input (its pictures too) or contexts": {"input": _input, "picture": _picture, "contexts": _contexts},
@@ -243,6 +255,16 @@ BY_ROW: Mapping[str, Mapping[str, Callable[[Place], object]]] = {
         "slices": _in_suite("slices: [topic]", "slices: []"),
         "tolerance": _in_suite("max_drop: 0.05", "max_drop: 0.2"),
         "trackers": _in_suite("slices:", "track: [mlflow]\nslices:"),
+    },
+    "price, rate, header, key, limits, budget, schedule, order of samples": {
+        "a price": _in_model("price: { input: 1, output: 2 }\n"),
+        "a header": _in_model("headers: { X-Team: blue }\n"),
+        "requests per minute": _in_model("requests_per_minute: 6000\n"),
+        "where the address points, and the key": _elsewhere,
+        "limits": _in_suite("in_flight: 4, timeout_s: 5, tries: 2", "in_flight: 2, timeout_s: 9, tries: 3"),
+        "a budget": _in_suite("slices:", "budget: { calls: 1000 }\nslices:"),
+        "a schedule": _in_suite("slices:", 'schedule: { cron: "0 6 * * *" }\nslices:'),
+        "the order of the samples": _reordered,
     },
 }
 """Of each row of the table the changes that it speaks of. `code of a function` has a test of its own."""
@@ -307,20 +329,8 @@ def test_a_new_version_of_a_metric_changes_that_metric_alone(place: Place, monke
     assert place.paid_for(change) == Paid(0, 0, {"chrf": SAMPLES})
 
 
-def _reordered(place: Place) -> None:
-    place.rows.reverse()
-
-
 def _removed(place: Place) -> None:
     place.rows.pop(2)
-
-
-def _elsewhere(place: Place) -> None:
-    """The same server under another variable's value and another name of the key."""
-    env = dict(place.project.settings.env)
-    env |= {"MODEL_URL": env["MODEL_URL"].replace("127.0.0.1", "localhost"), "OTHER_KEY": "another-key-0123456789"}
-    place.project.settings = replace(place.project.settings, env=env)
-    place.models = {name: text.replace("MODEL_KEY", "OTHER_KEY") for name, text in place.models.items()}
 
 
 def _by_number(place: Place) -> None:
@@ -331,15 +341,7 @@ def _by_number(place: Place) -> None:
 
 FREE: Mapping[str, Callable[[Place], object]] = {
     "nothing": lambda place: None,
-    "the order of the samples": _reordered,
     "a sample less": _removed,
-    "a price": _in_model("price: { input: 1, output: 2 }\n"),
-    "a header": _in_model("headers: { X-Team: blue }\n"),
-    "requests per minute": _in_model("requests_per_minute: 6000\n"),
-    "where the address points, and the key": _elsewhere,
-    "limits": _in_suite("in_flight: 4, timeout_s: 5, tries: 2", "in_flight: 2, timeout_s: 9, tries: 3"),
-    "a budget": _in_suite("slices:", "budget: { calls: 1000 }\nslices:"),
-    "a schedule": _in_suite("slices:", 'schedule: { cron: "0 6 * * *" }\nslices:'),
     "references that name the same content": _by_number,
     "a metric less": _in_suite("  right: { judge: right.md, model: referee, scale: [0, 1] }\n", ""),
 }

@@ -5,11 +5,18 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
 
-import click
+_INTERRUPTED = "interrupted; what was finished is kept, the same command goes on\n"
+
+try:
+    import click
+except KeyboardInterrupt:  # of all that is imported before the first command, this takes the longest
+    sys.stderr.write(_INTERRUPTED)
+    sys.exit(3)
 
 _COMMANDS = {
     "init": ("haetae.cli.start", "Make a first suite in a folder, ready to run."),
@@ -86,8 +93,10 @@ def haetae() -> None:
 def main() -> None:
     """The entry point: every error of the package becomes a message and an exit code.
 
-    What nobody foresaw exits with 3: it is never taken for a regression, nor for a pass.
+    What nobody foresaw exits with 3: it is never taken for a regression, nor for a pass. SIGTERM ends a command as
+    Ctrl-C does; while a run is evaluated, both let what is in flight finish.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     gc.set_threshold(_FIRST_OBJECTS)
     gc.callbacks.append(_look_at_what_is_new)
     atexit.register(gc.freeze)  # what is left then goes with the process: no cycle in it need be looked for
@@ -97,7 +106,7 @@ def main() -> None:
         exc.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):  # click makes the one of the other
-        click.echo("interrupted; what was finished is kept, the same command goes on", err=True)
+        click.echo(_INTERRUPTED, err=True, nl=False)
         sys.exit(3)
     except Exception as exc:
         text, code = _said_of(exc)

@@ -73,8 +73,8 @@ class Jobs:
             generation, scores = done.get((sample.id, repeat), (None, {}))
             if generation is not None and self._complete(generation, scores):
                 continue
-            if generation is not None and _again(generation.result):
-                generation, scores = None, {}
+            if generation is not None and _again(generation.result):  # what looks at the sample alone stays
+                generation, scores = None, {name: row for name, row in scores.items() if row.score.value is not None}
             kept = {name: row for name, row in scores.items() if row.score.reason not in reasons.RETRIED}
             request = self._target.request(sample)
             key = digest(self._target_digest, request, repeat, self._run.manifest.epoch)

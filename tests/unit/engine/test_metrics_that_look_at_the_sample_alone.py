@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,10 @@ from haetae.core.generation import Failure, Generation
 from haetae.core.metric import MetricFacts, facts_from_json
 from haetae.core.sample import Sample
 from haetae.core.score import Score
+from haetae.engine.budget import Meter
+from haetae.engine.evaluate import Evaluation
 from haetae.engine.scoring import score, score_key
+from haetae.engine.tally import Tally
 
 SAMPLE = Sample("s", "q", ("r",))
 FAILED = Failure("timeout", "slow")
@@ -56,3 +60,34 @@ def test_a_metric_that_reads_a_model_is_addressed_by_it_and_by_the_epoch(model: 
 def test_facts_are_read_back_and_say_only_what_is_unusual() -> None:
     assert facts_from_json(FACTS.as_json()) == FACTS
     assert not MetricFacts("m", "1").as_json().keys() & {"model", "answer"}
+
+
+def test_it_is_not_judged_again_when_the_answer_is_asked_for_again(fakes: Any, ledger: Any) -> None:
+    """A failed answer has its judgement already; a run that asks everything again finds it nowhere else."""
+    judged: list[str] = []
+
+    class Judge:
+        facts = replace(FACTS, judge={"model": "j"})
+
+        async def score(self, sample: Sample, generation: Generation) -> Score:
+            judged.append(sample.id)
+            return Score(1.0, calls=1)
+
+    run = fakes.run(1, epoch="2026-03-01")
+    for outcome in (FAILED, Generation("a")):
+        tally = Tally(run, fakes.Clock(), Meter())
+        target = fakes.Target(lambda *_, said=outcome: said)
+        metrics, clock = {"bits": Judge()}, fakes.Clock()
+        evaluation = Evaluation(
+            run=run,
+            samples=[SAMPLE],
+            target=target,
+            metrics=metrics,
+            ledger=ledger,
+            clock=clock,
+            tally=tally,
+            reuse=False,
+        )
+        asyncio.run(evaluation())
+    assert judged == [SAMPLE.id]
+    assert isinstance(ledger.generations[SAMPLE.id, 0].result, Generation)
