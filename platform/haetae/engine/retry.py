@@ -65,6 +65,7 @@ class Patient:
         self._hedge_after_s = hedge_after_s
         self._rng = rng
         self._sleep = sleep
+        self._over: str | None = None
 
     @property
     def fingerprint(self) -> Mapping[str, Json]:
@@ -114,13 +115,15 @@ class Patient:
         while True:
             stop.waits(this)
             async with attempts.slot() as slot, self._breaker.turn(slot.pauses):
+                if self._over is not None:  # found by another call while this one waited
+                    raise self._error(self._over)
                 stop.starts(this)
                 if self._deadlines is not None:
                     self._deadlines.add(this)
                 answer = await self._attempt(attempts, slot)
-            if not isinstance(answer, Failure):
-                return answer
-            self._check(answer)
+                if not isinstance(answer, Failure):
+                    return answer
+                self._check(answer)
             if answer.reason not in _WORTH_IT:
                 return answer
             if not self._breaker.open:
@@ -142,9 +145,11 @@ class Patient:
     def _check(self, failure: Failure) -> None:
         """Raises the error of an endpoint that it is pointless to ask on."""
         if failure.fatal or self._breaker.down:
-            raise self._error(failure.message)
-        if failure.retry_after_s and failure.retry_after_s > _LONGEST_PAUSE_S:
-            raise self._error(f"{failure.message}; it asks to wait {failure.retry_after_s:.0f} s: go on later")
+            self._over = failure.message
+        elif failure.retry_after_s and failure.retry_after_s > _LONGEST_PAUSE_S:
+            self._over = f"{failure.message}; it asks to wait {failure.retry_after_s:.0f} s: go on later"
+        if self._over is not None:
+            raise self._error(self._over)
 
     def _late(self, made: int) -> Failure:
         """What a call is whose deadline has come. Raises where the endpoint answers nobody."""

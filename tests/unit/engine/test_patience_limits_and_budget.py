@@ -96,6 +96,18 @@ def test_a_wrong_key_ends_everything_at_once(error: type[Exception], clock: Any)
     assert len(inner.when) == 1
 
 
+def test_calls_that_wait_while_a_key_is_refused_are_never_made(clock: Any) -> None:  # END-09
+    refused = Failure("request_rejected", "401", fatal=True)
+    patient, inner, _ = _patient(clock, lambda n: refused, in_flight=3)
+
+    async def ask() -> list[Any]:
+        return await asyncio.gather(*(patient.chat(QUESTION) for _ in range(9)), return_exceptions=True)
+
+    found = asyncio.run(ask())
+    assert [str(error) for error in found if isinstance(error, TargetError)] == ["401"] * 9
+    assert len(inner.when) == 3  # those that were under way
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.floats(0.5, 500), st.integers(1, 12), st.integers(1, 6))
 def test_nobody_asks_before_the_endpoint_said(wait: float, questions: int, in_flight: int) -> None:  # END-01
