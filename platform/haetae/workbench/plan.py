@@ -107,7 +107,7 @@ class Plan:
             return line
         line += f", tolerance {points(resolution.tolerance, facts)}"
         if resolution.needed is not None and resolution.needed > self.samples:
-            line += f": too few samples, it needs about {resolution.needed}"
+            line += f": too few samples, it needs about {resolution.needed:,}"
         return line
 
 

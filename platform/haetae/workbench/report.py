@@ -157,23 +157,25 @@ class Report:
         ends = (estimate.low, estimate.high)
         interval = "" if None in ends else " to ".join(map(figure, ends))
         name = f"  {estimate.slice}" if estimate.slice else estimate.metric
-        return name, figure(estimate.value), interval, str(estimate.n), str(estimate.unscored)
+        return name, figure(estimate.value), interval, f"{estimate.n:,}", f"{estimate.unscored:,}"
 
     @property
     def holes(self) -> list[str]:
         """A line for the metrics that lack the same scores: how many there are, and why the others are not."""
         lacking: dict[str, list[str]] = {}
         for account in self.accounting:
-            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(account.unscored.items()))
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(account.unscored.items()))
             if account.not_run:
                 reasons = ", ".join(filter(None, (reasons, self._not_run(account.not_run))))
             if reasons:
-                lacking.setdefault(f"{account.scored} of {account.total} scored; {reasons}", []).append(account.metric)
+                lacking.setdefault(f"{account.scored:,} of {account.total:,} scored; {reasons}", []).append(
+                    account.metric
+                )
         return [f"{', '.join(metrics)}: {why}" for why, metrics in lacking.items()]
 
     def _not_run(self, count: int) -> str:
         decided = self.comparison is not None and self.comparison.note and self.run.status is RunStatus.FINISHED
-        return f"not asked {count} (the gate had decided)" if decided else f"not run {count}"
+        return f"not asked {count:,} (the gate had decided)" if decided else f"not run {count:,}"
 
     @property
     def cost_usd(self) -> float | None:

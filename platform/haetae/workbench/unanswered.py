@@ -35,7 +35,7 @@ def cause(message: str) -> str:
 
 def unanswered_lines(failures: Iterable[Unanswered]) -> list[str]:
     """`no answer: target_raised 24, e.g. s01: TypeError: the function returned int; …`, a line for each reason."""
-    return [f"no answer: {one.reason} {one.count}, e.g. {one.sample_id}: {one.message}" for one in failures]
+    return [f"no answer: {one.reason} {one.count:,}, e.g. {one.sample_id}: {one.message}" for one in failures]
 
 
 def unscored_lines(lacking: Iterable[Unscored]) -> list[str]:
@@ -43,5 +43,5 @@ def unscored_lines(lacking: Iterable[Unscored]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for one in lacking:
         why = f": {one.explanation}" if one.explanation else ""
-        alike.setdefault(f"{one.reason} {one.count}, e.g. {one.sample_id}{why}", []).append(one.metric)
+        alike.setdefault(f"{one.reason} {one.count:,}, e.g. {one.sample_id}{why}", []).append(one.metric)
     return [f"{', '.join(metrics)}: {told}" for told, metrics in alike.items()]
