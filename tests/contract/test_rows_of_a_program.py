@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +18,9 @@ import pytest
 
 import datasets
 from haetae import HaetaeError, Report, Sample, Workbench, load_settings
+from haetae.core.run import Unfinished
+from haetae.errors import ConfigError
+from haetae.workbench import resuming
 
 ROWS = [
     {"id": f"s{n}", "input": f"질문 {n}", "reference": f"answer {n}", "metadata": {"language": "ko"}} for n in range(30)
@@ -238,3 +243,13 @@ def test_nothing_that_a_dataset_names_is_fetched_or_opened(
 def _stored(feature: Any) -> Any:
     inner = {"path": datasets.Value("string"), "bytes": datasets.Value("binary")}
     return [inner] if isinstance(feature, list) else inner
+
+
+def test_a_run_whose_rows_were_given_is_continued_by_whom_has_them(suite: Path, bench: Workbench) -> None:
+    given, read = (bench.run(suite, dataset=ROWS).run for _ in range(2))
+    read = replace(read, tags={"suite_file": read.tags["suite_file"]})
+    again = f'bench.run("{suite.name}", dataset=rows)'
+    assert [resuming.way_on(run) for run in (given, read)] == [again, f"haetae resume {read.id}"]
+    assert resuming.newest([Unfinished(given, 1, None), Unfinished(read, 1, None)]) == read
+    with pytest.raises(ConfigError, match=re.escape(f"{given.id} was given its rows by a program, which alone")):
+        resuming.suite_of(resuming.newest([Unfinished(given, 1, None)]), bench.settings.home)

@@ -318,7 +318,7 @@ class Workbench:
             assembly = self._assemble(suite, skip_bad, collected.spans, given)
             try:
                 running = Running(self.ledger, self._clock, self._gate)
-                origin = resuming.origin(assembly.loaded.path, self.settings.home, skip_bad)
+                origin = resuming.origin(assembly.loaded.path, self.settings.home, skip_bad, given is not None)
                 run = running.open(assembly, fresh, resume, {**tags, **origin})
                 if run.status is RunStatus.FINISHED:
                     return await asyncio.to_thread(self._concluded, run, assembly)

@@ -10,23 +10,32 @@ from haetae.core.run import Run, RunStatus, Unfinished
 from haetae.errors import ConfigError
 from haetae.store.sql import SqlLedger
 
-_FILE, _SKIPS = "suite_file", "skip_bad"
+_FILE, _SKIPS, _GIVEN = "suite_file", "skip_bad", "rows_given"
 _MOST_LISTED = 10
 KILLED = "killed"
 """How a run stands that began, has no end, and that nobody works on."""
 
 
-def origin(suite_file: Path, home: Path, skip_bad: bool) -> dict[str, str]:
+def origin(suite_file: Path, home: Path, skip_bad: bool, given: bool) -> dict[str, str]:
     """The tags that say how a run was started. The file is told from the ledger's home: both may move together."""
     try:
         place = os.path.relpath(suite_file, home)
     except ValueError:  # on another drive
         place = str(suite_file)
-    return {_FILE: place, **({_SKIPS: "yes"} if skip_bad else {})}
+    return {_FILE: place, **{name: "yes" for name, so in ((_SKIPS, skip_bad), (_GIVEN, given)) if so}}
+
+
+def way_on(run: Run) -> str:
+    """How a run is continued: by a command, or by the program that gave it its rows."""
+    if _GIVEN in run.tags:
+        return f'bench.run("{Path(run.tags[_FILE]).name}", dataset=rows)'
+    return f"haetae resume {run.id}"
 
 
 def suite_of(run: Run, home: Path) -> Path:
     """The suite file that a run was started from. Raises ConfigError when the run or the disk does not have it."""
+    if _GIVEN in run.tags:
+        raise ConfigError(f"{run.id} was given its rows by a program, which alone can go on with it: {way_on(run)}")
     told = f"name it: haetae run SUITE --resume {run.id}"
     if _FILE not in run.tags:
         raise ConfigError(f"{run.id} does not know which suite file it was started from; {told}")
@@ -42,10 +51,11 @@ def skips_bad(run: Run) -> bool:
 
 
 def newest(unfinished: Sequence[Unfinished]) -> Run:
-    """The newest run that did not finish and that nobody works on. Raises ConfigError when there is none."""
+    """The newest run that did not finish and that nobody works on, and whose rows lie in a file where there is such a
+    one. Raises ConfigError when there is none."""
     free = [one.run for one in unfinished if one.worked_on_by is None]
     if free:
-        return free[0]
+        return min(free, key=lambda run: _GIVEN in run.tags)
     if not unfinished:
         raise ConfigError("there is no run to continue: every run is finished")
     raise ConfigError("\n".join(["there is no run to continue; these are being worked on:", *lines(unfinished)]))

@@ -23,6 +23,7 @@ from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly
 from haetae.workbench.interrupt import INTERRUPTED, stop_on_signals
 from haetae.workbench.loading import loading_meanwhile
+from haetae.workbench.resuming import way_on
 from haetae.workbench.run_deadline import end_after
 from haetae.workbench.unseen import withdraw_unseen
 from haetae.workbench.words import counted
@@ -108,7 +109,7 @@ class Running:
         calls = assembly.meter.stop
 
         def ended(status: RunStatus, note: str | None, how: str = "Go on with the same command, or") -> Run:
-            said = None if note is None else f"{note}. {how}: haetae resume {run.id}"
+            said = None if note is None else f"{note}. {how}: {way_on(run)}"
             unkept = assembly.meter.beyond(self._ledger.spent(run.id))
             course = assembly.resolver.limits.course
             return self._ledger.finish(run.id, status, self._clock.now(), said, course, unkept)
