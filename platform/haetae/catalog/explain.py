@@ -107,7 +107,7 @@ def _message(path: Path, details: Sequence[ErrorDetails], data: Json, schema: Js
         allowed = next(filter(None, map(_range, _schemas(schema, path))), "a finite number")
         return f"expected {allowed}, got {spelled or value}", path
     expected = [_EXPECTED[other["type"]] for other in details if other["type"] in _EXPECTED]
-    if expected and (seconds := _seconds(str(path[-1]), value)):
+    if expected and (seconds := _seconds(path, value)):
         return f"expected seconds: {seconds}, got {found(value, spelled)}", path
     if expected:
         wanted = " or ".join(dict.fromkeys(expected))
@@ -133,9 +133,10 @@ def _hint(key: str, known: Collection[str]) -> str:
     return nearest(key, sorted(known)) or f"; there are {', '.join(sorted(known))}"
 
 
-def _seconds(key: str, value: Json) -> str | None:
+def _seconds(path: Path, value: Json) -> str | None:
     """`7200 for 2 hours` where a number of seconds was expected and another unit is written."""
-    written = _DURATION.fullmatch(value) if key.endswith("_s") and isinstance(value, str) else None
+    of_seconds = bool(path) and str(path[-1]).endswith("_s")
+    written = _DURATION.fullmatch(value) if of_seconds and isinstance(value, str) else None
     if written is None:
         return None
     number, (seconds, unit) = float(written[1]), _UNITS[written[2].lower()]
