@@ -27,7 +27,7 @@ def read_parquet(path: Path, file: str) -> Iterator[tuple[int, Json | BadRow]]:
     """
     number = 0
     try:
-        with pyarrow.parquet.ParquetFile(path, memory_map=False, buffer_size=_BUFFER) as table:
+        with pyarrow.parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as table:
             check_growth(_unpacked(table.metadata), path.stat().st_size, file)
             batches = table.iter_batches(batch_size=MOST_ROWS, use_threads=False)
             for number, row in enumerate(rows_of(batches, file), start=1):

@@ -15,7 +15,7 @@ from haetae.catalog.rows import BadRow, Fault
 from haetae.core.canonical import Json, dumps
 from haetae.errors import DatasetError, Problem
 
-MOST_ROWS = 128
+MOST_ROWS = 64
 """How many rows are Python objects at once."""
 _UNREADABLE = (ValueError, LookupError, ArithmeticError, NotImplementedError, TypeError)
 """What Arrow raises for a value that is not valid, or has no form in Python."""
