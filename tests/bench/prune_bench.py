@@ -28,8 +28,8 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import StoreError
 from haetae.store.backup import backup_ledger
-from haetae.store.compacting import compact
 from haetae.store.database import Database
+from haetae.store.pruning.compacting import compact
 from haetae.store.sql import SqlLedger, open_ledger
 
 SAMPLES, START = 1000, datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,8 +13,8 @@ from haetae.core.ledger import Annotation
 from haetae.core.run import GenerationRow, RunStatus, ScoreRow
 from haetae.core.score import Score
 from haetae.errors import StoreError
-from haetae.store import pruning
 from haetae.store.database import Database
+from haetae.store.pruning import prune
 from haetae.store.sizes import Held, Saved
 from haetae.store.sql import SqlLedger
 from haetae.store.tables import GENERATION, METADATA, SAMPLE, SCORE
@@ -74,8 +74,8 @@ def test_a_run_goes_with_all_its_rows_and_the_samples_that_only_it_had(ledger: S
 
 
 def test_a_run_is_deleted_in_parts_of_any_size(ledger: SqlLedger, given: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pruning, "_FIRST", 2)
-    monkeypatch.setattr(pruning, "_FEWEST", 1)
+    monkeypatch.setattr(prune, "_FIRST", 2)
+    monkeypatch.setattr(prune, "_FEWEST", 1)
     samples = [given.sample(f"s{n}") for n in range(23)]
     old = _finished(ledger, given, samples)
     _finished(ledger, given, samples[:1])
@@ -98,9 +98,9 @@ def test_a_reader_never_sees_half_of_a_run(
             assert (reader.spent(run_id).calls, reader.table(run_id, "polite").values.sum()) == (60, 20)
         seen.append(shown)
 
-    monkeypatch.setattr("haetae.store.breathing.time.sleep", look)
-    monkeypatch.setattr(pruning, "_FIRST", 3)
-    monkeypatch.setattr(pruning, "_MOST", 3)
+    monkeypatch.setattr("haetae.store.pruning.breathing.time.sleep", look)
+    monkeypatch.setattr(prune, "_FIRST", 3)
+    monkeypatch.setattr(prune, "_MOST", 3)
     ledger.prune(runs[:3])
     assert len(seen) > 3 * 20 // 4
     assert all(shown == runs[3:] for shown in seen)  # hidden together, before the first row goes
@@ -191,12 +191,12 @@ def test_a_run_that_is_being_pruned_is_shown_to_nobody_and_the_next_prune_ends_i
 ) -> None:
     samples = [given.sample(f"s{n}") for n in range(9)]
     old, new = _finished(ledger, given, samples), _finished(ledger, given, samples[:2], reused=True)
-    monkeypatch.setattr(pruning, "_FIRST", 3)
+    monkeypatch.setattr(prune, "_FIRST", 3)
 
     def cut(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("haetae.store.breathing.time.sleep", cut)
+    monkeypatch.setattr("haetae.store.pruning.breathing.time.sleep", cut)
     with pytest.raises(KeyboardInterrupt):
         ledger.prune([old])
     later = reopen()
@@ -268,13 +268,13 @@ def test_a_copy_that_is_recorded_after_its_source_was_pruned_is_found(
     if when == "after the prune":
         ledger.prune([old])
     else:
-        monkeypatch.setattr(pruning.Pruning, "_delete_rows", _killed)
+        monkeypatch.setattr(prune.Pruning, "_delete_rows", _killed)
         with pytest.raises(KeyboardInterrupt):
             ledger.prune([old])
     held.record(copying, samples, answers, judgements, given.at)
     if when != "after the prune":
         monkeypatch.undo()
-        monkeypatch.setattr(pruning, "drop_orphans", _killed)  # before heirs are named once more
+        monkeypatch.setattr(prune, "drop_orphans", _killed)  # before heirs are named once more
         with pytest.raises(KeyboardInterrupt):
             ledger.prune([])
     assert set(held.find_generations(_keys(samples))) == set(_keys(samples))

@@ -22,10 +22,10 @@ from haetae.core.generation import Generation
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.core.template import Prompt
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
-from haetae.engine.limits import Limiter
-from haetae.engine.retry import Patient
+from haetae.engine.limits.limiter import Limiter
+from haetae.engine.patience.breaker import Breaker
+from haetae.engine.patience.retry import Patient
 from haetae.errors import JudgeError
 from haetae.metrics.judges.pointwise import Judge
 from haetae.targets.endpoint import Endpoint

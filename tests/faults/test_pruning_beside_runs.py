@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from haetae.store import breathing
+from haetae.store.pruning import breathing
 from haetae.workbench.old_runs import chosen
 
 PRUNE = """
 import os, signal, sys
-from haetae.store import breathing, pruning
+from haetae.store.pruning import breathing, prune
 from haetae.store.sql import open_ledger
 
 count = 0
@@ -30,7 +30,7 @@ def die(seconds):
         os.kill(os.getpid(), signal.SIGKILL)
 
 breathing.time.sleep = die
-pruning._FIRST = pruning._FEWEST = pruning._MOST = 7
+prune._FIRST = prune._FEWEST = prune._MOST = 7
 with open_ledger(sys.argv[1]) as ledger:
     ledger.prune([sys.argv[2]] if not ledger.pruned() else [])
 """

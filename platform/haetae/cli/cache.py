@@ -81,7 +81,7 @@ def prune_command(
     has as well stays to be reused. The monitor looks back only over runs that are there.
     """
     from haetae import Workbench
-    from haetae.store.compacting import compact
+    from haetae.store.pruning.compacting import compact
     from haetae.workbench.caching import size_text
     from haetae.workbench.old_runs import chosen
     from haetae.workbench.words import counted

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from haetae.core.generation import Usage
 from haetae.core.run import Spent, Unkept
 from haetae.core.suite import BudgetSpec
-from haetae.engine.stopping import Stop
+from haetae.engine.patience.stopping import Stop
 from haetae.errors import HaetaeError
 
 

@@ -16,8 +16,8 @@ from haetae.engine.answered import Answered
 from haetae.engine.committer import Committer
 from haetae.engine.earlier_scores import EarlierScores
 from haetae.engine.jobs import Job, Jobs
+from haetae.engine.patience.stopping import Stop
 from haetae.engine.scoring import addressed, score
-from haetae.engine.stopping import Stop
 from haetae.engine.tally import Tally
 from haetae.errors import HaetaeError
 

@@ -17,7 +17,7 @@ from haetae.core.run import GenerationRow, ScoreRow
 from haetae.core.sample import Sample
 from haetae.store.bulk import Bulk, Copied, ManyValues
 from haetae.store.database import Database
-from haetae.store.heirs import LateCopies
+from haetae.store.pruning.heirs import LateCopies
 from haetae.store.rows import (
     GENERATION_COLUMNS,
     SAMPLE_COLUMNS,

@@ -17,7 +17,7 @@ from haetae.store.health import exposed_text, network_filesystem, open_to_all, r
 from haetae.store.ledger import Recording
 from haetae.store.outbox import Outbox
 from haetae.store.pacing import SharedPacing, open_pacing
-from haetae.store.pruning import Pruning
+from haetae.store.pruning.prune import Pruning
 from haetae.store.queries import Reading
 from haetae.store.registry import Versions
 from haetae.store.sample_columns import ColumnReader

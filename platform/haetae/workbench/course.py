@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from haetae.core.canonical import Json
 from haetae.core.run import LimitChange
-from haetae.engine.course import GROWN, START
+from haetae.engine.limits.course import GROWN, START
 
 _MOST = 6
 """Changes of one endpoint that a report shows; JSON has all."""

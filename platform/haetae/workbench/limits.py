@@ -7,9 +7,9 @@ from haetae.core.model_spec import ModelSpec
 from haetae.core.pace import Pacing
 from haetae.core.run import LimitChange
 from haetae.core.suite import LimitSpec
-from haetae.engine.course import Course
-from haetae.engine.limits import Limiter
-from haetae.engine.permits import Permits
+from haetae.engine.limits.course import Course
+from haetae.engine.limits.limiter import Limiter
+from haetae.engine.limits.permits import Permits
 from haetae.engine.watch import EndpointState
 
 

@@ -30,10 +30,10 @@ from haetae.core.spans import Spans
 from haetae.core.suite import Suite
 from haetae.core.template import Prompt
 from haetae.core.tracker import Mirror
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
 from haetae.engine.functions import load_function
-from haetae.engine.retry import Patient
+from haetae.engine.patience.breaker import Breaker
+from haetae.engine.patience.retry import Patient
 from haetae.engine.spanned import SpannedModel
 from haetae.errors import ConfigError, HaetaeError, JudgeError, RegistryError, boundary
 from haetae.targets.local import Local

@@ -14,7 +14,7 @@ from haetae.core.suite import GateSpec
 from haetae.core.verdict import Comparison
 from haetae.engine.budget import BudgetExhausted
 from haetae.engine.evaluate import Evaluation
-from haetae.engine.stopping import Stopped
+from haetae.engine.patience.stopping import Stopped
 from haetae.engine.tally import Tally
 from haetae.engine.watch import Watcher
 from haetae.errors import ConfigError, HaetaeError

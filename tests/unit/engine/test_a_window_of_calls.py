@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haetae.engine.window import Window
+from haetae.engine.limits.window import Window
 
 _STEPS = st.lists(
     st.sampled_from(["enter", "enter", "leave", "cancel", "cancel and leave", "answered", "halve"]), max_size=80

@@ -13,11 +13,11 @@ import pytest
 
 from haetae.core.generation import Failure, Generation
 from haetae.core.sample import Message, Sample
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
 from haetae.engine.evaluate import Evaluation
-from haetae.engine.limits import Limiter
-from haetae.engine.retry import Patient
+from haetae.engine.limits.limiter import Limiter
+from haetae.engine.patience.breaker import Breaker
+from haetae.engine.patience.retry import Patient
 from haetae.engine.tally import Tally
 from haetae.errors import TargetError
 

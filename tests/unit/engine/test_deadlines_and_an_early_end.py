@@ -11,11 +11,11 @@ import pytest
 
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.sample import Message
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
-from haetae.engine.limits import Limiter
-from haetae.engine.retry import Patient
-from haetae.engine.stopping import Stopped
+from haetae.engine.limits.limiter import Limiter
+from haetae.engine.patience.breaker import Breaker
+from haetae.engine.patience.retry import Patient
+from haetae.engine.patience.stopping import Stopped
 from haetae.errors import TargetError
 
 OK = Generation("ok", usage=Usage(10), cost_usd=0.0)

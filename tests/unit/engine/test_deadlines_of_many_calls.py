@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from haetae.engine.deadlines import Call, Deadlines
+from haetae.engine.patience.deadlines import Call, Deadlines
 
 
 async def _for(deadlines: Deadlines, begins: float, takes: float) -> tuple[str, float]:

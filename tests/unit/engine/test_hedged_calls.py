@@ -12,10 +12,10 @@ import pytest
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.sample import Message
 from haetae.core.suite import BudgetSpec
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
-from haetae.engine.limits import Limiter
-from haetae.engine.retry import Patient
+from haetae.engine.limits.limiter import Limiter
+from haetae.engine.patience.breaker import Breaker
+from haetae.engine.patience.retry import Patient
 from haetae.errors import TargetError
 
 QUESTION = [Message("user", "q")]

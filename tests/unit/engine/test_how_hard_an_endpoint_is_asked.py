@@ -13,8 +13,8 @@ import pytest
 
 from haetae.core.generation import Failure, Generation
 from haetae.core.run import LimitChange
-from haetae.engine.course import Course
-from haetae.engine.limits import Limiter
+from haetae.engine.limits.course import Course
+from haetae.engine.limits.limiter import Limiter
 
 Endpoint = Callable[[float], Awaitable[Any]]
 

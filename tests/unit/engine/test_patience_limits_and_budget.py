@@ -16,10 +16,10 @@ from haetae.core.model import Embeddings
 from haetae.core.run import Spent
 from haetae.core.sample import Message
 from haetae.core.suite import BudgetSpec
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import BudgetExhausted, Meter
-from haetae.engine.limits import Limiter
-from haetae.engine.retry import Patient
+from haetae.engine.limits.limiter import Limiter
+from haetae.engine.patience.breaker import Breaker
+from haetae.engine.patience.retry import Patient
 from haetae.errors import JudgeError, TargetError
 
 OK = Generation("ok", usage=Usage(10, 0, 5), cost_usd=0.01)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.pace import Quota, Told, Turn
-from haetae.engine.limits import Limiter
-from haetae.engine.permits import Permits
+from haetae.engine.limits.limiter import Limiter
+from haetae.engine.limits.permits import Permits
 
 
 @dataclass

@@ -11,10 +11,10 @@ import pytest
 
 from haetae.core.generation import Failure, Generation
 from haetae.core.sample import Message
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
-from haetae.engine.limits import Limiter
-from haetae.engine.retry import Patient
+from haetae.engine.limits.limiter import Limiter
+from haetae.engine.patience.breaker import Breaker
+from haetae.engine.patience.retry import Patient
 from haetae.errors import TargetError
 
 LATENCY_S, IN_FLIGHT = 0.1, 64

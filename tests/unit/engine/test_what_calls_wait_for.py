@@ -11,11 +11,11 @@ import pytest
 
 from haetae.core.generation import Failure, Generation
 from haetae.core.pace import Quota, Told, Turn
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
-from haetae.engine.limits import Limiter
-from haetae.engine.permits import Permits
-from haetae.engine.retry import Patient
+from haetae.engine.limits.limiter import Limiter
+from haetae.engine.limits.permits import Permits
+from haetae.engine.patience.breaker import Breaker
+from haetae.engine.patience.retry import Patient
 from haetae.engine.watch import EndpointState
 from haetae.errors import TargetError
 

@@ -16,9 +16,10 @@ from haetae.core.run import GenerationRow, Manifest, ScoreRow
 from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.errors import ConfigError, StoreError
-from haetae.store import backup, compacting
+from haetae.store import backup
 from haetae.store.backup import backup_ledger
-from haetae.store.compacting import compact
+from haetae.store.pruning import compacting
+from haetae.store.pruning.compacting import compact
 from haetae.store.sql import open_ledger
 from tests.unit.store.conftest import AT
 

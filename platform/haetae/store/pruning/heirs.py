@@ -12,8 +12,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from haetae.store.breathing import breathing
 from haetae.store.database import Database
+from haetae.store.pruning.breathing import breathing
 from haetae.store.tables import GENERATION, PRUNED, RUN, SCORE, original
 
 _AT_ONCE: Final = 1000

@@ -6,11 +6,11 @@ import math
 
 from haetae.core import reasons
 from haetae.core.generation import Failure
-from haetae.engine.course import GROWN, START, Course
-from haetae.engine.latencies import Latencies
-from haetae.engine.refusals import Refusals
-from haetae.engine.tempo import Tempo
-from haetae.engine.window import Window
+from haetae.engine.limits.course import GROWN, START, Course
+from haetae.engine.limits.latencies import Latencies
+from haetae.engine.limits.refusals import Refusals
+from haetae.engine.limits.tempo import Tempo
+from haetae.engine.limits.window import Window
 
 _CROWD = frozenset({reasons.CONNECTION, reasons.TIMEOUT, reasons.RATE_LIMITED})
 

@@ -12,13 +12,13 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from haetae.store.breathing import breathing
 from haetae.store.database import Database
-from haetae.store.heirs import name_heirs
 from haetae.store.ledger import chunks
-from haetae.store.orphans import drop_orphans
 from haetae.store.owner import Owner
-from haetae.store.protection import reasons_to_keep
+from haetae.store.pruning.breathing import breathing
+from haetae.store.pruning.heirs import name_heirs
+from haetae.store.pruning.orphans import drop_orphans
+from haetae.store.pruning.protection import reasons_to_keep
 from haetae.store.rows import Row
 from haetae.store.tables import ANNOTATION, BASELINE, COMPARISON, ESTIMATE, GENERATION, OUTBOX, PRUNED, RUN, SCORE
 

@@ -9,15 +9,15 @@ from haetae.core.clock import Clock, Sleep
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, Likelihood
 from haetae.core.pace import Told
-from haetae.engine.count import Count
-from haetae.engine.course import Course
-from haetae.engine.permits import Permits
-from haetae.engine.pressure import Pressure
-from haetae.engine.starts import Starts
-from haetae.engine.tempo import Tempo
-from haetae.engine.token_cost import TokenCost
+from haetae.engine.limits.count import Count
+from haetae.engine.limits.course import Course
+from haetae.engine.limits.permits import Permits
+from haetae.engine.limits.pressure import Pressure
+from haetae.engine.limits.starts import Starts
+from haetae.engine.limits.tempo import Tempo
+from haetae.engine.limits.token_cost import TokenCost
+from haetae.engine.limits.window import Window
 from haetae.engine.watch import EndpointState
-from haetae.engine.window import Window
 
 Answer = Generation | Embeddings | Likelihood | Failure
 _ANSWERS_NOBODY = "it answers nobody"

@@ -6,9 +6,9 @@ import asyncio
 
 from haetae.core.clock import Clock, Sleep
 from haetae.core.pace import Told
-from haetae.engine.allowance import Allowance
-from haetae.engine.permits import Permits
-from haetae.engine.tempo import Tempo
+from haetae.engine.limits.allowance import Allowance
+from haetae.engine.limits.permits import Permits
+from haetae.engine.limits.tempo import Tempo
 
 ASKED_TO_WAIT = "asked to wait"
 

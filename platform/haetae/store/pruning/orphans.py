@@ -15,9 +15,9 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from haetae.store.breathing import breathing
 from haetae.store.database import Database
 from haetae.store.ledger import chunks
+from haetae.store.pruning.breathing import breathing
 from haetae.store.tables import ANNOTATION, GENERATION, PRUNED, RUN, SAMPLE
 
 _INDEX: Final = "ix_generation_sample_digest_while_pruning"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from haetae.engine.deadlines import Call
+from haetae.engine.patience.deadlines import Call
 from haetae.errors import HaetaeError
 
 

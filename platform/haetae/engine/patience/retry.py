@@ -17,13 +17,13 @@ from haetae.core.clock import Sleep
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, LanguageModel, Likelihood
 from haetae.core.sample import Message
-from haetae.engine.attempts import Answer, Attempts
-from haetae.engine.backoff import backoff
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
-from haetae.engine.deadlines import Call, Deadlines
-from haetae.engine.hedging import hedged
-from haetae.engine.limits import Limiter, Slot
+from haetae.engine.limits.limiter import Limiter, Slot
+from haetae.engine.patience.attempts import Answer, Attempts
+from haetae.engine.patience.backoff import backoff
+from haetae.engine.patience.breaker import Breaker
+from haetae.engine.patience.deadlines import Call, Deadlines
+from haetae.engine.patience.hedging import hedged
 from haetae.errors import HaetaeError
 
 _WORTH_IT = frozenset(

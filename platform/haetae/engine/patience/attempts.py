@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 from haetae.core.generation import Failure, Generation
 from haetae.core.model import Embeddings, Likelihood
-from haetae.engine.breaker import Breaker
 from haetae.engine.budget import Meter
-from haetae.engine.limits import Limiter, Slot
+from haetae.engine.limits.limiter import Limiter, Slot
+from haetae.engine.patience.breaker import Breaker
 
 Answer = TypeVar("Answer", Generation, Embeddings, Likelihood)
 

@@ -1,0 +1,1 @@
+"""Old runs deleted while others read and write; what they answered is inherited."""
