@@ -14,8 +14,8 @@ from haetae.core.score import Score
 from haetae.core.target import AnsweredTarget, Target
 from haetae.engine.committer import Batch, Committer
 from haetae.engine.computing import is_long
-from haetae.engine.earlier_scores import EarlierScores
 from haetae.engine.jobs import Job
+from haetae.engine.lookups import LookUps
 from haetae.engine.scoring import addressed, score, score_key, score_of_little
 
 _TURN_S = 0.01
@@ -30,7 +30,7 @@ class Answered:
         run: Run,
         target: Target,
         metrics: Mapping[str, Metric],
-        earlier: EarlierScores | None,
+        earlier: LookUps[ScoreRow] | None,
         stopping: Callable[[], bool],
     ) -> None:
         self._epoch = run.manifest.epoch

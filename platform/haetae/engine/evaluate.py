@@ -14,12 +14,15 @@ from haetae.core.sample import Sample
 from haetae.core.target import Target
 from haetae.engine.answered import Answered
 from haetae.engine.committer import Committer
-from haetae.engine.earlier_scores import EarlierScores
 from haetae.engine.jobs import Job, Jobs
+from haetae.engine.lookups import LookUps
 from haetae.engine.patience.stopping import Stop
 from haetae.engine.scoring import addressed, score
 from haetae.engine.tally import Tally
 from haetae.errors import HaetaeError
+
+_RECENT_S = 1.0
+"""A job that was looked up so lately is not looked up again before its call."""
 
 
 class Evaluation:
@@ -57,8 +60,9 @@ class Evaluation:
         self._judged = [name for name, metric in metrics.items() if metric.facts.asked is not None]
         self._computed = [name for name in metrics if name not in self._judged]
         self._one_endpoint = _ask_one_endpoint(target, metrics)
-        self._earlier = EarlierScores(ledger)
-        self._jobs = Jobs(run, samples, repeats, target, self._metrics, ledger, reuse)
+        self._earlier = LookUps(ledger.find_scores)
+        self._answers = LookUps(ledger.find_generations)
+        self._jobs = Jobs(run, samples, repeats, target, self._metrics, ledger, clock, reuse)
         self._in_flight = in_flight
         self._reuse = reuse
         self._stop = stop or Stop()
@@ -119,15 +123,21 @@ class Evaluation:
     # doing it
 
     async def _answer(self, job: Job, committer: Committer) -> GenerationRow:
-        row = job.known
+        row = job.known or await self._meanwhile(job)
         if row is None:
             result = await self._target.generate(job.sample, job.request, job.repeat)
             row = GenerationRow(job.sample.id, job.repeat, job.key, job.sample.digest, result)
         scores = [await self._score(name, job, row) for name in self._computed if name not in job.scored]
         await committer.put(job.sample, row, scores, finished=not self._judged)
-        if job.known is None and not self._target.free:
+        if not row.reused and job.known is None and not self._target.free:
             await committer.kept()
         return row
+
+    async def _meanwhile(self, job: Job) -> GenerationRow | None:
+        """What another run has been answered since the job was looked up: a chunk of slow calls takes its time."""
+        if not self._jobs.reuse or self._clock.monotonic() - job.looked_up_s < _RECENT_S:
+            return None
+        return self._jobs.with_known(job, await self._answers.find([job.key])).known
 
     async def _judge(self, job: Job, row: GenerationRow, committer: Committer) -> None:
         known = await self._known_scores(job, row)

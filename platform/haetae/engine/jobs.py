@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from haetae.core import reasons
 from haetae.core.canonical import Json, digest
+from haetae.core.clock import Clock
 from haetae.core.generation import Failure, Generation
 from haetae.core.ledger import Ledger
 from haetae.core.metric import Metric
@@ -21,7 +22,10 @@ _LOOKAHEAD = 256
 
 
 class Job(NamedTuple):
-    """One (sample, repeat) to do. `known` is an answer that need not be asked for, `scored` the scores it has."""
+    """One (sample, repeat) to do. `known` is an answer that need not be asked for, `scored` the scores it has.
+
+    `looked_up_s` is when the ledger was asked, by a clock that does not run backwards.
+    """
 
     sample: Sample
     repeat: int
@@ -29,6 +33,7 @@ class Job(NamedTuple):
     key: str
     known: GenerationRow | None
     scored: Mapping[str, ScoreRow]
+    looked_up_s: float
 
 
 class Jobs:
@@ -42,6 +47,7 @@ class Jobs:
         target: Target,
         metrics: Mapping[str, Metric],
         ledger: Ledger,
+        clock: Clock,
         reuse: bool,
     ) -> None:
         self._run = run
@@ -51,7 +57,8 @@ class Jobs:
         self._target_digest = digest(dict(target.fingerprint))
         self._metrics = metrics
         self._ledger = ledger
-        self._reuse = reuse
+        self._clock = clock
+        self.reuse = reuse and target.reusable
         self.done_before: int | None = None
         self.exhausted = False
 
@@ -68,7 +75,7 @@ class Jobs:
         done: Mapping[tuple[str, int], tuple[GenerationRow, Mapping[str, ScoreRow]]] = {}
         if continued:
             done = await asyncio.to_thread(self._ledger.done, self._run.id, [sample.id for sample, _ in chunk])
-        jobs = []
+        jobs, now_s = [], self._clock.monotonic()
         for sample, repeat in chunk:
             generation, scores = done.get((sample.id, repeat), (None, {}))
             if generation is not None and self._complete(generation, scores):
@@ -78,19 +85,20 @@ class Jobs:
             kept = {name: row for name, row in scores.items() if row.score.reason not in reasons.RETRIED}
             request = self._target.request(sample)
             key = digest(self._target_digest, request, repeat, self._run.manifest.epoch)
-            jobs.append(Job(sample, repeat, request, key, generation, kept))
-        if not (self._reuse and self._target.reusable):
+            jobs.append(Job(sample, repeat, request, key, generation, kept, now_s))
+        if not self.reuse:
             return jobs
         unknown = [job.key for job in jobs if job.known is None]
         found = await asyncio.to_thread(self._ledger.find_generations, unknown) if unknown else {}
-        return [self._with_known(job, found) for job in jobs]
+        return [self.with_known(job, found) for job in jobs]
 
-    def _with_known(self, job: Job, found: Mapping[str, GenerationRow]) -> Job:
+    def with_known(self, job: Job, found: Mapping[str, GenerationRow]) -> Job:
+        """The job with the answer of an earlier run, where one was found."""
         earlier = found.get(job.key)
         if job.known is not None or earlier is None:
             return job
         row = GenerationRow(job.sample.id, job.repeat, job.key, job.sample.digest, earlier.result, reused=True)
-        return Job(job.sample, job.repeat, job.request, job.key, row, job.scored)
+        return job._replace(known=row)
 
     def _complete(self, generation: GenerationRow, scores: Mapping[str, ScoreRow]) -> bool:
         if _again(generation.result):

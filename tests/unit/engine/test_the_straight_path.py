@@ -40,7 +40,7 @@ def _evaluate(fakes: Any, ledger: Any, target: Any, metrics: dict[str, Any], cou
         target=target,
         metrics=metrics,
         ledger=ledger,
-        clock=fakes.Clock(),
+        clock=options.pop("clock", None) or fakes.Clock(),
         tally=Tally(run, fakes.Clock(), Meter(), options.pop("watcher", None)),
         **{"in_flight": 4, **options},
     )
@@ -258,6 +258,22 @@ def test_answers_of_an_earlier_run_are_taken_where_nothing_else_fixes_them(fakes
     application = fakes.Target(lambda i, n: "new", reusable=False)
     _evaluate(fakes, fakes.Ledger(earlier=ledger.earlier), application, {"m": fakes.Metric()}, 2)
     assert sorted(application.asked) == ["0", "1"]
+
+
+def test_what_another_run_is_answered_meanwhile_is_not_asked_again(fakes: Any, ledger: Any) -> None:
+    samples, clock = _samples(3), fakes.Clock()
+
+    def answer(sample_id: str, time: int) -> str:
+        """A slow first answer, during which another run gets the second one, and a quick one."""
+        clock.seconds += 5.0 if sample_id == "0" else 0.1
+        key = digest(digest({"kind": "fake"}), samples[1].text, 0, "")
+        ledger.earlier[key] = GenerationRow("1", 0, key, samples[1].digest, Generation("of another run"))
+        return "ours"
+
+    target = fakes.Target(answer)
+    _evaluate(fakes, ledger, target, {"m": fakes.Metric()}, 3, in_flight=1, clock=clock)
+    assert target.asked == ["0", "2"]
+    assert [row.reused for row in ledger.generations.values()] == [False, True, False]
 
 
 def test_judgements_of_the_same_answer_are_taken_again_and_never_a_failed_one(fakes: Any, ledger: Any) -> None:

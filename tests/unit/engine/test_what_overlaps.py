@@ -14,8 +14,8 @@ from haetae.core.sample import Sample
 from haetae.core.score import Score
 from haetae.engine.budget import Meter
 from haetae.engine.committer import Committer
-from haetae.engine.earlier_scores import EarlierScores
 from haetae.engine.evaluate import Evaluation
+from haetae.engine.lookups import LookUps
 from haetae.engine.tally import Tally
 from haetae.errors import StoreError
 
@@ -197,7 +197,7 @@ def test_judgements_asked_for_during_a_look_up_are_looked_up_together_after_it()
     shelf = _Shelf()
 
     async def work() -> list[Mapping[str, ScoreRow]]:
-        earlier = EarlierScores(shelf)  # type: ignore[arg-type]  # all of a ledger that it asks
+        earlier = LookUps(shelf.find_scores)
         first = asyncio.create_task(earlier.find(["a"]))
         await _until(lambda: bool(shelf.asked))
         rest = [asyncio.create_task(earlier.find(keys)) for keys in (["b", "c"], ["new"], ["d"])]
@@ -216,7 +216,7 @@ def test_a_look_up_that_fails_fails_for_all_who_asked_and_the_next_is_made_anew(
     shelf.gate.set()
 
     async def work() -> list[Any]:
-        earlier = EarlierScores(shelf)  # type: ignore[arg-type]  # all of a ledger that it asks
+        earlier = LookUps(shelf.find_scores)
         said = await asyncio.gather(earlier.find(["a"]), earlier.find(["b"]), return_exceptions=True)
         return [*said, *await asyncio.gather(earlier.find(["c"]), return_exceptions=True)]
 
