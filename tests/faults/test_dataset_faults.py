@@ -68,7 +68,8 @@ def test_a_row_without_a_reference_is_named_where_one_is_required(write: Write, 
     del rows[41]["reference"]
     path = write("data.jsonl", _jsonl(rows))
     assert _refused(path, root, require={"references": "rouge, bleu"}) == (
-        "data.jsonl:42: reference: missing; needed by rouge, bleu. haetae run --skip-bad leaves such rows out"
+        "data.jsonl:42: reference: missing; needed by rouge, bleu. "
+        "haetae run --skip-bad (in Python skip_bad=True) leaves such rows out"
     )
     assert open_dataset(path, root=root).count == 60
 

@@ -75,9 +75,7 @@ class DatasetFile:
         if self.rejects and not self._skip_bad:
             raise DatasetError(self.rejects)
         if self._found == 0 or limit == 0:
-            reason = (
-                "the limit is 0" if self._found else "no row is a sample" if self.rejects else "the file has no rows"
-            )
+            reason = "the limit is 0" if self._found else "no row is a sample" if self.rejects else "there are no rows"
             raise NoSamplesError([*self.rejects[:MAX_PROBLEMS], Problem(f"0 samples: {reason}", self._file)])
         self.version = f"sha256:{version}"
         self.count = self._found if limit is None else min(self._found, limit)

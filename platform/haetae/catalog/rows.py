@@ -76,7 +76,9 @@ def sample_json(row: Json, require: Mapping[str, str] = _NOTHING) -> dict[str, J
         faults.append(("reference", "given beside references; write one of the two"))
     for name, needed_by in require.items():
         if not out.get(name):
-            why = f"missing; needed by {needed_by}. haetae run --skip-bad leaves such rows out"
+            why = (
+                f"missing; needed by {needed_by}. haetae run --skip-bad (in Python skip_bad=True) leaves such rows out"
+            )
             faults.append(("reference" if name == "references" else name, why))
     if faults:
         raise BadRow(faults)
