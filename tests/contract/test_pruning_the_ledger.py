@@ -98,7 +98,7 @@ def test_a_reader_never_sees_half_of_a_run(
             assert (reader.spent(run_id).calls, reader.table(run_id, "polite").values.sum()) == (60, 20)
         seen.append(shown)
 
-    monkeypatch.setattr("haetae.store.pruning.breathing.time.sleep", look)
+    monkeypatch.setattr("haetae.store.pruning.breathing.sleep", look)
     monkeypatch.setattr(prune, "_FIRST", 3)
     monkeypatch.setattr(prune, "_MOST", 3)
     ledger.prune(runs[:3])
@@ -196,7 +196,7 @@ def test_a_run_that_is_being_pruned_is_shown_to_nobody_and_the_next_prune_ends_i
     def cut(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("haetae.store.pruning.breathing.time.sleep", cut)
+    monkeypatch.setattr("haetae.store.pruning.breathing.sleep", cut)
     with pytest.raises(KeyboardInterrupt):
         ledger.prune([old])
     later = reopen()

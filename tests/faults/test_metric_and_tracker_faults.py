@@ -57,7 +57,7 @@ def test_one_sample_of_a_thousand_without_a_score_is_counted_and_not_averaged(
         (account,) = report.accounting
         assert (found.n, found.unscored, found.value) == (999, 1, pytest.approx(499 / 999))
         assert (account.scored, dict(account.unscored), account.not_run) == (999, {reason: 1}, 0)
-        assert "999 of 1000" in report.text
+        assert "999 of 1,000" in report.text
         _, scores = bench.ledger.done(report.run.id)["s0500", 0]
         kept = scores["exact"].score
         assert (kept.value, kept.reason) == (None, reason)

@@ -29,7 +29,7 @@ def die(seconds):
     if count == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-breathing.time.sleep = die
+breathing.sleep = die
 prune._FIRST = prune._FEWEST = prune._MOST = 7
 with open_ledger(sys.argv[1]) as ledger:
     ledger.prune([sys.argv[2]] if not ledger.pruned() else [])
@@ -110,7 +110,7 @@ def test_a_run_that_takes_answers_while_their_run_is_pruned_keeps_them(
             record(run_id, *rows)
 
         monkeypatch.setattr(other.ledger, "record", late)
-        monkeypatch.setattr(breathing.time, "sleep", lambda seconds: None)
+        monkeypatch.setattr(breathing, "sleep", lambda seconds: None)
         copied = other.run(project.folder / "more.yaml").run.id
         assert pruned[0]["run"] == 1
         assert len(bench.ledger.results(copied)) == 20

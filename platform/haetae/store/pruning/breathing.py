@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from time import monotonic, sleep
 from typing import Final, TypeVar
 
 from sqlalchemy.engine import Connection
@@ -20,8 +20,8 @@ def breathing(database: Database, what: str, work: Callable[[Connection], T]) ->
 
     Who waits for an SQLite file asks again after at most a tenth of a second, and would else hardly ever come.
     """
-    begun = time.monotonic()
+    begun = monotonic()
     done = database.write(what, work)
-    took = time.monotonic() - begun
-    time.sleep(min(took, _LONGEST_S))
+    took = monotonic() - begun
+    sleep(min(took, _LONGEST_S))
     return done, took
