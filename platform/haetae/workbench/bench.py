@@ -104,12 +104,14 @@ class Workbench:
         """Go on with a run where it was left, from the suite file that it was started from.
 
         Default: the newest run that did not finish and that nobody works on. Raises ConfigError when there is
-        none, when the run is finished and its report made, when the suite file is gone, and when anything has changed
-        since that fixes the numbers.
+        none, when the run is finished, its report made and its trackers told, when the suite file is gone, and when
+        anything has changed since that fixes the numbers.
         """
         run = self.ledger.run(run_id) if run_id else resuming.newest(self.ledger.unfinished_runs())
-        if run.status is RunStatus.FINISHED and self._said(run):
-            raise ConfigError(f"{run.id} is finished; haetae show {run.id} shows it")
+        if run.status is RunStatus.FINISHED and (said := self._said(run)):
+            if not track or not self._telling.has_to_tell(run):
+                raise ConfigError(f"{run.id} is finished; haetae show {run.id} shows it")
+            return replace(said, notes=(*said.notes, *self._tell(run)))  # it died between its report and its trackers
         suite, gating = resuming.suite_of(run, self.settings.home), run.tags.get("door") == "gate"
         work = self._run(suite, False, run.id, resuming.skips_bad(run), watcher, {}, gating=gating)
         report = run_to_end(work)

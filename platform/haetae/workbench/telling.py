@@ -31,10 +31,18 @@ class Telling:
 
     def run_ended(self, run: Run) -> list[str]:
         """Queue a finished run for the trackers that its suite names, and deliver what can be delivered."""
-        wanted = run.manifest.suite.get("track") or []
+        return self.drain(_AFTER_RUN_S) if self._queued(run) else []
+
+    def has_to_tell(self, run: Run) -> bool:
+        """Queue a finished run where that was never done, and say whether a tracker has yet to be told of it."""
+        return bool(self._queued(run)) and any(waiting.run_id == run.id for waiting in self.ledger.pending())
+
+    def _queued(self, run: Run) -> list[str]:
+        """The trackers that its suite names, for all of which the run is in the outbox now."""
+        wanted: list[str] = run.manifest.suite.get("track") or []
         for tracker in wanted:
             self.ledger.enqueue(tracker, run.id, f"{run.id}:{run.manifest.digest[:16]}", self.clock.now())
-        return self.drain(_AFTER_RUN_S) if wanted else []
+        return wanted
 
     def drain(self, deadline_s: float) -> list[str]:
         """Deliver what is pending; one line per outcome."""
