@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from haetae.store.ledger import Recording
 from haetae.store.schema import SCHEMA
 from haetae.workbench.bench import Workbench
 
-SAMPLES, SIZE_MB = 300, 6
+SAMPLES, AT_ONCE, SIZE_MB = 300, 25, 6
 _SUITE = """\
 suite: full
 dataset: samples.jsonl
@@ -92,7 +94,11 @@ def fill(folder: Path, leaves: int) -> None:
 
 
 class Acknowledging:
-    """Notes the rows that `record` acknowledged; does something after so many times."""
+    """Notes the rows that `record` acknowledged, and does something after so many commits.
+
+    However many rows are handed over at once, a commit has those of `AT_ONCE` samples: a fast machine commits as often
+    as a slow one.
+    """
 
     def __init__(self, commits: int, then: Callable[[], None]) -> None:
         self.rows: set[tuple[str, str]] = set()
@@ -104,11 +110,18 @@ class Acknowledging:
         def record(
             ledger: Recording, run_id: str, samples: Any, generations: Any, scores: Any, *more: Any, **rest: Any
         ) -> None:
-            self._record(ledger, run_id, samples, generations, scores, *more, **rest)
-            self.rows |= {(row.sample_id, "") for row in generations} | {(row.sample_id, row.metric) for row in scores}
-            self._left -= 1
-            if self._left == 0:
-                self._then()
+            samples = list(samples)
+            ids = list(dict.fromkeys(row.sample_id for row in (*generations, *scores)))
+            for start in range(0, len(ids), AT_ONCE):
+                these = set(ids[start : start + AT_ONCE])
+                answers = [row for row in generations if row.sample_id in these]
+                values = [row for row in scores if row.sample_id in these]
+                of_these = [sample for sample in samples if sample.id in these]
+                self._record(ledger, run_id, of_these, answers, values, *more, **rest)
+                self.rows |= {(row.sample_id, "") for row in answers} | {(row.sample_id, row.metric) for row in values}
+                self._left -= 1
+                if self._left == 0:
+                    self._then()
 
         Recording.record = record  # type: ignore[method-assign]
         return self
@@ -181,7 +194,8 @@ def outcome(point: Point, folder: Path, suite: Path, expected: list[tuple[Any, .
     home = folder / "home"
     with small_disk(home):
         prepare(point, f"sqlite:///{home / 'ledger.db'}")
-        said, acknowledged = run_into(point, home, suite)
+        with ProcessPoolExecutor(1, get_context("spawn")) as alone:  # a lease on a full disk ends with its process
+            said, acknowledged = alone.submit(run_into, point, home, suite).result()
         (home / "ballast").unlink()
         lost = len(acknowledged - rows(home))
         told = str(home / "ledger.db") in said and "bytes are free" in said
