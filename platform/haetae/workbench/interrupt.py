@@ -54,12 +54,16 @@ def interrupt(loop: asyncio.AbstractEventLoop) -> bool:
 
 @contextmanager
 def _signals_call(handle: Callable[[], None], loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """In the main thread; afterwards the signals mean what they meant before."""
+    """In the main thread; afterwards the signals mean what they meant before.
+
+    One that is ignored stays so: a shell starts what runs in the background deaf to the Ctrl-C of the foreground.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
+    meant = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: handler for number, handler in meant.items() if handler is not signal.SIG_IGN}
+    for number in before:
         loop.add_signal_handler(number, handle)
     try:
         yield

@@ -55,6 +55,26 @@ def test_the_first_signal_asks_to_stop_and_the_second_cancels(
     assert signal.getsignal(signal.SIGTERM) is _own
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_ignored_stays_ignored(number: signal.Signals, new_loop: NewLoop) -> None:  # END-18
+    async def run() -> list[str]:
+        told = list[str]()
+        with stop_on_signals(told.append):
+            assert signal.getsignal(number) is signal.SIG_IGN
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0)
+        return told
+
+    before = signal.getsignal(number)
+    signal.signal(number, signal.SIG_IGN)
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            assert runner.run(run()) == []
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
 def test_a_run_in_a_thread_is_interrupted_from_another(new_loop: NewLoop) -> None:  # END-18, END-19
     loops, ready, told = list[asyncio.AbstractEventLoop](), Event(), list[str]()
 
