@@ -45,15 +45,15 @@ types: $(VENV)/.test
 contracts: $(VENV)/.test
 	$(BIN)/lint-imports
 
-bench: torch  ## speed against the bare loop and other tools (RIVALS=FOLDER makes their environments), as ratios in one run
-	$(BIN)/python tests/bench/bench.py $(if $(RIVALS),--rivals $(RIVALS))
+bench: torch  ## speed as ratios in one run: TOOLS=FOLDER has the mock endpoint, RIVALS=FOLDER takes the environments of other tools
+	$(BIN)/python tests/bench/bench.py $(if $(TOOLS),--tools $(TOOLS)) $(if $(RIVALS),--rivals $(RIVALS))
 	$(BIN)/python tests/bench/ledger_bench.py $(if $(POSTGRES),--postgres $(POSTGRES))
 	$(BIN)/python tests/bench/dataset_bench.py
 	$(BIN)/python tests/bench/text_bench.py
 	$(BIN)/python tests/bench/perplexity_bench.py $(if $(LM_EVAL),--lm-eval $(LM_EVAL))
 
-ordeal: $(VENV)/.test  ## what faults, rates, kills, many writers, a prune and (as root) a full disk do to a run, counted
-	$(BIN)/python tests/bench/faults_bench.py
+ordeal: $(VENV)/.test  ## faults (TOOLS=FOLDER as above), rates, kills, many writers, a prune and, as root, a full disk: counted
+	$(BIN)/python tests/bench/faults_bench.py $(if $(TOOLS),--tools $(TOOLS))
 	$(BIN)/python tests/bench/limits_bench.py
 	$(BIN)/python tests/bench/kill_bench.py
 	$(BIN)/python tests/bench/writers_bench.py

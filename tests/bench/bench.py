@@ -24,7 +24,18 @@ from pathlib import Path
 
 import environments
 from contestants import FLOOR, QUIET, Contestant, floor_folder, those_made
-from workload import RATE_IN_FLIGHT, RATE_SAMPLES, Timing, counts, mock, rate_workload, reset, timed, workload
+from workload import (
+    RATE_IN_FLIGHT,
+    RATE_SAMPLES,
+    Timing,
+    counts,
+    mock,
+    rate_workload,
+    reset,
+    timed,
+    tools_folder,
+    workload,
+)
 
 _HAETAE = shutil.which("haetae", path=str(Path(sys.executable).parent)) or "haetae"
 
@@ -105,7 +116,7 @@ def last_line(text: str | None) -> str:
 def main() -> None:
     """Interleave the contestants and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tools", type=Path, default=os.environ.get("HAETAE_BENCH_TOOLS", "../shared/tools"))
+    parser.add_argument("--tools", type=Path, help="the folder of tools; default $HAETAE_BENCH_TOOLS")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--latency-ms", type=float, default=100.0)
@@ -113,9 +124,7 @@ def main() -> None:
     parser.add_argument("--rivals", type=Path, help="a folder for the other tools' environments; they are made there")
     parser.add_argument("--rival-rounds", type=int, default=1, help="how often each of them runs")
     args = parser.parse_args()
-    tools, folder = Path(args.tools).resolve(), (args.rivals or floor_folder()).absolute()
-    if not (tools / "mockllm" / "server.py").exists():
-        sys.exit(f"no mock endpoint in {tools}; name its folder with --tools")
+    tools, folder = tools_folder(args.tools), (args.rivals or floor_folder()).absolute()
     environments.main(str(folder), *([] if args.rivals else ["floor"]))
     if not environments.made(folder, "floor"):
         sys.exit(f"the environment of the bare loop could not be made in {folder}")

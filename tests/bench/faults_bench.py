@@ -25,7 +25,7 @@ from typing import Any
 
 import environments
 from contestants import floor_folder
-from workload import Timing, counts, mock, reset, timed, workload
+from workload import Timing, counts, mock, reset, timed, tools_folder, workload
 
 _HAETAE = shutil.which("haetae", path=str(Path(sys.executable).parent)) or "haetae"
 _MANY = 10_000
@@ -135,13 +135,11 @@ def twentieth(folder: Path, url: str, env: dict[str, str], floor: list[str], rou
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tools", type=Path, default=os.environ.get("HAETAE_BENCH_TOOLS", "../shared/tools"))
+    parser.add_argument("--tools", type=Path, help="the folder of tools; default $HAETAE_BENCH_TOOLS")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--port", type=int, default=8931)
     args = parser.parse_args()
-    tools = Path(args.tools).resolve()
-    if not (tools / "mockllm" / "server.py").exists():
-        sys.exit(f"no mock endpoint in {tools}; name its folder with --tools")
+    tools = tools_folder(args.tools)
     environments.main(str(floor_folder()), "floor")
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as scratch, mock(tools, 0, args.port) as url:

@@ -32,6 +32,14 @@ _RUBRIC = """messages:
 """
 
 
+def tools_folder(named: Path | None) -> Path:
+    """The folder that `--tools` or HAETAE_BENCH_TOOLS names. Exits where it holds no mock endpoint."""
+    folder = named or Path(os.environ.get("HAETAE_BENCH_TOOLS", ""))
+    if not (folder / "mockllm" / "server.py").exists():
+        sys.exit(f"no mock endpoint (mockllm/server.py) in {folder.absolute()}; name its folder with --tools")
+    return folder.resolve()
+
+
 @dataclass(frozen=True)
 class Timing:
     """One process: seconds of wall, seconds of CPU with its children, peak resident memory in MB."""

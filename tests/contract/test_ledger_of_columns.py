@@ -10,8 +10,9 @@ import pytest
 from haetae.core import reasons
 from haetae.core.score import Score
 from haetae.errors import StoreError
-from haetae.stats.estimate import estimates, estimates_of
+from haetae.stats.estimate import estimates_of
 from haetae.store.sql import SqlLedger
+from tests.unit.stats.whole_tables import estimates
 
 
 def _ratio(totals: Any) -> Any:

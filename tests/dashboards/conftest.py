@@ -24,7 +24,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.run import GenerationRow, Manifest, Run, RunStatus, ScoreRow
 from haetae.core.sample import Sample
 from haetae.core.score import Score
-from haetae.stats.estimate import estimates
+from tests.unit.stats.whole_tables import estimates
 
 APP = Path(__file__).parents[2] / "dashboards" / "app.py"
 FIRST = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)

@@ -9,25 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haetae.core.metric import MetricFacts
-from haetae.core.table import SampleColumns, ScoreTable
+from haetae.core.table import SampleColumns
 from haetae.core.verdict import Estimate
 from haetae.stats.corpus import Corpus, bootstrap, corpus_value, pseudo_values
 from haetae.stats.distributions import normal_quantile
 from haetae.stats.intervals import Interval, cluster_mean, t_interval, wilson
 from haetae.stats.power import DROPS_TO_FIND, detectable, paired_sd
-from haetae.stats.samples import Floats, Ints, average, codes_of, count_of, sum_by
+from haetae.stats.samples import Floats, Ints, count_of, sum_by
 from haetae.stats.scale import is_binary, is_closed, unit
 
 _T = TypeVar("_T", bound=np.generic)
 
 
-def estimates(
-    name: str, table: ScoreTable, corpus: Corpus | None, *, level: float = 0.95, seed: int = 0
+def estimates_of(
+    name: str, columns: SampleColumns, corpus: Corpus | None, *, level: float = 0.95, seed: int = 0
 ) -> list[Estimate]:
-    """Estimate metric `name` over the whole run, then over every `key=value` of `table.slices`, sorted.
+    """Estimate metric `name` over the whole run, then over every `key=value` of the slices, sorted.
 
-    Repeats are averaged within a sample first. `n` counts samples with at least one scored repeat,
-    `unscored` samples without any (samples, not rows); `clusters` counts those of the n. Samples that
+    The columns have a row for each sample, its repeats averaged. `n` counts samples with at least one scored
+    repeat, `unscored` samples without any (samples, not rows); `clusters` counts those of the n. Samples that
     lack a slice's key belong to no slice of it.
 
     Intervals at `level`: `wilson` for 0/1 scores of unrepeated, unclustered samples; `bootstrap` for
@@ -37,24 +37,6 @@ def estimates(
     `detectable_drop` is for one run against one other at α = .05 and power .8, with the spread of this
     run and a correlation of .5 between the runs; None where the spread is unknown.
     """
-    samples = average([table])
-    clusters = codes_of(table.clusters)[1][samples.rows]
-    slices = {key: codes_of(tuple(texts)) for key, texts in table.slices.items()}
-    columns = SampleColumns(
-        facts=table.facts,
-        values=samples.values,
-        stats=samples.stats,
-        clusters=clusters,
-        slices={key: (names, codes[samples.rows]) for key, (names, codes) in slices.items()},
-        repeated=samples.repeated,
-    )
-    return estimates_of(name, columns, corpus, level=level, seed=seed)
-
-
-def estimates_of(
-    name: str, columns: SampleColumns, corpus: Corpus | None, *, level: float = 0.95, seed: int = 0
-) -> list[Estimate]:
-    """What `estimates` says, of columns that have a row for each sample."""
     cells: list[tuple[str, Ints | None]] = [("", None)]
     for key in sorted(columns.slices):
         values, own = columns.slices[key]

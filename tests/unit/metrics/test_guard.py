@@ -16,7 +16,7 @@ from haetae.core.score import Score
 from haetae.core.table import ScoreTable
 from haetae.errors import ConfigError
 from haetae.metrics.stages.guard import RATES, Guard, GuardReach
-from haetae.stats.estimate import estimates
+from tests.unit.stats.whole_tables import estimates
 
 POSITIVE = {"label": "block"}
 NEGATIVE = {"label": "fine"}

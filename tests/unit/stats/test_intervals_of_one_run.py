@@ -7,8 +7,8 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.proportion import proportion_confint
 
 from haetae.stats.corpus import bootstrap, corpus_value, pseudo_values
-from haetae.stats.estimate import estimates
 from haetae.stats.intervals import cluster_mean
+from tests.unit.stats.whole_tables import estimates
 
 
 def ratio(totals: np.ndarray) -> np.ndarray:
