@@ -6,6 +6,7 @@ that Arrow has not found valid, as a whole or else row by row.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -40,7 +41,7 @@ def rows_of(batches: Iterable[Any], file: str) -> Iterator[Json | BadRow]:
 
 
 def _check_columns(names: list[str], file: str) -> None:
-    twice = [name for index, name in enumerate(names) if name in names[:index]]
+    twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise DatasetError([Problem(f"column {name!r} stands twice", file, field=name) for name in twice])
 
