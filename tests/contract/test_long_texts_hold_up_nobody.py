@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sacrebleu.metrics import TER
 
 from haetae.core.generation import Generation, Stage
@@ -127,7 +127,9 @@ def test_the_key_of_a_long_answer_is_the_same_and_made_in_a_thread() -> None:
         return task.result(), turns
 
     key, turns = asyncio.run(work())
-    bare = replace(answer, stages=tuple(replace(stage, latency_s=None, cost_usd=None) for stage in stages))
+    bare = structs.replace(
+        answer, stages=tuple(structs.replace(stage, latency_s=None, cost_usd=None) for stage in stages)
+    )
     assert key == score_key(facts, sample, "another key", bare, "")
     assert answer.stages[0].latency_s == 1.0
     assert turns > 1

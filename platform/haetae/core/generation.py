@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from haetae.core.canonical import Json
 from haetae.core.sample import Message, Sample, ToolCall, message_from_json, tool_calls_from_json
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens in disjoint buckets: cached input is not counted in `input`, reasoning not in `output`."""
 
     input: int = 0
@@ -34,8 +34,7 @@ class Usage:
         return [self.input, self.cached_input, self.output, self.reasoning]
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """What one step of an application's pipeline gave: a retriever, a re-ranker, a guard.
 
     `retrieved` are the ids of the passages it ranked, best first. `flagged` is a guard's verdict: True
@@ -66,16 +65,14 @@ def stage_from_json(value: Json) -> Stage:
     return Stage(**{**value, "retrieved": None if "retrieved" not in value else tuple(value["retrieved"])})
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(Struct, frozen=True):
     """One token that a model could have written at a place, and its natural-log probability there."""
 
     token: str
     logprob: float
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(Struct, frozen=True):
     """One answer.
 
     `latency_s` is the time of the successful call by a monotonic clock, None when it was not measured
@@ -98,10 +95,10 @@ class Generation:
     finish_reason: str | None = None
     logprobs: tuple[float, ...] | None = None
     attempts: int = 1
-    recorded_scores: Mapping[str, float] = field(default_factory=dict)
+    recorded_scores: Mapping[str, float] = {}
     stages: tuple[Stage, ...] = ()
     transcript: tuple[Message, ...] | None = None
-    alternatives: tuple[tuple[Alternative, ...], ...] = field(default=(), compare=False)
+    alternatives: tuple[tuple[Alternative, ...], ...] = ()
 
     def stage(self, name: str) -> Stage | None:
         """The stage of a name, None where there is none."""
@@ -137,8 +134,7 @@ class Generation:
         return out
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why there is no generation: a reason of `haetae.core.reasons`, and a message for people.
 
     `retry_after_s` is how long the endpoint asked to wait, `overloaded` that it named too many calls as the cause

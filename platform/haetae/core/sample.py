@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from haetae.core.canonical import Json, digest_of_text, encoded
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -85,8 +87,7 @@ def tool_calls_from_json(value: Json) -> tuple[ToolCall, ...] | None:
     return None if value is None else tuple(ToolCall(call["name"], call["arguments"]) for call in value)
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(Struct, frozen=True, dict=True):
     """One case: what is asked, what a good answer is, and the slices it belongs to.
 
     `id` is unique within its dataset. `input` is a text or a chat. `references` are alternative good
@@ -103,7 +104,7 @@ class Sample:
     contexts: tuple[str, ...] | None = None
     reference_contexts: tuple[str, ...] | None = None
     tool_calls: tuple[ToolCall, ...] | None = None
-    metadata: Mapping[str, Json] = field(default_factory=dict)
+    metadata: Mapping[str, Json] = {}
     relevant: Mapping[str, int] | None = None
 
     @property

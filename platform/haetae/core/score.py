@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from haetae.core import reasons
 from haetae.core.generation import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """A finite value, or None with a reason; never NaN.
 
     `stats` are the sufficient statistics of a corpus metric (BLEU's counts), summed over samples to

@@ -43,12 +43,17 @@ def is_long(sample: Sample, answer: Generation) -> bool:
 
 def _is_short(sample: Sample, answer: Generation) -> bool:
     """Whether texts are all there is, and little to read: mostly so, and told in a microsecond."""
-    more = (sample.tool_calls, sample.relevant, answer.tool_calls, answer.transcript, answer.stages)
-    if any(more) or not isinstance(sample.input, str):
+    if sample.tool_calls or sample.relevant or answer.tool_calls or answer.transcript or answer.stages:
         return False
-    lists = (sample.references, sample.contexts or (), sample.reference_contexts or (), answer.contexts or ())
-    read = len(sample.input) + len(answer.output) + sum(map(len, lists)) + 2  # each text counts as one more
-    return read < _LONG and read + sum(map(len, chain(*lists))) < _LONG
+    if type(sample.input) is not str:
+        return False
+    read = len(sample.input) + len(answer.output) + 2  # each text counts as one more
+    for texts in (sample.references, sample.contexts, sample.reference_contexts, answer.contexts):
+        if texts:
+            if read + len(texts) >= _LONG:
+                return False
+            read += len(texts) + sum(map(len, texts))
+    return read < _LONG
 
 
 def _sizes(sample: Sample, answer: Generation) -> Iterator[int]:

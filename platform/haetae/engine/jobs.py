@@ -82,7 +82,9 @@ class Jobs:
                 continue
             if generation is not None and _again(generation.result):  # what looks at the sample alone stays
                 generation, scores = None, {name: row for name, row in scores.items() if row.score.value is not None}
-            kept = {name: row for name, row in scores.items() if row.score.reason not in reasons.RETRIED}
+            kept = (
+                {n: row for n, row in scores.items() if row.score.reason not in reasons.RETRIED} if scores else scores
+            )
             request = self._target.request(sample)
             key = digest(self._target_digest, request, repeat, self._run.manifest.epoch)
             jobs.append(Job(sample, repeat, request, key, generation, kept, now_s))

@@ -6,8 +6,9 @@ import inspect
 import math
 import traceback
 from collections.abc import Awaitable
-from dataclasses import replace
 from functools import partial
+
+from msgspec import structs
 
 from haetae.core import reasons
 from haetae.core.amounts import MOST, is_amount, is_count
@@ -114,7 +115,7 @@ def _plain(found: Score) -> Score:
         raise TypeError(f"the usage of a Score is a Usage, whose counts are whole numbers from 0 to {MOST:,}")
     if type(found.calls) is not int or not 0 <= found.calls <= _MOST_CALLS:
         raise ValueError(f"the calls of a Score are a whole number from 0 to {_MOST_CALLS:,}")
-    return replace(
+    return structs.replace(
         found,
         value=None if found.value is None else float(found.value),
         stats=tuple(map(float, found.stats)),
@@ -142,7 +143,7 @@ def _lacking(facts: MetricFacts, sample: Sample, generation: Generation) -> str 
 def _checked(found: Score, facts: MetricFacts) -> Score:
     """A value outside the declared range, or statistics that are not finite, are unscored, never clamped."""
     if found.cost_usd is not None and not is_amount(found.cost_usd):
-        found = replace(found, cost_usd=None)
+        found = structs.replace(found, cost_usd=None)
     if found.value is None:
         return found
     checked = Score.of(found.value, facts.low, facts.high)
@@ -150,7 +151,7 @@ def _checked(found: Score, facts: MetricFacts) -> Score:
         checked = Score.unscored(reasons.NOT_FINITE, "the metric's statistics are not finite")
     if checked.value is not None:
         return found
-    return replace(found, value=None, stats=(), reason=checked.reason, explanation=checked.explanation)
+    return structs.replace(found, value=None, stats=(), reason=checked.reason, explanation=checked.explanation)
 
 
 async def addressed(

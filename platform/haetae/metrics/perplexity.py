@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from haetae.core import reasons
@@ -116,7 +116,7 @@ class Perplexity:
         if value == math.inf:
             return Score.unscored(reasons.NOT_FINITE, _beyond(self._unit, stats))
         checked = Score.of(value, self.facts.low, None)
-        return checked if checked.value is None else replace(checked, stats=stats)
+        return checked if checked.value is None else structs.replace(checked, stats=stats)
 
     def corpus(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
         """The value of summed statistics, for all leading axes at once."""

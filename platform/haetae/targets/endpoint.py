@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 import orjson
+from msgspec import structs
 
 from haetae.core import reasons
 from haetae.core.canonical import Json, dumps, loads
@@ -129,8 +129,8 @@ class Endpoint:
                 answer = chat_reply(reply[0], reply[1], self._price)
                 if isinstance(answer, Generation):  # only a way that worked is remembered
                     self._rung = max(self._rung, rung)
-                return replace(answer, attempts=attempts) if attempts > 1 else answer
-            reply = replace(reply, attempts=attempts)
+                return structs.replace(answer, attempts=attempts) if attempts > 1 else answer
+            reply = structs.replace(reply, attempts=attempts)
             if reply.fatal or not (reply.reason == reasons.REJECTED or _is_of_the_form(reply)):
                 return reply
             if "max_completion_tokens" in reply.message and "max_tokens" in payload:
@@ -182,7 +182,7 @@ class Endpoint:
             before = await self._reading(prefix) if prefix else None
             found = before if isinstance(before, Failure) else likelihoods.after(whole, before, self._bos)
         if isinstance(found, Failure):  # what was read is paid for all the same
-            return replace(found, usage=whole.usage, cost_usd=whole.cost_usd)
+            return structs.replace(found, usage=whole.usage, cost_usd=whole.cost_usd)
         return found
 
     async def _reading(self, text: str) -> likelihoods.Reading | Failure:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec import structs
 
 from haetae.core.canonical import Json
 from haetae.core.clock import Clock
@@ -97,7 +98,7 @@ def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
 
 def _open(sample: Sample) -> Sample:
     """The sample without what its answer is scored against."""
-    return replace(sample, references=(), reference_contexts=None, relevant=None, tool_calls=None)
+    return structs.replace(sample, references=(), reference_contexts=None, relevant=None, tool_calls=None)
 
 
 def _value(sample: Sample, what: str) -> Any:

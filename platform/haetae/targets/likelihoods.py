@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from msgspec import structs
+
 from haetae.core import reasons
 from haetae.core.canonical import Json, loads
 from haetae.core.generation import Failure, Usage
@@ -55,7 +57,7 @@ def refused(failure: Failure) -> Failure:
     if failure.reason != reasons.REJECTED or not failure.message.startswith(_CALL_IS_MISSING):
         return failure
     why = f"{failure.message}; log probabilities of a text are asked of /completions, which not every endpoint has"
-    return replace(failure, reason=reasons.NO_LOGPROBS, message=why)
+    return structs.replace(failure, reason=reasons.NO_LOGPROBS, message=why)
 
 
 def reading(route: str, raw: bytes, price: Price | None) -> Reading | Failure:

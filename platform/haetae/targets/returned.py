@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, get_args
+
+from msgspec import structs
 
 from haetae.core import reasons
 from haetae.core.amounts import MOST, is_amount, is_count
@@ -27,7 +28,7 @@ def generation_of(answer: Any, latency_s: float) -> Generation | Failure:
     if isinstance(answer, Failure):
         return _checked_failure(answer)
     if isinstance(answer, Generation):
-        return _checked(answer if answer.latency_s is not None else replace(answer, latency_s=latency_s))
+        return _checked(answer if answer.latency_s is not None else structs.replace(answer, latency_s=latency_s))
     if isinstance(answer, str):
         answer = {"output": answer}
     elif isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], str):
@@ -72,7 +73,7 @@ def _checked_failure(failure: Failure) -> Failure:
         raise TypeError("a Failure has a reason and a message, both text")
     _check_amounts(cost_usd=failure.cost_usd, retry_after_s=failure.retry_after_s)
     _check_usage(failure.usage)
-    return replace(failure, stages=_checked_stages(failure.stages))
+    return structs.replace(failure, stages=_checked_stages(failure.stages))
 
 
 def _checked(generation: Generation) -> Generation:
@@ -90,7 +91,7 @@ def _checked(generation: Generation) -> Generation:
         check_call(call)
     for turn in generation.transcript or ():
         _check_turn(turn)
-    return replace(generation, contexts=_texts(generation.contexts), stages=_checked_stages(generation.stages))
+    return structs.replace(generation, contexts=_texts(generation.contexts), stages=_checked_stages(generation.stages))
 
 
 def _check_turn(turn: Message) -> None:
@@ -114,7 +115,7 @@ def _checked_stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
         _check_amounts(latency_s=stage.latency_s, cost_usd=stage.cost_usd)
     if len({stage.name for stage in found}) < len(found):
         raise ValueError("two stages have one name")
-    return tuple(replace(stage, retrieved=_texts(stage.retrieved)) for stage in found)
+    return tuple(structs.replace(stage, retrieved=_texts(stage.retrieved)) for stage in found)
 
 
 def _texts(contexts: Iterable[str] | None) -> tuple[str, ...] | None:

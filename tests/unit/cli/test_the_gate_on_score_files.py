@@ -12,7 +12,7 @@ import pytest
 
 _HEAVY = {
     *("scipy", "pandas", "pydantic", "pydantic_core", "sqlalchemy", "sqlmodel", "aiohttp", "asyncio", "rich"),
-    *("jinja2", "yaml", "sacrebleu", "typing_extensions"),
+    *("jinja2", "yaml", "sacrebleu"),
 }
 
 

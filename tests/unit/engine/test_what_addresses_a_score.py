@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from haetae.core.generation import Generation, Stage, ToolCall, Usage
 from haetae.core.metric import MetricFacts
@@ -46,7 +47,7 @@ def key(sample: Sample = SAMPLE, answer: Generation = ANSWER, facts: MetricFacts
     ],
 )
 def test_whatever_an_answer_says_addresses_its_score(other: dict[str, Any]) -> None:
-    assert key(answer=replace(ANSWER, **other)) != key()
+    assert key(answer=structs.replace(ANSWER, **other)) != key()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_whatever_an_answer_says_addresses_its_score(other: dict[str, Any]) -> N
     ],
 )
 def test_whatever_a_sample_says_addresses_its_scores(other: dict[str, Any]) -> None:
-    assert key(sample=replace(SAMPLE, **other)) != key()
+    assert key(sample=structs.replace(SAMPLE, **other)) != key()
 
 
 @pytest.mark.parametrize(
@@ -74,12 +75,12 @@ def test_whatever_a_metric_is_addresses_its_scores(other: dict[str, Any]) -> Non
 
 
 def test_how_the_call_went_does_not_address_the_score_of_what_it_said() -> None:
-    slow = replace(
+    slow = structs.replace(
         ANSWER,
         usage=Usage(input=1, output=2),
         latency_s=9.0,
         cost_usd=1.0,
-        stages=(replace(ANSWER.stages[0], latency_s=3.0, cost_usd=0.5),),
+        stages=(structs.replace(ANSWER.stages[0], latency_s=3.0, cost_usd=0.5),),
     )
     assert key(answer=slow, call="another call") == key()
 

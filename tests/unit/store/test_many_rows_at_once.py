@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from haetae.core.generation import Failure, Generation, Usage
 from haetae.core.metric import MetricFacts
@@ -24,7 +24,7 @@ def _answer(kind: str, number: int) -> Generation | Failure:
     if kind == "mixed" and number % 7 == 0:
         return Failure("timeout", f"no answer to {number}", attempts=2)
     if kind == "mixed" and number % 5 == 0:
-        return replace(PLAIN, output=f"o{number}", usage=Usage(number, 0, 1, 0), cost_usd=number / 7, model="m")
+        return structs.replace(PLAIN, output=f"o{number}", usage=Usage(number, 0, 1, 0), cost_usd=number / 7, model="m")
     return PLAIN
 
 

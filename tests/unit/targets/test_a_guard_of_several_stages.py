@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from haetae.core import reasons
 from haetae.core.generation import Failure, Generation, Stage, Usage, generation_from_json
@@ -111,7 +112,7 @@ def test_a_stage_that_fails_fails_the_sample_with_what_was_spent() -> None:
         Stage("classifier", score=0.4, latency_s=0.5, cost_usd=0.25),
         Stage("judge", latency_s=2.0, cost_usd=0.5),
     )
-    assert generation_from_json(found.as_json()) == replace(found, cost_usd=None)
+    assert generation_from_json(found.as_json()) == structs.replace(found, cost_usd=None)
 
 
 def test_stages_see_the_text_alone_never_the_label() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import krippendorff
 import numpy as np
 import pytest
+from msgspec import structs
 from scipy import stats as scipy_stats
 from statsmodels.stats.proportion import proportion_confint
 
@@ -101,7 +102,7 @@ def test_each_reason_has_an_example_with_the_judges_own_words(ledger: SqlLedger,
 
 def test_answers_that_speak_to_the_judge_are_counted(ledger: SqlLedger, scored_run: ScoredRun) -> None:  # JDG-07
     marked = _scored(2.0, explanation=f"{SUSPECTED} ('give it 5'): because")
-    run = scored_run(TONE, [_scored(4.0, explanation="fine"), marked, replace(marked, value=1.0)])
+    run = scored_run(TONE, [_scored(4.0, explanation="fine"), marked, structs.replace(marked, value=1.0)])
     found = report_judges(ledger, run.id)
     assert found.judges[0].suspected == 2
     assert "! 2 answers speak to the judge: look at those marked suspected_injection" in found.text

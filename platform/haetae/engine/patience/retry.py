@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from haetae.core import reasons
 from haetae.core.canonical import Json
@@ -78,7 +79,7 @@ class Patient:
         """See `LanguageModel.chat`; `attempts` of the result counts the calls made."""
         characters = sum(len(turn.content) for turn in messages)
         answer, attempts = await self._ask(lambda: self._inner.chat(messages, schema=schema, **overrides), characters)
-        return answer if attempts == 1 else replace(answer, attempts=attempts)
+        return answer if attempts == 1 else structs.replace(answer, attempts=attempts)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings | Failure:
         """See `LanguageModel.embed`."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TypeVar
+
+from msgspec import structs
 
 from haetae.core import reasons
 from haetae.core.canonical import Json, digest
@@ -167,7 +169,7 @@ class Interview:
     def bill(self, score: Score) -> Score:
         """The score with what was spent on it."""
         cost = self.cost_usd if self.calls else None
-        return replace(score, calls=self.calls + self.failed, usage=self.usage, cost_usd=cost, model=self.model)
+        return structs.replace(score, calls=self.calls + self.failed, usage=self.usage, cost_usd=cost, model=self.model)
 
     def _heard(self, reply: Generation | Failure) -> Generation:
         if isinstance(reply, Failure):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Literal
+
+from msgspec import structs
 
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
@@ -140,4 +141,4 @@ class GEval:
         why = f"the scores hold {mass:.2f} of the probability" if found else "no probabilities of the scores are told"
         single = score.stats or ([] if score.value is None else [score.value])
         stats = () if score.value is None else (mass, *single)
-        return replace(score, stats=stats, explanation=f"{why}: {score.explanation}\n{told}")
+        return structs.replace(score, stats=stats, explanation=f"{why}: {score.explanation}\n{told}")

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import replace
+
+from msgspec import structs
 
 from haetae.core.generation import Generation
 from haetae.core.metric import Metric, MetricFacts
@@ -70,7 +71,7 @@ class Watched:
         words = addressed(generation.output)
         if words is None:
             return found
-        return replace(found, explanation=f"{SUSPECTED} ({words!r}): {found.explanation or ''}".rstrip(": "))
+        return structs.replace(found, explanation=f"{SUSPECTED} ({words!r}): {found.explanation or ''}".rstrip(": "))
 
 
 def addressed(text: str) -> str | None:

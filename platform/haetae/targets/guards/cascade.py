@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from haetae.core.canonical import Json
 from haetae.core.clock import Clock
@@ -49,7 +51,7 @@ class Cascade:
             took = self._clock.monotonic() - before
             if isinstance(found, Failure):
                 ran.append(Stage(name, latency_s=took, cost_usd=found.cost_usd))
-                return replace(
+                return structs.replace(
                     found,
                     message=f"stage {name}: {found.message}",
                     usage=bill.usage,
