@@ -17,7 +17,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from haetae.errors import StoreError
-from haetae.store import schema
 from haetae.store.address import parse_url
 from haetae.store.database import Database
 from haetae.store.health import findings
@@ -25,10 +24,12 @@ from haetae.store.schema import SCHEMA, Schema, backup
 from haetae.store.sql import SqlLedger, open_ledger
 from haetae.store.tables import METADATA
 
+NEWEST = SCHEMA.revisions[-1]
+NEXT = f"{int(NEWEST) + 1:04}"
 _SECOND = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0003", "0002"
+revision, down_revision = "{next}", "{newest}"
 def upgrade():
     op.add_column("run", sa.Column("colour", sa.Text()))
     op.create_table("first_half", sa.Column("id", sa.Integer()))
@@ -55,8 +56,8 @@ def _newer(folder: Path, middle: str) -> Schema:
     (folder / "env.py").write_text((SCHEMA.folder / "env.py").read_text())
     for version in (SCHEMA.folder / "versions").glob("*.py"):
         (folder / "versions" / version.name).write_text(version.read_text())
-    (folder / "versions" / "v0003.py").write_text(_SECOND.format(middle=middle))
-    return Schema(folder, (*SCHEMA.revisions, "0003"))
+    (folder / "versions" / f"v{NEXT}.py").write_text(_SECOND.format(middle=middle, next=NEXT, newest=NEWEST))
+    return Schema(folder, (*SCHEMA.revisions, NEXT))
 
 
 def _tables(database: Database) -> set[str]:
@@ -93,7 +94,9 @@ def test_a_score_without_value_and_reason_is_refused_by_the_database(ledger: Sql
 def test_a_ledger_of_a_newer_version_is_refused_naming_both(ledger: SqlLedger, ledger_url: str) -> None:  # STO-13
     ledger._database.write("ageing", lambda c: c.exec_driver_sql("UPDATE haetae_version SET version_num = '0007'"))
     for readonly in (False, True):
-        with pytest.raises(StoreError, match=r"schema 0007, made by a newer Haetae; this one knows up to 0002.*pip"):
+        with pytest.raises(
+            StoreError, match=rf"schema 0007, made by a newer Haetae; this one knows up to {NEWEST}.*pip"
+        ):
             open_ledger(ledger_url, readonly=readonly)
     assert [finding for finding in findings(ledger_url) if "0007" in finding.message and finding.level == "problem"]
 
@@ -104,15 +107,15 @@ def test_an_older_ledger_is_migrated_with_its_rows_and_only_by_a_writer(
     run = given.start(ledger)
     ledger.close()
     monkeypatch.setattr("haetae.store.sql.SCHEMA", _newer(tmp_path / "newer", "pass"))
-    with pytest.raises(StoreError, match=r"older schema 0002, this Haetae reads 0003; run haetae run"):
+    with pytest.raises(StoreError, match=rf"older schema {NEWEST}, this Haetae reads {NEXT}; run haetae run"):
         open_ledger(ledger_url, readonly=True)
     with open_ledger(ledger_url) as migrated:
         assert migrated.run(run.id) == run
         assert {"first_half", "second_half"} <= _tables(migrated._database)
     if ledger_url.startswith("sqlite"):
-        with closing(sqlite3.connect(f"{ledger.place}.0002.bak")) as copy:
+        with closing(sqlite3.connect(f"{ledger.place}.{NEWEST}.bak")) as copy:
             assert copy.execute("SELECT id FROM run").fetchall() == [("support.1",)]
-            assert copy.execute("SELECT version_num FROM haetae_version").fetchall() == [("0002",)]
+            assert copy.execute("SELECT version_num FROM haetae_version").fetchall() == [(NEWEST,)]
 
 
 def test_a_migration_that_fails_half_way_leaves_the_old_schema(database: Database, tmp_path: Path) -> None:
@@ -122,7 +125,7 @@ def test_a_migration_that_fails_half_way_leaves_the_old_schema(database: Databas
     with pytest.raises(StoreError, match="migrating the schema"):
         newer.migrate(database)
     assert _tables(database) == before
-    assert database.read("asking", SCHEMA.found) == "0002"
+    assert database.read("asking", SCHEMA.found) == NEWEST
 
 
 _KILLED = """
@@ -131,7 +134,7 @@ from pathlib import Path
 from haetae.store.address import parse_url
 from haetae.store.database import Database
 from haetae.store.schema import Schema
-Schema(Path(sys.argv[2]), ("0001", "0002", "0003")).migrate(Database(parse_url(sys.argv[1])))
+Schema(Path(sys.argv[2]), tuple(sys.argv[3:])).migrate(Database(parse_url(sys.argv[1])))
 """
 
 
@@ -144,10 +147,11 @@ def test_a_migration_killed_half_way_leaves_the_old_schema_and_can_be_repeated(
     before = _tables(database)
     middle = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     folder = _newer(tmp_path / "killed", middle).folder
-    killed = subprocess.run([sys.executable, "-c", _KILLED, ledger_url, str(folder)], capture_output=True, check=False)
+    asked = [sys.executable, "-c", _KILLED, ledger_url, str(folder), *SCHEMA.revisions, NEXT]
+    killed = subprocess.run(asked, capture_output=True, check=False)
     assert killed.returncode == -9
     assert _tables(database) == before
-    assert database.read("asking", SCHEMA.found) == (None if empty else "0002")
+    assert database.read("asking", SCHEMA.found) == (None if empty else NEWEST)
     newer = _newer(tmp_path / "newer", "pass")
     newer.migrate(database)
     assert {"first_half", "second_half"} <= _tables(database)
@@ -177,7 +181,6 @@ def test_a_copy_made_while_the_ledger_is_written_is_whole(tmp_path: Path, given:
 def test_no_migration_imports_the_code_that_it_outlives() -> None:
     for version in (SCHEMA.folder / "versions").glob("*.py"):
         assert "haetae" not in version.read_text()
-    assert schema.SCHEMA.revisions[-1] == "0002"
 
 
 def test_what_a_database_refuses_is_kept_as_the_cause(ledger: SqlLedger) -> None:

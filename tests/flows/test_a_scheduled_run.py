@@ -58,28 +58,47 @@ class Night:
     env: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Server:
+    """A Prefect server: where it keeps things, the environment of its clients, how to ask it, whether it runs."""
+
+    folder: Path
+    env: dict[str, str]
+    client: httpx.Client
+    alive: Callable[[], bool]
+
+
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
-    """The first scheduled run of a suite whose baseline is promoted, when it has ended."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("scheduled")
     port = _free_port()
     api = f"http://127.0.0.1:{port}/api"
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("HAETAE_", "PREFECT_"))}
     env = {**ours, **_QUIET, "PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": api}
     env["HAETAE_HOME"] = str(folder / "home")
-    suite = shutil.copytree(shipped("starter"), folder / "suite") / "suite.yaml"
-    with Workbench(load_settings(env)) as bench:
-        bench.promote(bench.run(suite).run.id)
-    server = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with _running(server, folder, env) as alive, httpx.Client(base_url=api) as client:
+    command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with _running(command, folder, env) as alive, httpx.Client(base_url=api) as client:
         eventually(lambda: alive() and _healthy(client), 120)
-        with _running(["-c", _SERVE, str(suite)], folder, env) as serving:
-            (flow_run, *_) = eventually(
-                lambda: serving() and alive() and _asked(client, "flow_runs", {"flow_runs": _ENDED}), 120
-            )
-            mine = {"artifacts": {"flow_run_id": {"any_": [flow_run["id"]]}}}
-            artifacts = {artifact["key"]: artifact for artifact in _asked(client, "artifacts", mine)}
-    return Night(flow_run, artifacts, folder / "prefect", env)
+        yield Server(folder, env, client, alive)
+
+
+@pytest.fixture(scope="module")
+def night(server: Server) -> Night:
+    """The first scheduled run of a suite whose baseline is promoted, when it has ended."""
+    suite = shutil.copytree(shipped("starter"), server.folder / "suite") / "suite.yaml"
+    with Workbench(load_settings(server.env)) as bench:
+        bench.promote(bench.run(suite).run.id)
+    with _running(["-c", _SERVE, str(suite)], server.folder, server.env) as serving:
+        flow_run = _first_ended(server, serving, {"name": {"any_": ["evaluate"]}})
+    mine = {"artifacts": {"flow_run_id": {"any_": [flow_run["id"]]}}}
+    artifacts = {artifact["key"]: artifact for artifact in _asked(server.client, "artifacts", mine)}
+    return Night(flow_run, artifacts, server.folder / "prefect", server.env)
+
+
+def _first_ended(server: Server, serving: Callable[[], bool], flow: dict[str, Any]) -> dict[str, Any]:
+    """The first run of a flow that has ended."""
+    asked = {"flows": flow, "flow_runs": _ENDED, "sort": "END_TIME_DESC"}
+    return eventually(lambda: serving() and server.alive() and _asked(server.client, "flow_runs", asked), 180)[-1]
 
 
 def test_the_scheduler_made_the_run_and_it_ended_in_its_verdict(night):
@@ -107,6 +126,25 @@ def test_the_numbers_of_the_scheduled_run_are_the_ledgers(night):
     assert (said.verdict.value, said.reason) == ("pass", reason)
     assert text in night.artifacts["verdict-first"]["data"]
     assert epoch  # a scheduled run asks afresh
+
+
+def test_suites_are_served_by_the_schedule_in_their_files(server: Server) -> None:
+    folder = shutil.copytree(shipped("starter"), server.folder / "served")
+    suite = folder / "suite.yaml"
+    text = suite.read_text("utf-8").replace("suite: first", "suite: every-minute")
+    suite.write_text(text + '\nschedule: { cron: "* * * * *", timezone: Asia/Seoul }\n', "utf-8")
+    command = ["-c", "from haetae.cli.main import main; main()", "schedule", "serve", str(folder)]
+    with _running(command, server.folder, server.env) as serving:
+        flow_run = _first_ended(server, serving, {"name": {"any_": ["nightly"]}})
+    (deployment,) = _asked(server.client, "deployments", {"deployments": {"name": {"any_": ["every-minute"]}}})
+    (schedule,) = deployment["schedules"]
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("* * * * *", "Asia/Seoul")
+    assert flow_run["deployment_id"] == deployment["id"]
+    with Workbench(load_settings(server.env)) as bench:
+        first = bench.ledger.runs("every-minute")[-1]
+    assert flow_run["state"]["name"] == "NoVerdict", flow_run["state"]["message"]  # it has no baseline yet
+    assert flow_run["state"]["message"].startswith(f"{first.id}: ")
+    assert first.tags["due"].endswith(":00+00:00")
 
 
 def eventually(look: Callable[[], Found], within_s: float) -> Found:

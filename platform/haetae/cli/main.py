@@ -27,6 +27,7 @@ _COMMANDS = {
     "resume": ("haetae.cli.resume", "Continue a run that was interrupted or killed."),
     "gate": ("haetae.cli.gate", "Run a suite, or compare two score files, and exit by the verdict."),
     "compare": ("haetae.cli.run", "Compare two runs, or a run with its baseline."),
+    "schedule": ("haetae.cli.schedule", "When suites are due by their schedule, and what is due now."),
     "monitor": ("haetae.cli.monitor", "Say which metrics fell over the scheduled runs, and since when."),
     "judge": ("haetae.cli.judge", "Hold a judge against people (labels, correction, agreement) and attacks."),
     "guard": ("haetae.cli.guard", "Say which stage of a guard earns its price."),

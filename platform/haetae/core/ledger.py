@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 from haetae.core.canonical import Json
@@ -81,6 +82,14 @@ class Annotation:
     repeat: int = 0
 
 
+class TakenTurn(Enum):
+    """What came of taking a turn: it was taken; somebody has served that time already; somebody is still at it."""
+
+    TAKEN = "taken"
+    SERVED = "served"
+    BUSY = "busy"
+
+
 class Registry(Protocol):
     """Immutable numbered versions by content hash, and aliases that move by command only."""
 
@@ -124,6 +133,10 @@ class Ledger(Protocol):
 
     def resume(self, run_id: str) -> Run:
         """Lease an unfinished run for this process. Raises StoreError naming host and pid when another has it."""
+        ...
+
+    def renew(self, run_id: str) -> None:
+        """Say that this process still works on its run, while no row tells it. Raises StoreError where it does not."""
         ...
 
     def record(
@@ -249,6 +262,20 @@ class Ledger(Protocol):
 
     def ratings(self, run_id: str, metric: str) -> Sequence[Annotation]:
         """The labels of this run's answers, each rater's own, by sample, repeat and rater."""
+        ...
+
+    # schedules
+    def served_until(self, suite: str) -> datetime | None:
+        """The newest time at which a suite was due and somebody took the turn to run it; None when nobody ever did."""
+        ...
+
+    def take_turn(self, suite: str, due_at: datetime, at: datetime) -> TakenTurn:
+        """Take the turn to run a suite that was due at a time: of all who would, one gets it, and none while a run of
+        the suite is being worked on. It is over with `end_turn`, or with its lease where its process died."""
+        ...
+
+    def end_turn(self, suite: str) -> None:
+        """Give back the turn, where it is this ledger's."""
         ...
 
     # the outbox

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from haetae.core.canonical import Json, digest
 
@@ -84,8 +84,29 @@ class GateSpec(Spec):
 class ScheduleSpec(Spec):
     """When scheduled runs start."""
 
-    cron: str
-    timezone: str = "UTC"
+    cron: str = Field(description="minute, hour, day of month, month, day of week: 0 6 * * *")
+    timezone: str = Field("UTC", description="whose clock shows that time: Asia/Seoul")
+    missed: Literal["once", "skip"] = Field(
+        "once", description="what was due while nothing could run: one run for all of it, or none"
+    )
+
+    @field_validator("cron")
+    @classmethod
+    def _comes_due(cls, cron: str) -> str:
+        from haetae.core.calendar import cron_fault  # needed where there is a schedule
+
+        if fault := cron_fault(cron):
+            raise ValueError(fault)
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, timezone: str) -> str:
+        from haetae.core.calendar import zone_fault
+
+        if fault := zone_fault(timezone):
+            raise ValueError(fault)
+        return timezone
 
 
 class BudgetSpec(Spec):

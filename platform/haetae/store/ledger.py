@@ -33,7 +33,7 @@ from haetae.store.recording import WEATHER, RowWriter
 from haetae.store.rows import Row, read_generation, read_run, read_score, run_values
 from haetae.store.tables import ESTIMATE, GENERATION, PRUNED, RUN, SCORE, original
 
-LEASE: Final = timedelta(minutes=15)
+LEASE: Final = timedelta(minutes=5)
 """How long a run is believed to be worked on by another machine after its last recorded row."""
 CHUNK: Final = 500
 """How many values one IN takes: well under what every SQLite and Postgres allows."""
@@ -67,7 +67,7 @@ class Recording:
     """Runs and their rows, as the engine writes them. See `haetae.core.ledger.Ledger`.
 
     A run in work is leased by one ledger object. A dead process has no lease; one that lives on this
-    machine keeps it; one on another machine keeps it until `LEASE` after its last row.
+    machine keeps it; one on another machine keeps it until `LEASE` after its last row or `renew`.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -215,6 +215,9 @@ class Recording:
 
     def find_scores(self, keys: Sequence[str]) -> Mapping[str, ScoreRow]:
         return {row["key"]: read_score(row) for row in self._originals(SCORE, keys)}
+
+    def renew(self, run_id: str) -> None:
+        self._database.write(f"renewing the lease of run {run_id}", lambda c: self._renew(c, run_id))
 
     def withdraw(self, run_id: str, metric: str, reason: str, explanation: str) -> None:
         valued = sa.and_(SCORE.c.run_id == run_id, SCORE.c.metric == metric, SCORE.c.value.is_not(None))

@@ -85,7 +85,7 @@ class Schema:
         return config
 
 
-SCHEMA = Schema(Path(migrations.__file__).parent, ("0001", "0002"))
+SCHEMA = Schema(Path(migrations.__file__).parent, ("0001", "0002", "0003"))
 
 
 def backup(source: Path, target: Path) -> None:

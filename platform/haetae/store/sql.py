@@ -24,13 +24,14 @@ from haetae.store.sample_columns import ColumnReader
 from haetae.store.schema import SCHEMA
 from haetae.store.score_tables import ScoreTables
 from haetae.store.sizes import Holdings
+from haetae.store.turns import Turns
 from haetae.store.verdicts import Verdicts
 
 _log = logging.getLogger(__name__)
 
 
 class SqlLedger(
-    Recording, Reading, ScoreTables, ColumnReader, Verdicts, Annotations, Outbox, Versions, Pruning, Holdings
+    Recording, Reading, ScoreTables, ColumnReader, Verdicts, Turns, Annotations, Outbox, Versions, Pruning, Holdings
 ):
     """`haetae.core.ledger.Ledger` and `Registry` on one SQLite file or Postgres database.
 

@@ -6,6 +6,7 @@
     annotation                             what people said of an answer, by its content
     registration ──< alias                 models, prompts and datasets by number and content hash
     comparison                             verdicts, each with the runs that it names
+    turn                                   how far the schedule of each suite was served
 
 The classes describe the schema; statements are written on the tables below them, because the ledger
 moves rows in bulk and never as objects. They have a metadata of their own, so that an application
@@ -255,6 +256,17 @@ class OutboxTable(Base, table=True):
     receipt: str | None = Field(default=None, sa_type=SafeText)
 
 
+class TurnTable(Base, table=True):
+    """The newest time that a suite's schedule was served, and whose turn it is while that takes."""
+
+    __tablename__ = "turn"
+    suite: str = Field(primary_key=True, sa_type=SafeText)
+    due_at: datetime
+    taken_at: datetime
+    token: str | None = None
+    lease_until: datetime | None = None
+
+
 REGISTRATION = METADATA.tables["registration"]
 ALIAS = METADATA.tables["alias"]
 SAMPLE = METADATA.tables["sample"]
@@ -266,6 +278,7 @@ ESTIMATE = METADATA.tables["estimate"]
 COMPARISON = METADATA.tables["comparison"]
 BASELINE = METADATA.tables["baseline"]
 OUTBOX = METADATA.tables["outbox"]
+TURN = METADATA.tables["turn"]
 
 
 def describe_for_postgres() -> None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,7 @@ from haetae.workbench.telling import Telling
 from haetae.workbench.unanswered import unanswered, unscored
 
 if TYPE_CHECKING:
+    from haetae.workbench.due import NotDue
     from haetae.workbench.gating import Gate
     from haetae.workbench.judges.agreeing import Agreeing
     from haetae.workbench.judges.attack_report import AttackReport
@@ -99,6 +101,20 @@ class Workbench:
             work = self._run(suite, fresh, resume, skip_bad, watcher, dict(tags or {}), gating=False, given=given)
             report = run_to_end(work)
         return replace(report, notes=(*report.notes, *self._tell(report.run))) if track else report
+
+    def run_due(
+        self, suite: str | Path, *, due: datetime | None = None, watcher: Watcher | None = None, track: bool = True
+    ) -> Report | NotDue:
+        """Run a suite where its schedule is due and nobody has served that time yet; everything is asked again.
+
+        `due` is the time for which a scheduler has started this, where one did. Of all who call this for one time, one
+        runs. What was due while nothing could run is run once, and named in the notes, or left out, as the schedule
+        declares with `missed`. A run that a dead process left is continued. Raises ConfigError for a suite without a
+        schedule.
+        """
+        from haetae.workbench.due import run_due
+
+        return run_due(self, self._clock, Path(suite), due, watcher, track)
 
     def resume(self, run_id: str | None = None, *, watcher: Watcher | None = None, track: bool = True) -> Report:
         """Go on with a run where it was left, from the suite file that it was started from.

@@ -22,6 +22,7 @@ from haetae.store.sql import SqlLedger
 from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly
 from haetae.workbench.interrupt import INTERRUPTED, stop_on_signals
+from haetae.workbench.leasing import leased_while
 from haetae.workbench.loading import loading_meanwhile
 from haetae.workbench.resuming import way_on
 from haetae.workbench.run_deadline import end_after
@@ -121,7 +122,8 @@ class Running:
         end_in_time = end_after(assembly.suite.limits.run_deadline_s, stop, calls.cut)
         try:
             with stop_on_signals(stop), end_in_time, loading_meanwhile("haetae.stats.estimate"):
-                await evaluation()
+                async with leased_while(self._ledger, run.id):
+                    await evaluation()
         except asyncio.CancelledError:
             return ended(RunStatus.INTERRUPTED, _cut_short(calls.why or INTERRUPTED, assembly.meter.broken_off or None))
         except Stopped:

@@ -1,0 +1,78 @@
+"""What every ledger promises of schedules: of all who would serve one time, one does, and never two at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from haetae.core.ledger import TakenTurn
+from haetae.core.run import RunStatus
+from haetae.store.ledger import LEASE
+from haetae.store.sql import SqlLedger
+
+TAKEN, SERVED, BUSY = TakenTurn.TAKEN, TakenTurn.SERVED, TakenTurn.BUSY
+
+
+def test_a_time_is_served_once(ledger: SqlLedger, given: Any) -> None:
+    assert ledger.served_until("support") is None
+    assert ledger.take_turn("support", given.at, given.later(1)) is TAKEN
+    ledger.end_turn("support")
+    assert ledger.served_until("support") == given.at
+    assert ledger.take_turn("support", given.at, given.later(2)) is SERVED
+    assert ledger.take_turn("support", given.later(-10), given.later(2)) is SERVED
+    assert ledger.take_turn("support", given.later(60), given.later(60)) is TAKEN
+    assert ledger.take_turn("another", given.at, given.later(60)) is TAKEN
+
+
+def test_while_one_has_the_turn_the_next_time_waits(reopen: Callable[[], SqlLedger], given: Any) -> None:  # SCH-06
+    first, second = reopen(), reopen()
+    assert first.take_turn("support", given.at, given.at) is TAKEN
+    assert second.take_turn("support", given.at, given.later(1)) is SERVED
+    assert second.take_turn("support", given.later(1), given.later(1)) is BUSY
+    assert second.served_until("support") == given.at
+    first.end_turn("support")
+    assert second.take_turn("support", given.later(2), given.later(2)) is TAKEN  # SCH-16: one, whatever has waited
+
+
+def test_who_does_not_have_the_turn_cannot_end_it(reopen: Callable[[], SqlLedger], given: Any) -> None:
+    first, second = reopen(), reopen()
+    assert first.take_turn("support", given.at, given.at) is TAKEN
+    second.end_turn("support")
+    assert second.take_turn("support", given.later(1), given.later(1)) is BUSY
+
+
+def test_a_turn_of_a_dead_process_is_over_with_its_lease(reopen: Callable[[], SqlLedger], given: Any) -> None:  # SCH-07
+    dead, next_ = reopen(), reopen()
+    assert dead.take_turn("support", given.at, given.at) is TAKEN
+    later = given.at + LEASE
+    assert timedelta(minutes=5) >= LEASE
+    assert next_.take_turn("support", later - timedelta(seconds=1), later - timedelta(seconds=1)) is BUSY
+    assert next_.take_turn("support", later, later) is TAKEN
+
+
+def test_a_run_that_is_worked_on_keeps_the_turn_of_its_suite(reopen: Callable[[], SqlLedger], given: Any) -> None:
+    first, second = reopen(), reopen()
+    run = given.start(first)  # by hand, no turn was taken  # SCH-15
+    assert second.take_turn("support", given.at, given.at) is BUSY
+    assert second.served_until("support") is None
+    assert second.take_turn("another", given.at, given.at) is TAKEN
+    first.finish(run.id, RunStatus.FINISHED, given.later(1))
+    assert second.take_turn("support", given.at, given.later(1)) is TAKEN
+
+
+def test_a_turn_whose_acknowledgement_was_lost_is_still_ones_own(ledger: SqlLedger, given: Any) -> None:
+    assert ledger.take_turn("support", given.at, given.at) is TAKEN
+    assert ledger.take_turn("support", given.at, given.later(1)) is TAKEN
+
+
+def test_of_many_at_once_one_has_the_turn(reopen: Callable[[], SqlLedger], given: Any) -> None:  # SCH-03
+    ledgers = [reopen() for _ in range(8)]
+    for minute in range(10):
+        with ThreadPoolExecutor(8) as pool:
+            due = given.later(minute)
+            said = list(pool.map(lambda ledger, due=due: ledger.take_turn("support", due, due), ledgers))
+        assert said.count(TAKEN) == 1, said
+        for ledger in ledgers:
+            ledger.end_turn("support")

@@ -1,0 +1,53 @@
+"""schedule preview and schedule run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SCHEDULE = 'schedule: { cron: "0 6 * * *", timezone: Asia/Seoul }\n'
+
+
+def test_the_next_times_are_listed_by_both_clocks(haetae: Any, shop: Any) -> None:  # SCH-04, SCH-05
+    shop.write(60)
+    shop.suite.write_text(shop.suite.read_text() + SCHEDULE)
+    said = haetae("schedule", "preview", "--count", "2", "--after", "2026-11-27 12:00:00")
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "shop  2026-11-28 06:00 Asia/Seoul (2026-11-27 21:00 UTC)",
+        "shop  2026-11-29 06:00 Asia/Seoul (2026-11-28 21:00 UTC)",
+    ]
+    found = haetae("schedule", "preview", str(shop.suite), "--count", "1", "--after", "2026-11-27 12:00:00", "--json")
+    assert found.json == [{"suite": "shop", "at": "2026-11-27T21:00:00+00:00", "timezone": "Asia/Seoul"}]
+
+
+def test_a_wrong_schedule_is_told_at_its_line(haetae: Any, shop: Any) -> None:  # SCH-12
+    shop.write(60)
+    shop.suite.write_text(shop.suite.read_text() + 'schedule: { cron: "61 * * * *", timezone: Asia/Seul }\n')
+    for command in (("schedule", "preview"), ("check", str(shop.suite)), ("schedule", "run")):
+        said = haetae(*command)
+        assert said.code == 2
+        assert "suite.yaml:9:" in said.err
+        assert "the minute of '61 * * * *' is '61'" in said.err
+        assert "did you mean 'Asia/Seoul'?" in said.err
+
+
+def test_what_is_due_is_run_and_the_worst_verdict_is_the_exit_code(haetae: Any, shop: Any) -> None:
+    shop.write(60)
+    shop.suite.write_text(shop.suite.read_text() + 'schedule: { cron: "* * * * *" }\n')
+    first = haetae("schedule", "run", "--quiet")
+    assert first.code == 3  # it has no baseline yet
+    assert "shop.1" in first.out
+
+
+def test_nothing_due_is_no_failure(haetae: Any, shop: Any) -> None:
+    shop.write(60)
+    shop.suite.write_text(shop.suite.read_text() + 'schedule: { cron: "0 0 29 2 *" }\n')
+    said = haetae("schedule", "run", "--quiet")
+    assert said.code == 0
+    assert said.out.startswith("shop: nothing is due; due next at 20")
+
+
+def test_a_folder_without_schedules_is_told_so(haetae: Any, shop: Any) -> None:
+    said = haetae("schedule", "preview")
+    assert said.code == 2
+    assert "no suite with a schedule in ." in said.err
