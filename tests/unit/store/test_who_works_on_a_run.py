@@ -5,7 +5,10 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from haetae.core.run import RunStatus
+from haetae.errors import StoreError
 from haetae.store.ledger import LEASE
 from haetae.store.owner import Owner, this_process
 from haetae.store.sql import open_ledger
@@ -61,7 +64,11 @@ def test_a_run_of_another_machine_is_free_when_its_lease_is_over(with_run: str) 
         clock.time += LEASE - timedelta(seconds=1)
         ledger.record(run.id, [], [], [], AT)  # a sign of life renews the lease
         clock.time += LEASE - timedelta(seconds=1)
+        ledger.renew(run.id)  # and so does saying so, while no answer comes
+        clock.time += LEASE - timedelta(seconds=1)
         assert elsewhere.unfinished("support", run.manifest.digest) is None
         clock.time += timedelta(seconds=2)
         assert elsewhere.unfinished("support", run.manifest.digest) == run
         assert elsewhere.resume(run.id).status is RunStatus.RUNNING
+        with pytest.raises(StoreError, match="not by this ledger: resume it first"):
+            ledger.renew(run.id)
