@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from haetae.cli.printing import plain, print_json, print_report
+from haetae.cli.printing import plain, print_json
 from haetae.cli.progress import watching
 
 if TYPE_CHECKING:
@@ -67,20 +67,27 @@ def due_command(places: Sequence[str], quiet: bool, no_track: bool, as_json: boo
     Exit codes: the worst of the runs (2 wrong input, 1 regression, 3 no verdict), 0 where all passed or nothing was
     due.
     """
-    from haetae import Report, Workbench
+    from haetae import HaetaeError, Report, RunStatus, Workbench
 
     suites, settings = _scheduled(places)
-    codes = []
+    codes, documents = [], []
     with Workbench(settings) as bench, watching(quiet, None) as watcher:
         for loaded in suites:
-            said = bench.run_due(loaded.path, watcher=watcher, track=not no_track)
+            try:
+                said = bench.run_due(loaded.path, watcher=watcher, track=not no_track)
+            except HaetaeError as exc:  # the next suite has its turn all the same
+                click.echo(plain(f"haetae: {loaded.suite.suite}: {exc}"), err=True)
+                codes.append(exc.exit_code)
+                continue
+            documents.append(said.as_json())
+            if not as_json:
+                click.echo(plain(said.text))
             if isinstance(said, Report):
                 codes.append(said.exit_code)
-                print_report(said, as_json)
-            elif as_json:
-                print_json(said.as_json())
-            else:
-                click.echo(plain(said.text))
+                if said.run.status is RunStatus.INTERRUPTED:
+                    break
+    if as_json:
+        print_json(documents)
     raise Exit(min((code for code in codes if code), key=_WORST.index, default=0))
 
 
@@ -115,7 +122,7 @@ def serve_command(places: Sequence[str], at_once: int) -> None:
         for loaded in suites:
             name, schedule = loaded.suite.suite, loaded.suite.schedule
             assert schedule is not None  # noqa: S101  # those without one were left out
-            found = due_of(schedule, bench.ledger.served_until(name), now)
+            found = due_of(schedule, bench.ledger.turn(name), now)
             waiting = None if found is None else found.at
             served.append(serving.Served(name, str(loaded.path), schedule.cron, schedule.timezone, waiting))
     click.echo(plain(f"serving {', '.join(each.suite for each in served)} from {server}; stop with Ctrl-C"))

@@ -82,6 +82,15 @@ class Annotation:
     repeat: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn to run a suite that was due at a time. It has `ended` where that was done: one whose process died, or was
+    interrupted, has not."""
+
+    due_at: datetime
+    ended: bool
+
+
 class TakenTurn(Enum):
     """What came of taking a turn: it was taken; somebody has served that time already; somebody is still at it."""
 
@@ -265,8 +274,8 @@ class Ledger(Protocol):
         ...
 
     # schedules
-    def served_until(self, suite: str) -> datetime | None:
-        """The newest time at which a suite was due and somebody took the turn to run it; None when nobody ever did."""
+    def turn(self, suite: str) -> Turn | None:
+        """The newest turn that somebody took to run a suite; None when nobody ever did."""
         ...
 
     def take_turn(self, suite: str, due_at: datetime, at: datetime) -> TakenTurn:
@@ -274,8 +283,8 @@ class Ledger(Protocol):
         the suite is being worked on. It is over with `end_turn`, or with its lease where its process died."""
         ...
 
-    def end_turn(self, suite: str) -> None:
-        """Give back the turn, where it is this ledger's."""
+    def end_turn(self, suite: str, *, served: bool) -> None:
+        """Give back the turn, where it is this ledger's; with `served` it is over, else anybody may take it again."""
         ...
 
     # the outbox

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from haetae.core.ledger import TakenTurn
+from haetae.core.ledger import TakenTurn, Turn
 from haetae.core.run import RunStatus
 from haetae.store.database import Database
 from haetae.store.ledger import LEASE
@@ -18,15 +18,16 @@ from haetae.store.tables import RUN, TURN
 
 
 class Turns:
-    """`served_until`, `take_turn` and `end_turn` of `haetae.core.ledger.Ledger`."""
+    """`turn`, `take_turn` and `end_turn` of `haetae.core.ledger.Ledger`. A turn has ended when it has no token."""
 
     _database: Database
     _token: str
     _holder: Callable[[Row], Owner | None]
 
-    def served_until(self, suite: str) -> datetime | None:
-        query = sa.select(TURN.c.due_at).where(TURN.c.suite == suite)
-        return self._database.read(f"looking when {suite} was served", lambda c: c.execute(query).scalar())
+    def turn(self, suite: str) -> Turn | None:
+        query = sa.select(TURN.c.due_at, TURN.c.token).where(TURN.c.suite == suite)
+        row = self._database.read(f"looking when {suite} was served", lambda c: c.execute(query).first())
+        return None if row is None else Turn(row.due_at, ended=row.token is None)
 
     def take_turn(self, suite: str, due_at: datetime, at: datetime) -> TakenTurn:
         new = {"due_at": due_at, "taken_at": at, "token": self._token, "lease_until": at + LEASE}
@@ -37,13 +38,11 @@ class Turns:
             first = self._database.insert(TURN).values(suite=suite, **new).on_conflict_do_nothing()
             made = connection.execute(first.returning(TURN.c.suite)).first() is not None
             row = connection.execute(query).mappings().one()
-            mine = row["token"] == self._token and row["due_at"] == due_at
-            if not made and not mine:  # mine: it was committed, and only the answer to that was lost
-                if row["due_at"] >= due_at:
-                    return TakenTurn.SERVED
-                if row["token"] not in (None, self._token) and row["lease_until"] > at:
-                    return TakenTurn.BUSY
-            if any(self._holder(run) for run in connection.execute(under_way).mappings()):
+            if row["due_at"] > due_at or (row["token"] is None and row["due_at"] == due_at and not made):
+                return TakenTurn.SERVED
+            leased = row["lease_until"] is not None and row["lease_until"] > at
+            anothers = row["token"] not in (None, self._token) and leased
+            if anothers or any(self._holder(run) for run in connection.execute(under_way).mappings()):
                 if made:  # nothing is served yet
                     connection.execute(TURN.delete().where(TURN.c.suite == suite))
                 return TakenTurn.BUSY
@@ -52,7 +51,9 @@ class Turns:
 
         return self._database.write(f"taking the turn of {suite}", work)
 
-    def end_turn(self, suite: str) -> None:
+    def end_turn(self, suite: str, *, served: bool) -> None:
         mine = sa.and_(TURN.c.suite == suite, TURN.c.token == self._token)
-        free = TURN.update().where(mine).values(token=None, lease_until=None)
-        self._database.write(f"ending the turn of {suite}", lambda c: c.execute(free))
+        ended = {"lease_until": None, **({"token": None} if served else {})}
+        self._database.write(
+            f"ending the turn of {suite}", lambda c: c.execute(TURN.update().where(mine).values(ended))
+        )

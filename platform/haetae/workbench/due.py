@@ -14,7 +14,8 @@ from haetae.catalog.suite_file import load_suite
 from haetae.core.calendar import comes_due, due_between
 from haetae.core.canonical import Json
 from haetae.core.clock import Clock
-from haetae.core.ledger import TakenTurn
+from haetae.core.ledger import TakenTurn, Turn
+from haetae.core.run import RunStatus
 from haetae.core.suite import ScheduleSpec
 from haetae.engine.watch import Watcher
 from haetae.errors import ConfigError
@@ -32,15 +33,17 @@ _MOST_COUNTED = 10_000
 
 @dataclass(frozen=True)
 class Due:
-    """The newest time that nobody served, and how many before it nobody served either, from the oldest on."""
+    """The newest time that nobody served, and how many before it nobody served either, from the oldest on. It was
+    `begun` where somebody had the turn, who died or was interrupted over it."""
 
     at: datetime
     missed: int = 0
     since: datetime | None = None
+    begun: bool = False
 
     def is_late(self, now: datetime) -> bool:
         """Whether nothing could run when it was due."""
-        return now - self.at > _LATE
+        return not self.begun and now - self.at > _LATE
 
     def note(self, schedule: ScheduleSpec) -> str | None:
         """What was missed, for people; None where nothing was."""
@@ -70,18 +73,18 @@ class NotDue:
         return {"suite": self.suite, "run": None, "why": self.why, "next_at": self.next_at.isoformat()}
 
 
-def due_of(
-    schedule: ScheduleSpec, served_until: datetime | None, now: datetime, asked: datetime | None = None
-) -> Due | None:
+def due_of(schedule: ScheduleSpec, turn: Turn | None, now: datetime, asked: datetime | None = None) -> Due | None:
     """The newest time up to `now` that is not served, None where there is none.
 
-    `asked` is the time for which a scheduler started this; its clock may be ahead of this machine's. Of a suite that
-    nobody served yet, what was due before anybody looked is not missed: only the last minutes count.
+    `turn` is the newest that was taken; one that has not ended is due still. `asked` is the time for which a scheduler
+    started this; its clock may be ahead of this machine's. Of a suite that nobody served yet, what was due before
+    anybody looked is not missed: only the last minutes count.
     """
     asked = asked or now
-    after = min(asked, now) - _LATE if served_until is None else served_until
+    begun = None if turn is None or turn.ended else turn.due_at
+    after = min(asked, now) - _LATE if turn is None else turn.due_at
     now = max(asked, now)
-    newest, first, count = None, None, 0
+    newest, first, count = begun, begun, int(begun is not None)
     for newest in due_between(schedule.cron, schedule.timezone, after, now):
         first, count = first or newest, count + 1
         if count > _MOST_COUNTED:
@@ -89,9 +92,9 @@ def due_of(
             break
     if newest is None:
         return None
-    if served_until is None:
+    if turn is None:
         return Due(newest)
-    return Due(newest, count - 1, first if count > 1 else None)
+    return Due(newest, count - 1, first if count > 1 else None, begun=newest == begun)
 
 
 def _newest(schedule: ScheduleSpec, now: datetime) -> datetime | None:
@@ -108,7 +111,7 @@ def run_due(
     schedule, name = loaded.suite.schedule, loaded.suite.suite
     if schedule is None:
         raise ConfigError(loaded.problem("suite", NO_SCHEDULE))
-    found = due_of(schedule, bench.ledger.served_until(name), now, asked)
+    found = due_of(schedule, bench.ledger.turn(name), now, asked)
 
     def not_due(why: str) -> NotDue:
         return NotDue(name, why, next_due(schedule, now), schedule)
@@ -120,13 +123,18 @@ def run_due(
         return not_due(f"what was due at {both_zones(found.at, schedule)} is served already")
     if taken is TakenTurn.BUSY:
         waiting = both_zones(found.at, schedule)
-        return not_due(f"it is still being run; what was due at {waiting} waits for the next call")
+        return not_due(f"it is being run; what was due at {waiting} waits for that to end")
+    served = True
     try:
         if schedule.missed == "skip" and found.is_late(now):
             return not_due(f"what was due at {both_zones(found.at, schedule)} was missed and is left out, as declared")
         report = bench.run(suite, fresh=True, watcher=watcher, tags={"due": found.at.isoformat()}, track=track)
+        served = report.run.status is not RunStatus.INTERRUPTED
+    except KeyboardInterrupt:
+        served = False
+        raise
     finally:
-        bench.ledger.end_turn(name)
+        bench.ledger.end_turn(name, served=served)
     note = found.note(schedule)
     return report if note is None else replace(report, notes=(note, *report.notes))
 

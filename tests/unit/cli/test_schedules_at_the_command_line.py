@@ -47,6 +47,19 @@ def test_nothing_due_is_no_failure(haetae: Any, shop: Any) -> None:
     assert said.out.startswith("shop: nothing is due; due next at 20")
 
 
+def test_a_suite_that_is_wrong_takes_no_turn_from_the_next(haetae: Any, shop: Any) -> None:
+    shop.write(60)
+    every_minute = shop.suite.read_text() + 'schedule: { cron: "* * * * *" }\n'
+    shop.suite.write_text(every_minute)
+    other = shop.folder / "a.yaml"
+    other.write_text(every_minute.replace("suite: shop", "suite: a").replace("samples.jsonl", "gone.jsonl"))
+    said = haetae("schedule", "run", "--quiet", "--json")
+    assert said.code == 2
+    assert "haetae: a: " in said.err
+    assert "gone.jsonl" in said.err
+    assert [document["suite"] for document in said.json] == ["shop"]
+
+
 def test_a_folder_without_schedules_is_told_so(haetae: Any, shop: Any) -> None:
     said = haetae("schedule", "preview")
     assert said.code == 2

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from haetae.core.ledger import Turn
 from haetae.core.run import RunStatus
 from haetae.core.suite import ScheduleSpec
 from haetae.errors import ConfigError
@@ -119,7 +123,7 @@ def test_while_a_run_of_the_suite_goes_on_the_next_time_waits(
         clock.time += DAY
         said = bench.run_due(suite)
         assert isinstance(said, NotDue)
-        assert "it is still being run; what was due at 2026-03-03 06:00" in said.why
+        assert "it is being run; what was due at 2026-03-03 06:00" in said.why
         elsewhere.ledger.finish(by_hand.id, RunStatus.FINISHED, clock.time)
     assert isinstance(bench.run_due(suite), Report)
 
@@ -130,6 +134,62 @@ def test_a_scheduler_whose_clock_is_ahead_is_believed(bench: Workbench, clock: S
     assert isinstance(bench.run_due(suite, due=SIX), NotDue)
     clock.time = SIX
     assert isinstance(bench.run_due(suite), NotDue)
+
+
+@pytest.mark.parametrize("missed", ["once", "skip"])
+def test_a_run_whose_process_died_is_gone_on_with(  # SCH-08
+    bench: Workbench, clock: SetClock, tmp_path: Path, missed: str
+) -> None:
+    suite = write(tmp_path / "suite.yaml", f'{{ cron: "0 6 * * *", timezone: Asia/Seoul, missed: {missed} }}')
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(suite)], env=_env(tmp_path), check=False)
+    assert killed.returncode == -9
+    (left,) = bench.ledger.runs("nightly")
+    assert left.status is RunStatus.RUNNING
+    clock.time = SIX + timedelta(minutes=4)
+    assert "it is being run" in str(getattr(bench.run_due(suite), "why", ""))
+    clock.time = SIX + timedelta(minutes=20)
+    report = bench.run_due(suite)
+    assert isinstance(report, Report)
+    assert (report.run.id, report.run.status) == (left.id, RunStatus.FINISHED)
+    assert isinstance(bench.run_due(suite), NotDue)
+
+
+_KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from haetae.engine.committer import Committer
+from haetae.workbench.bench import Workbench
+
+class Six:
+    def now(self):
+        return datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
+    def monotonic(self):
+        return 0.0
+
+async def die(*rows, **more):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Committer.put_all = die
+with Workbench(clock=Six()) as bench:
+    bench.run_due(sys.argv[1])
+"""
+
+
+def _env(folder: Path) -> dict[str, str]:
+    return {**os.environ, "HAETAE_HOME": str(folder / "home")}
+
+
+def test_a_run_that_was_interrupted_is_due_still(
+    bench: Workbench, clock: SetClock, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> Report:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bench, "run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            bench.run_due(suite)
+    assert isinstance(bench.run_due(suite), Report)
 
 
 def test_a_run_that_fails_has_had_its_turn(bench: Workbench, clock: SetClock, suite: Path, tmp_path: Path) -> None:
@@ -150,12 +210,12 @@ def test_a_suite_without_a_schedule_is_not_run_by_one(bench: Workbench, tmp_path
 
 def test_a_line_of_every_minute_is_counted_only_so_far() -> None:
     every_minute = ScheduleSpec(cron="* * * * *")
-    found = due_of(every_minute, SIX - timedelta(days=90), SIX)
+    found = due_of(every_minute, Turn(SIX - timedelta(days=90), ended=True), SIX)
     assert found is not None
     assert found.at == SIX
     assert "10000 times or more" in str(found.note(every_minute)).replace(",", "")
-    assert due_of(every_minute, SIX, SIX) is None
-    assert due_of(every_minute, SIX - timedelta(minutes=1), SIX) == Due(SIX)
+    assert due_of(every_minute, Turn(SIX, ended=True), SIX) is None
+    assert due_of(every_minute, Turn(SIX - timedelta(minutes=1), ended=True), SIX) == Due(SIX)
 
 
 def test_a_time_in_utc_is_shown_once() -> None:
