@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.flows import EntrypointType
 from prefect.runner import Runner
 from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_URL
+from prefect.types.entrypoint import EntrypointType
 
 from haetae.flows.nightly import nightly
 
@@ -29,7 +29,8 @@ class Served(NamedTuple):
 
 def server() -> str | None:
     """The address of the Prefect server, from PREFECT_API_URL or the profile of Prefect; None where none is named."""
-    return PREFECT_API_URL.value()
+    address: str | None = PREFECT_API_URL.value()
+    return address
 
 
 def serve(suites: Sequence[Served], at_once: int) -> None:
