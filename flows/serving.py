@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runner import Runner
 from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_URL
 from prefect.types.entrypoint import EntrypointType
 
+from haetae import HaetaeError
 from haetae.flows.nightly import nightly
 
 
@@ -38,7 +41,10 @@ def serve(suites: Sequence[Served], at_once: int) -> None:
 
     Deployments are named after their suites: to serve them again changes them, and makes none anew.
     """
-    asyncio.run(_serve(suites, at_once))
+    try:
+        asyncio.run(_serve(suites, at_once))
+    except (httpx.HTTPError, PrefectHTTPStatusError) as exc:
+        raise HaetaeError(f"the Prefect server at {server()} cannot be asked: {exc}") from exc
 
 
 async def _serve(suites: Sequence[Served], at_once: int) -> None:

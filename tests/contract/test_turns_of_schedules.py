@@ -27,6 +27,23 @@ def test_a_time_is_served_once(ledger: SqlLedger, given: Any) -> None:
     assert ledger.take_turn("another", given.at, given.later(60)) is TAKEN
 
 
+def test_what_is_due_counts_from_the_first_look_on(ledger: SqlLedger, given: Any) -> None:
+    assert ledger.watch_from("support", given.at) == Turn(given.at, ended=True)
+    assert ledger.watch_from("support", given.later(60)) == Turn(given.at, ended=True)
+    assert ledger.take_turn("support", given.at, given.later(61)) is SERVED
+    assert ledger.take_turn("support", given.later(60), given.later(61)) is TAKEN
+    assert ledger.watch_from("support", given.later(90)) == Turn(given.later(60), ended=False)
+
+
+def test_a_turn_is_ones_own_as_long_as_it_is_renewed(reopen: Callable[[], SqlLedger], given: Any) -> None:
+    slow, other = reopen(), reopen()
+    assert slow.take_turn("support", given.at, given.at) is TAKEN
+    slow.renew_turn("support", given.later(4))
+    other.renew_turn("support", given.later(60))  # it has none
+    assert other.take_turn("support", given.at, given.later(8)) is BUSY
+    assert other.take_turn("support", given.at, given.later(9)) is TAKEN
+
+
 def test_while_one_has_the_turn_the_next_time_waits(reopen: Callable[[], SqlLedger], given: Any) -> None:  # SCH-06
     first, second = reopen(), reopen()
     assert first.take_turn("support", given.at, given.at) is TAKEN

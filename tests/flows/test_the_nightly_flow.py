@@ -6,7 +6,7 @@ import asyncio
 import gc
 import importlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -87,6 +87,19 @@ def test_it_ends_as_the_worst_of_its_suites(
     assert state.name == name
     assert state.message.startswith(message)
     assert bench.asked == [(suite, None) for suite in says]  # nobody scheduled this
+
+
+def test_where_prefect_starts_before_a_gap_it_waits_for_what_is_due(
+    prefect_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:  # SCH-01
+    soon = datetime.now(UTC) + timedelta(milliseconds=50)
+    new_york = ScheduleSpec(cron="30 2 * * *", timezone="America/New_York")
+    early = NotDue("a", "nothing is due", soon, new_york, asked=soon - timedelta(minutes=30))
+    assert early.is_early
+    says = {"a": iter((early, report("a", Verdict.PASS)))}
+    monkeypatch.setattr(Bench, "run_due", lambda bench, suite, due=None: next(bench.says[suite]))
+    state, _ = ended(prefect_server, monkeypatch, says)
+    assert state.name == "Passed"
 
 
 def test_a_suite_that_fails_takes_no_turn_from_the_next(prefect_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:

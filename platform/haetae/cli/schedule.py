@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from haetae import Settings
     from haetae.catalog.suite_file import LoadedSuite
+    from haetae.errors import Problem
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 _places = click.argument("places", nargs=-1, type=click.Path(exists=True), metavar="[SUITE|FOLDER]...")
@@ -30,7 +31,7 @@ def schedule_command() -> None:
 
     Where the clock is put forward, a time that is left out comes at the first minute after; where it is put back, a
     time that comes twice is served once. What was due while nothing could run is run once (`missed: once`) or left
-    out (`missed: skip`). Two runs of a suite never overlap.
+    out (`missed: skip`). Two scheduled runs of a suite never overlap, and none starts while one by hand goes on.
     """
 
 
@@ -44,7 +45,7 @@ def preview_command(places: Sequence[str], count: int, after: datetime | None, a
     from haetae.workbench.due import both_zones, preview
 
     now = datetime.now(UTC) if after is None else after.replace(tzinfo=UTC)
-    suites = [(loaded.suite.suite, loaded.suite.schedule) for loaded in _scheduled(places)[0]]
+    suites = [(loaded.suite.suite, loaded.suite.schedule) for loaded in _all_right(places)[0]]
     found = preview([(name, schedule) for name, schedule in suites if schedule is not None], now, count)
     if as_json:
         print_json([{"suite": suite, "at": at.isoformat(), "timezone": s.timezone} for at, suite, s in found])
@@ -62,15 +63,20 @@ def due_command(places: Sequence[str], quiet: bool, no_track: bool, as_json: boo
     """Run what is due now of the suites in files and folders (default: this one), one after the other, and end.
 
     For cron, systemd timers and anything else that starts a command every few minutes; it may be started more often,
-    late, and on several machines at once.
+    and on several machines at once. A run that failed for wrong input or its endpoint is tried again by the next call.
 
     Exit codes: the worst of the runs (2 wrong input, 1 regression, 3 no verdict), 0 where all passed or nothing was
     due.
     """
-    from haetae import HaetaeError, Report, RunStatus, Workbench
+    from haetae import HaetaeError, Report, Workbench
+    from haetae.errors import ConfigError
+    from haetae.workbench.interrupt import by_a_signal
 
-    suites, settings = _scheduled(places)
+    suites, settings, problems = _scheduled(places)
     codes, documents = [], []
+    if problems:  # the other suites have their turn all the same
+        click.echo(plain(f"haetae: {ConfigError(problems)}"), err=True)
+        codes.append(ConfigError.exit_code)
     with Workbench(settings) as bench, watching(quiet, None) as watcher:
         for loaded in suites:
             try:
@@ -84,7 +90,7 @@ def due_command(places: Sequence[str], quiet: bool, no_track: bool, as_json: boo
                 click.echo(plain(said.text))
             if isinstance(said, Report):
                 codes.append(said.exit_code)
-                if said.run.status is RunStatus.INTERRUPTED:
+                if by_a_signal(said.run):
                     break
     if as_json:
         print_json(documents)
@@ -111,7 +117,7 @@ def serve_command(places: Sequence[str], at_once: int) -> None:
         from haetae.flows import serving
     except ModuleNotFoundError as exc:
         raise MissingExtra("prefect", "prefect") from exc
-    suites, settings = _scheduled(places)
+    suites, settings = _all_right(places)
     if (server := serving.server()) is None:
         raise ConfigError(
             "no Prefect server is named: start one with prefect server start and set "
@@ -122,16 +128,28 @@ def serve_command(places: Sequence[str], at_once: int) -> None:
         for loaded in suites:
             name, schedule = loaded.suite.suite, loaded.suite.schedule
             assert schedule is not None  # noqa: S101  # those without one were left out
-            found = due_of(schedule, bench.ledger.turn(name), now)
+            turn = bench.ledger.turn(name)
+            found = None if turn is None else due_of(schedule, turn, now)
             waiting = None if found is None else found.at
             served.append(serving.Served(name, str(loaded.path), schedule.cron, schedule.timezone, waiting))
     click.echo(plain(f"serving {', '.join(each.suite for each in served)} from {server}; stop with Ctrl-C"))
     serving.serve(served, at_once)
 
 
-def _scheduled(places: Sequence[str]) -> tuple[Sequence[LoadedSuite], Settings]:
+def _scheduled(places: Sequence[str]) -> tuple[Sequence[LoadedSuite], Settings, Sequence[Problem]]:
     from haetae import load_settings
     from haetae.workbench.scheduled import scheduled
 
     settings = load_settings()
-    return scheduled(places or ["."], settings.env), settings
+    found, problems = scheduled(places or ["."], settings.env)
+    return found, settings, problems
+
+
+def _all_right(places: Sequence[str]) -> tuple[Sequence[LoadedSuite], Settings]:
+    """Raises ConfigError with every mistake."""
+    from haetae.errors import ConfigError
+
+    found, settings, problems = _scheduled(places)
+    if problems:
+        raise ConfigError(problems)
+    return found, settings

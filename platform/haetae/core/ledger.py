@@ -278,6 +278,14 @@ class Ledger(Protocol):
         """The newest turn that somebody took to run a suite; None when nobody ever did."""
         ...
 
+    def watch_from(self, suite: str, at: datetime) -> Turn:
+        """The newest turn; where nobody ever took one, what is due after `at` counts from now on."""
+        ...
+
+    def renew_turn(self, suite: str, at: datetime) -> None:
+        """Say that this ledger's turn goes on."""
+        ...
+
     def take_turn(self, suite: str, due_at: datetime, at: datetime) -> TakenTurn:
         """Take the turn to run a suite that was due at a time: of all who would, one gets it, and none while a run of
         the suite is being worked on. It is over with `end_turn`, or with its lease where its process died."""

@@ -29,6 +29,22 @@ class Turns:
         row = self._database.read(f"looking when {suite} was served", lambda c: c.execute(query).first())
         return None if row is None else Turn(row.due_at, ended=row.token is None)
 
+    def watch_from(self, suite: str, at: datetime) -> Turn:
+        first = self._database.insert(TURN).values(suite=suite, due_at=at, taken_at=at).on_conflict_do_nothing()
+        query = sa.select(TURN.c.due_at, TURN.c.token).where(TURN.c.suite == suite)
+
+        def work(connection: Connection) -> Turn:
+            connection.execute(first)
+            due_at, token = connection.execute(query).one()
+            return Turn(due_at, ended=token is None)
+
+        return self.turn(suite) or self._database.write(f"beginning to serve {suite}", work)
+
+    def renew_turn(self, suite: str, at: datetime) -> None:
+        mine = sa.and_(TURN.c.suite == suite, TURN.c.token == self._token)
+        longer = TURN.update().where(mine).values(lease_until=at + LEASE)
+        self._database.write(f"renewing the turn of {suite}", lambda c: c.execute(longer))
+
     def take_turn(self, suite: str, due_at: datetime, at: datetime) -> TakenTurn:
         new = {"due_at": due_at, "taken_at": at, "token": self._token, "lease_until": at + LEASE}
         query = sa.select(TURN).where(TURN.c.suite == suite).with_for_update()
@@ -38,7 +54,7 @@ class Turns:
             first = self._database.insert(TURN).values(suite=suite, **new).on_conflict_do_nothing()
             made = connection.execute(first.returning(TURN.c.suite)).first() is not None
             row = connection.execute(query).mappings().one()
-            if row["due_at"] > due_at or (row["token"] is None and row["due_at"] == due_at and not made):
+            if row["due_at"] > due_at or (row["token"] is None and row["due_at"] == due_at):
                 return TakenTurn.SERVED
             leased = row["lease_until"] is not None and row["lease_until"] > at
             anothers = row["token"] not in (None, self._token) and leased

@@ -1,12 +1,14 @@
-"""A run stays its process' while it is worked on: also where its calls take longer than a lease."""
+"""A run, and the turn of a schedule, stay their process' while it works on them, however long that takes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
+from haetae.core.clock import Clock
 from haetae.core.ledger import Ledger
 from haetae.errors import StoreError
 
@@ -36,3 +38,24 @@ async def _renewing(ledger: Ledger, run_id: str, sleep: Callable[[float], Awaita
             await asyncio.to_thread(ledger.renew, run_id)
         except StoreError as exc:  # the commit of the next answer says it to the run
             _log.warning("%s", exc)
+
+
+@contextmanager
+def kept_turn(ledger: Ledger, clock: Clock, suite: str, every_s: float = _EVERY_S) -> Iterator[None]:
+    """Renew the turn of a suite while the block goes on, in a thread: the block runs event loops of its own."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(every_s):
+            try:
+                ledger.renew_turn(suite, clock.now())
+            except StoreError as exc:
+                _log.warning("%s", exc)
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

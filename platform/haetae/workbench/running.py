@@ -54,9 +54,11 @@ class Running:
                 raise ConfigError(registering.manifest_diff(run, manifest, assembly.loaded.path))
             return run if run.status is RunStatus.FINISHED else self._continued(resume, assembly)
         suite = assembly.suite.suite
-        if before := self._ledger.unfinished(suite, manifest.digest, fresh=fresh):
+        before = self._ledger.unfinished(suite, manifest.digest, fresh=fresh)
+        if before and before.tags.get("due") == tags.get("due"):  # another night's answers are not this one's
             return self._continued(before.id, assembly)
-        if silent := self._ledger.unreported(suite, manifest.digest, fresh=fresh):
+        silent = self._ledger.unreported(suite, manifest.digest, fresh=fresh)
+        if silent and silent.tags.get("due") == tags.get("due"):
             return silent
         manifest = replace(manifest, epoch=now.isoformat() if fresh else "")
         return self._ledger.start(assembly.suite.suite, manifest, assembly.total, now, _SEED, tags)

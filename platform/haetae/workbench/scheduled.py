@@ -17,11 +17,11 @@ _LOOKED_AT = 64 * 1024
 """Bytes of a file in which `suite:` is looked for."""
 
 
-def scheduled(places: Iterable[str | Path], env: Mapping[str, str]) -> Sequence[LoadedSuite]:
-    """Every suite with a schedule among files, and in folders and what lies below them, sorted by name.
+def scheduled(places: Iterable[str | Path], env: Mapping[str, str]) -> tuple[Sequence[LoadedSuite], Sequence[Problem]]:
+    """Every suite with a schedule among files, and in folders and what lies below them, sorted by name; and every
+    mistake of the others: a file that is wrong, one that is named and has no schedule, a second suite of one name.
 
-    Raises ConfigError with every mistake of every file, for a file without a schedule that is named, for two suites of
-    one name, and where none has a schedule.
+    Raises ConfigError where there is neither.
     """
     problems: list[Problem] = []
     found: dict[str, LoadedSuite] = {}
@@ -32,6 +32,9 @@ def scheduled(places: Iterable[str | Path], env: Mapping[str, str]) -> Sequence[
         except ConfigError as exc:
             problems += exc.problems
             continue
+        except OSError as exc:
+            problems.append(Problem(f"cannot be read: {exc.strerror}", str(path)))
+            continue
         if loaded.suite.schedule is None:
             if named:
                 problems.append(loaded.problem("suite", NO_SCHEDULE))
@@ -39,11 +42,9 @@ def scheduled(places: Iterable[str | Path], env: Mapping[str, str]) -> Sequence[
         before = found.setdefault(loaded.suite.suite, loaded)
         if before is not loaded:
             problems.append(loaded.problem("suite", f"{before.path.name} in {before.path.parent} has the same name"))
-    if problems:
-        raise ConfigError(problems)
-    if not found:
+    if not found and not problems:
         raise ConfigError(f"no suite with a schedule in {', '.join(map(str, paths)) or 'nothing'}")
-    return [found[name] for name in sorted(found)]
+    return [found[name] for name in sorted(found)], problems
 
 
 def _files(places: Sequence[Path]) -> Iterable[tuple[Path, bool]]:
@@ -62,7 +63,7 @@ def _below(folder: Path) -> Iterable[Path]:
         folders[:] = [name for name in folders if not name.startswith(".") and name not in {"node_modules", "venv"}]
         for name in files:
             path = Path(at, name)
-            if path.suffix in _SUFFIXES and not name.startswith(".") and _is_suite(path):
+            if path.suffix in _SUFFIXES and not name.startswith(".") and path.is_file() and _is_suite(path):
                 yield path
 
 

@@ -60,6 +60,17 @@ def test_a_suite_that_is_wrong_takes_no_turn_from_the_next(haetae: Any, shop: An
     assert [document["suite"] for document in said.json] == ["shop"]
 
 
+def test_a_file_that_is_no_yaml_takes_no_turn_from_the_others(haetae: Any, shop: Any) -> None:
+    shop.write(60)
+    shop.suite.write_text(shop.suite.read_text() + 'schedule: { cron: "* * * * *" }\n')
+    (shop.folder / "z.yaml").write_text("suite: draft\ndataset: [\n")
+    said = haetae("schedule", "run", "--quiet", "--json")
+    assert said.code == 2
+    assert "z.yaml" in said.err
+    assert [document["suite"] for document in said.json] == ["shop"]
+    assert haetae("schedule", "preview").code == 2
+
+
 def test_a_folder_without_schedules_is_told_so(haetae: Any, shop: Any) -> None:
     said = haetae("schedule", "preview")
     assert said.code == 2

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from haetae.core.clock import SystemClock
 from haetae.errors import StoreError
-from haetae.workbench.leasing import leased_while
+from haetae.workbench.leasing import kept_turn, leased_while
 
 
 @dataclass
@@ -45,6 +48,25 @@ def test_it_is_renewed_every_minute_until_the_end_whatever_becomes_of_one(caplog
         asyncio.run(work())
     assert ledger.told[:4] == ["support.1"] * 4
     assert set(waits) == {60.0}
+    assert [record.message for record in caplog.records] == ["the disk is full"]
+
+
+def test_a_turn_is_renewed_until_the_end_whatever_becomes_of_one(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+    enough = threading.Event()
+
+    class Turns:
+        def renew_turn(self, suite: str, at: datetime) -> None:
+            told.append(suite)
+            if len(told) == 2:
+                raise StoreError("the disk is full")
+            if len(told) == 4:
+                enough.set()
+
+    ledger: Any = Turns()
+    with caplog.at_level(logging.WARNING), kept_turn(ledger, SystemClock(), "support", every_s=0):
+        assert enough.wait(60)
+    assert told[:4] == ["support"] * 4
     assert [record.message for record in caplog.records] == ["the disk is full"]
 
 
