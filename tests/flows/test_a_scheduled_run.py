@@ -136,7 +136,8 @@ def test_suites_are_served_by_the_schedule_in_their_files(server: Server) -> Non
     command = ["-c", "from haetae.cli.main import main; main()", "schedule", "serve", str(folder)]
     with _running(command, server.folder, server.env) as serving:
         flow_run = _first_ended(server, serving, {"name": {"any_": ["nightly"]}})
-    (deployment,) = _asked(server.client, "deployments", {"deployments": {"name": {"any_": ["every-minute"]}}})
+    mine = {"deployments": {"name": {"any_": ["every-minute"]}}}
+    (deployment,) = _asked(server.client, "deployments", mine)
     (schedule,) = deployment["schedules"]
     assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("* * * * *", "Asia/Seoul")
     assert flow_run["deployment_id"] == deployment["id"]
@@ -145,6 +146,14 @@ def test_suites_are_served_by_the_schedule_in_their_files(server: Server) -> Non
     assert flow_run["state"]["name"] == "NoVerdict", flow_run["state"]["message"]  # it has no baseline yet
     assert flow_run["state"]["message"].startswith(f"{first.id}: ")
     assert first.tags["due"].endswith(":00+00:00")
+    with _running(command, server.folder, server.env) as serving:  # SCH-13
+
+        def again() -> Any:
+            (now,) = _asked(server.client, "deployments", mine)
+            return serving() and now["updated"] != deployment["updated"] and now
+
+        now = eventually(again, 120)
+    assert (now["id"], len(now["schedules"])) == (deployment["id"], 1)
 
 
 def eventually(look: Callable[[], Found], within_s: float) -> Found:

@@ -19,6 +19,8 @@ from cronsim import CronSim, CronSimError
 _FIELDS = ("minute", "hour", "day of month", "month", "day of week")
 _RANGES = ("0-59", "0-23", "1-31, L", "1-12, JAN-DEC", "0-7, SUN-SAT")
 _ANY = ("*",) * 5
+_LAST_DAY = "* * L * *"
+"""The one form of L that Prefect reads as well."""
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _IN_WORDS = {
     "@hourly": "0 * * * *",
@@ -40,7 +42,7 @@ def cron_fault(cron: str) -> str | None:
         return f"expected five fields ({', '.join(_FIELDS)}), got {len(parts)} in {cron!r}"
     for place, (part, name, allowed) in enumerate(zip(parts, _FIELDS, _RANGES, strict=True)):
         alone = " ".join((*_ANY[:place], part, *_ANY[place + 1 :]))
-        if not _parses(alone):
+        if not _parses(alone) or (name.startswith("day") and "L" in part.upper() and alone.upper() != _LAST_DAY):
             return f"the {name} of {cron!r} is {part!r}; expected {allowed}, lists, ranges or steps of these, or *"
     if not _parses(cron) or next(CronSim(cron, _ANY_TIME), None) is None:
         return f"{cron!r} never comes due: no month has such a day"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,6 +16,8 @@ from haetae.store.ledger import LEASE
 from haetae.store.owner import Owner
 from haetae.store.rows import Row
 from haetae.store.tables import RUN, TURN
+
+_BEFORE: Final = timedelta(microseconds=1)
 
 
 class Turns:
@@ -30,14 +33,12 @@ class Turns:
         return None if row is None else Turn(row.due_at, ended=row.token is None)
 
     def watch_from(self, suite: str, at: datetime) -> Turn:
-        first = self._database.insert(TURN).values(suite=suite, due_at=at, taken_at=at).on_conflict_do_nothing()
-        query = sa.select(TURN.c.due_at, TURN.c.token).where(TURN.c.suite == suite)
-
         def work(connection: Connection) -> Turn:
-            connection.execute(first)
+            connection.execute(self._served_until(suite, at))
             due_at, token = connection.execute(query).one()
             return Turn(due_at, ended=token is None)
 
+        query = sa.select(TURN.c.due_at, TURN.c.token).where(TURN.c.suite == suite)
         return self.turn(suite) or self._database.write(f"beginning to serve {suite}", work)
 
     def renew_turn(self, suite: str, at: datetime) -> None:
@@ -51,16 +52,13 @@ class Turns:
         under_way = sa.select(RUN).where(RUN.c.suite == suite, RUN.c.status == RunStatus.RUNNING.value)
 
         def work(connection: Connection) -> TakenTurn:
-            first = self._database.insert(TURN).values(suite=suite, **new).on_conflict_do_nothing()
-            made = connection.execute(first.returning(TURN.c.suite)).first() is not None
+            connection.execute(self._served_until(suite, due_at - _BEFORE))
             row = connection.execute(query).mappings().one()
             if row["due_at"] > due_at or (row["token"] is None and row["due_at"] == due_at):
                 return TakenTurn.SERVED
             leased = row["lease_until"] is not None and row["lease_until"] > at
             anothers = row["token"] not in (None, self._token) and leased
             if anothers or any(self._holder(run) for run in connection.execute(under_way).mappings()):
-                if made:  # nothing is served yet
-                    connection.execute(TURN.delete().where(TURN.c.suite == suite))
                 return TakenTurn.BUSY
             connection.execute(TURN.update().where(TURN.c.suite == suite).values(new))
             return TakenTurn.TAKEN
@@ -70,6 +68,11 @@ class Turns:
     def end_turn(self, suite: str, *, served: bool) -> None:
         mine = sa.and_(TURN.c.suite == suite, TURN.c.token == self._token)
         ended = {"lease_until": None, **({"token": None} if served else {})}
-        self._database.write(
-            f"ending the turn of {suite}", lambda c: c.execute(TURN.update().where(mine).values(ended))
-        )
+        given_back = TURN.update().where(mine).values(ended)
+        self._database.write(f"ending the turn of {suite}", lambda c: c.execute(given_back))
+
+    def _served_until(self, suite: str, at: datetime) -> sa.Insert:
+        """The first row of a suite that has none: a turn that has ended."""
+        first = self._database.insert(TURN).values(suite=suite, due_at=at, taken_at=at)
+        insert: sa.Insert = first.on_conflict_do_nothing()
+        return insert

@@ -116,6 +116,8 @@ def test_a_time_without_a_zone_is_refused() -> None:
         ("0 0 6 * * *", "got 6 in '0 0 6 * * *'"),
         ("@daily", "write '0 0 * * *'"),
         ("0 0 31 2 *", "'0 0 31 2 *' never comes due"),
+        ("0 6 LW * *", "the day of month of '0 6 LW * *' is 'LW'; expected 1-31, L"),
+        ("0 6 * * 1L", "the day of week of '0 6 * * 1L' is '1L'; expected 0-7"),
         ("", "got 0 in ''"),
     ],
 )

@@ -110,7 +110,7 @@ def test_a_time_whose_run_is_finished_is_not_run_again_where_nobody_could_say_so
     with monkeypatch.context() as broken:
         broken.setattr(bench.ledger, "end_turn", lambda *_, **__: None)
         assert isinstance(bench.run_due(suite), Report)
-    clock.time += timedelta(minutes=6)
+    clock.time += timedelta(minutes=6)  # SCH-10
     said = bench.run_due(suite)
     assert isinstance(said, NotDue)
     assert "is served already" in said.why
