@@ -30,7 +30,7 @@ class GuardStage(Protocol):
     """One stage of a cascade. It is given the text alone, never what the sample is labelled as.
 
     `fingerprint` is what fixes its verdicts. `free` says that a check costs nothing, `reusable` that the
-    fingerprint and the text are all that fixes a verdict.
+    fingerprint and the text are all that fixes a verdict, `deterministic` that nothing drifts behind the fingerprint.
     """
 
     @property
@@ -41,6 +41,9 @@ class GuardStage(Protocol):
 
     @property
     def reusable(self) -> bool: ...
+
+    @property
+    def deterministic(self) -> bool: ...
 
     async def check(self, text: str) -> Check | Failure:
         """The verdict on a text; a Failure where there is none, which fails the sample."""

@@ -1,15 +1,14 @@
-"""The ports of what stays: the ledger of runs, the registry of versions, the outbox of trackers."""
+"""The port of what stays: runs, their rows, what was said of them, schedules, and the outbox of trackers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Protocol
 
+from haetae.core.alert import Alert, LastTold, RaisedAlert
 from haetae.core.canonical import Json
-from haetae.core.reference import Kind, Reference
 from haetae.core.run import (
     NOTHING,
     Accounting,
@@ -25,28 +24,25 @@ from haetae.core.run import (
     Unscored,
 )
 from haetae.core.sample import Sample
+from haetae.core.shard import Shard
 from haetae.core.table import SampleColumns, ScoreTable
+from haetae.core.turn import Taking, Turn
 from haetae.core.verdict import Comparison, Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """One immutable version of a registered model, prompt or dataset.
+class Promotion:
+    """A run that became a baseline, and why a verdict against it was overruled."""
 
-    `digest` is the SHA-256 of `content`; `aliases` are those that point here now.
-    """
+    suite: str
+    baseline: str
+    run_id: str
+    at: datetime
+    reason: str | None = None
 
-    kind: Kind
-    name: str
-    number: int
-    digest: str
-    content: Json
-    created_at: datetime
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def reference(self) -> str:
-        return f"{self.name}@{self.number}"
+    def as_json(self) -> Json:
+        """The promotion for scripts."""
+        return {**asdict(self), "at": self.at.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,39 +78,6 @@ class Annotation:
     repeat: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn to run a suite that was due at a time. It has `ended` where that was done: one whose process died, or was
-    interrupted, has not."""
-
-    due_at: datetime
-    ended: bool
-
-
-class TakenTurn(Enum):
-    """What came of taking a turn: it was taken; somebody has served that time already; somebody is still at it."""
-
-    TAKEN = "taken"
-    SERVED = "served"
-    BUSY = "busy"
-
-
-class Registry(Protocol):
-    """Immutable numbered versions by content hash, and aliases that move by command only."""
-
-    def register(self, kind: Kind, name: str, content: Json, at: datetime) -> tuple[Version, bool]:
-        """The version with this content, and whether it is new: the same content is the same version."""
-        ...
-
-    def find(self, kind: Kind, reference: Reference) -> Version:
-        """Raises RegistryError, naming what is there, when nothing fits."""
-        ...
-
-    def set_alias(self, kind: Kind, name: str, alias: str, number: int, at: datetime) -> None: ...
-
-    def versions(self, kind: Kind, name: str | None = None) -> Sequence[Version]: ...
-
-
 class Ledger(Protocol):
     """Runs, their rows, what was said of them. What a method acknowledged is on disk."""
 
@@ -131,8 +94,8 @@ class Ledger(Protocol):
         ...
 
     def unfinished(self, suite: str, manifest_digest: str, *, fresh: bool = False) -> Run | None:
-        """The newest run of this manifest that did not finish and that no living process works on, of those that ask
-        everything again (`fresh`) or of the others."""
+        """The newest run of this manifest that did not finish, is not shared and that no living process has, of those
+        that ask everything again (`fresh`) or of the others."""
         ...
 
     def unreported(self, suite: str, manifest_digest: str, *, fresh: bool = False) -> Run | None:
@@ -141,11 +104,13 @@ class Ledger(Protocol):
         ...
 
     def resume(self, run_id: str) -> Run:
-        """Lease an unfinished run for this process. Raises StoreError naming host and pid when another has it."""
+        """Lease an unfinished run for this process. Raises StoreError naming host and pid when another has it, and
+        while a shard of it has not ended."""
         ...
 
     def renew(self, run_id: str) -> None:
-        """Say that this process still works on its run, while no row tells it. Raises StoreError where it does not."""
+        """Say that this process still works on its run, or on its shard of it, while no row tells it. Raises StoreError
+        where it does not."""
         ...
 
     def record(
@@ -193,8 +158,63 @@ class Ledger(Protocol):
         course: Sequence[LimitChange] = (),
         unkept: Unkept = NOTHING,
     ) -> Run:
-        """End a run. `course` and `unkept` are added to what the run has of them from before it was continued. One
-        that is finished loses the estimates that were made of a part of it."""
+        """End a run that this process leases; one that another has ended meanwhile stays as it is. `course` and
+        `unkept` are added to what the run has of them from before it was continued. One that is finished loses the
+        estimates that were made of a part of it. Raises StoreError where another has taken it up and not ended it."""
+        ...
+
+    # runs that several processes work on
+    def share(
+        self,
+        suite: str,
+        manifest: Manifest,
+        total: int,
+        at: datetime,
+        seed: int,
+        tags: Mapping[str, str],
+        parts: Sequence[range],
+    ) -> Run:
+        """A new run, cut into shards at these places of its samples, which nobody leases; or the newest shared one of
+        the same manifest, epoch or none, and due time that did not finish, which goes on. Of all who ask for it at the
+        same instant one makes it, and the others get it."""
+        ...
+
+    def share_again(self, run_id: str) -> Run:
+        """Let processes claim shards of a run that was stopped."""
+        ...
+
+    def stop_shared(self, run_id: str, status: RunStatus, at: datetime, note: str) -> Run:
+        """End a shared run before its time, where it goes on: no shard of it is claimed any more."""
+        ...
+
+    def shards(self, run_id: str) -> Sequence[Shard]:
+        """The shards of a run, in order; none where it is not shared."""
+        ...
+
+    def open_to_work(self) -> Sequence[str]:
+        """The shared runs that go on and have a shard that has not ended, newest first."""
+        ...
+
+    def claim_shard(self, run_id: str, budget: Mapping[str, float]) -> Shard | None:
+        """Lease the next shard that is to be had, with what may be spent on it of a budget; None where there is none.
+
+        From then on until it is given back, what this ledger records of the run are rows of that shard. Of all who
+        would have a shard one gets it; that of a process that died is to be had again.
+        """
+        ...
+
+    def give_back_shard(
+        self,
+        run_id: str,
+        shard: Shard,
+        *,
+        ended_at: datetime | None,
+        spent: Mapping[str, float],
+        unkept: Unkept,
+        course: Sequence[LimitChange] = (),
+    ) -> bool:
+        """End a shard, or let somebody else have it where it has not ended. `spent` is what was spent on it in all;
+        `unkept` and `course` are added to what the run has. False where it was not this ledger's any more."""
         ...
 
     # reading
@@ -221,7 +241,9 @@ class Ledger(Protocol):
         """The names that endpoints gave themselves: of the target under "", of judges by metric."""
         ...
 
-    def spent(self, run_id: str) -> Spent: ...
+    def spent(self, run_id: str, places: range | None = None) -> Spent:
+        """What a run has spent, or what the rows of the samples in these places tell of it."""
+        ...
 
     def table(self, run_id: str, metric: str) -> ScoreTable: ...
 
@@ -251,7 +273,23 @@ class Ledger(Protocol):
         """The latest comparison in which the run was the candidate."""
         ...
 
-    def promote(self, suite: str, baseline: str, run_id: str, at: datetime) -> None: ...
+    def promote(
+        self,
+        suite: str,
+        baseline: str,
+        run_id: str,
+        at: datetime,
+        reason: str | None = None,
+        *,
+        still: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Make a run a baseline of its suite. Where one of the baselines in `still` is another run by now, nothing is
+        changed and StoreError says so."""
+        ...
+
+    def promotions(self, suite: str | None = None, run_id: str | None = None, limit: int = 100) -> Sequence[Promotion]:
+        """Which runs became baselines, newest first."""
+        ...
 
     def baseline(self, suite: str, baseline: str) -> Run | None: ...
 
@@ -274,21 +312,31 @@ class Ledger(Protocol):
         ...
 
     # schedules
+    def now(self) -> datetime:
+        """The time by the one clock of all who share this ledger."""
+        ...
+
     def turn(self, suite: str) -> Turn | None:
         """The newest turn that somebody took to run a suite; None when nobody ever did."""
         ...
 
-    def watch_from(self, suite: str, at: datetime) -> Turn:
-        """The newest turn; where nobody ever took one, what is due after `at` counts from now on."""
+    def watch_from(self, suite: str, at: datetime, seen: Turn | None, schedule: str, file: str) -> Turn:
+        """What is due after `at` counts from now on, unless the newest turn is another than the one that was `seen`,
+        or goes on. The newest turn."""
         ...
 
-    def renew_turn(self, suite: str, at: datetime) -> None:
+    def looked(self, suite: str) -> None:
+        """Say that somebody looked by himself whether a suite is due."""
+        ...
+
+    def renew_turn(self, suite: str) -> None:
         """Say that this ledger's turn goes on."""
         ...
 
-    def take_turn(self, suite: str, due_at: datetime, at: datetime) -> TakenTurn:
+    def take_turn(self, suite: str, due_at: datetime, schedule: str = "", file: str = "") -> Taking:
         """Take the turn to run a suite that was due at a time: of all who would, one gets it, and none while a run of
-        the suite is being worked on. It is over with `end_turn`, or with its lease where its process died."""
+        the suite is being worked on; while it is taken nobody else starts a run of the suite. It is over with
+        `end_turn`, with its process where that died on this machine, or with its lease."""
         ...
 
     def end_turn(self, suite: str, *, served: bool) -> None:
@@ -303,3 +351,40 @@ class Ledger(Protocol):
     def delivered(self, delivery_id: int, at: datetime, receipt: str | None = None) -> None: ...
 
     def undelivered(self, delivery_id: int, error: str, at: datetime) -> None: ...
+
+    # alerts
+    def last_told(self, suite: str) -> LastTold:
+        """What people were last told of a suite."""
+        ...
+
+    def raise_alerts(
+        self, suite: str, before: LastTold, after: LastTold, alerts: Sequence[Alert], at: datetime
+    ) -> bool:
+        """Keep what is told now of a suite, and what people know of it then, in one transaction; False, and nothing
+        is kept, where they know something else than `before` by now. A key that is there already is not added again.
+        """
+        ...
+
+    def claim_alerts(
+        self, addresses: Sequence[str], at: datetime, until: datetime, *, unsure: bool
+    ) -> Sequence[Delivery]:
+        """Every message that waits for one of these addresses, oldest first; until then they are this caller's.
+
+        An alert of which nobody was to be told yet is for all of them. Without `unsure` those stay that may have
+        arrived. The deliveries name the address as tracker and the alert's key.
+        """
+        ...
+
+    def untold(self, addresses: Sequence[str]) -> int:
+        """How many messages wait for some of these addresses, those among them that somebody is sending now."""
+        ...
+
+    def alert(self, key: str) -> Alert: ...
+
+    def alert_delivered(self, delivery_id: int, at: datetime) -> None: ...
+
+    def alert_undelivered(self, delivery_id: int, error: str, at: datetime, *, unsure: bool) -> None: ...
+
+    def alerts(self, limit: int = 100) -> Sequence[RaisedAlert]:
+        """Newest first."""
+        ...

@@ -31,7 +31,8 @@ class MetricFacts:
     share or correct. `answer` is False for a metric that looks at the sample alone, whatever the target
     answered. `calls` is how many calls one score takes at most, None where nobody counted: a forecast asks for
     it. `expected` is what it takes for granted of the dataset and the target: a check before the first call asks
-    for it. Neither of the two is kept.
+    for it. `deterministic` says whether an answer that is scored again has the same score; where nothing is said, it
+    has where no model is asked. None of the three is kept.
     """
 
     text: str
@@ -47,6 +48,7 @@ class MetricFacts:
     answer: bool = True
     calls: int | None = field(default=None, compare=False)
     expected: Expected = field(default=Expected(), compare=False)
+    deterministic: bool | None = field(default=None, compare=False)
 
     @property
     def judges(self) -> Sequence[Mapping[str, Json]]:
@@ -57,6 +59,11 @@ class MetricFacts:
     def asked(self) -> Mapping[str, Json] | None:
         """The fingerprint of the model that scoring calls, of either kind; None when it calls none."""
         return self.judge if self.model is None else self.model
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether scoring the same answer again gives the same score."""
+        return self.asked is None if self.deterministic is None else self.deterministic
 
     def as_json(self) -> Json:
         rarely: dict[str, Json] = {} if self.model is None else {"model": dict(self.model)}

@@ -41,11 +41,14 @@ class LanguageModel(Protocol):
     """Answers chats, embeds texts, says how probable a text is. Every failure is a value; no bad call raises.
 
     `fingerprint` is what fixes its answers: kind, base URL, model name, decoding parameters. Never a
-    secret.
+    secret. `deterministic` says that nothing drifts behind it: asked again, it answers the same.
     """
 
     @property
     def fingerprint(self) -> Mapping[str, Json]: ...
+
+    @property
+    def deterministic(self) -> bool: ...
 
     async def chat(
         self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json

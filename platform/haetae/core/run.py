@@ -23,7 +23,7 @@ class RunStatus(StrEnum):
     STOPPED = "stopped"  # an error or the budget ended it; what was done is kept
 
 
-OF_THE_WORK = frozenset({"limits", "budget", "schedule", "track"})
+OF_THE_WORK = frozenset({"limits", "budget", "schedule", "track", "alert"})
 """Parts of a suite under which a run may be continued changed: a budget that was reached is raised, and on it goes."""
 
 

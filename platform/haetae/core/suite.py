@@ -170,6 +170,9 @@ class Suite(Spec):
     gate: GateSpec | None = None
     schedule: ScheduleSpec | None = None
     track: list[Literal["mlflow", "wandb"]] = Field(default_factory=list)
+    alert: list[Literal["regression", "recovery", "no_verdict", "missed", "budget", "alarm"]] | None = Field(
+        None, description="changes that people are told of; default all, where HAETAE_ALERTS says whom"
+    )
     budget: BudgetSpec | None = None
     limits: LimitSpec = LimitSpec()
 

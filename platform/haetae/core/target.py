@@ -15,8 +15,9 @@ class Target(Protocol):
 
     `fingerprint` is what fixes its answers: model, prompt, decoding, code. `free` says that a call
     costs nothing worth keeping (recorded outputs). `reusable` says that the fingerprint and the request
-    are all that fixes an answer, so that the answer of an earlier run may be taken. `stages` are the names of
-    all stages that its answers can have, None where only an answer tells.
+    are all that fixes an answer, so that the answer of an earlier run may be taken. `deterministic` says that who is
+    asked again answers the same, as long as the fingerprint is the same: nothing drifts behind it. `stages` are the
+    names of all stages that its answers can have, None where only an answer tells.
     """
 
     @property
@@ -27,6 +28,9 @@ class Target(Protocol):
 
     @property
     def reusable(self) -> bool: ...
+
+    @property
+    def deterministic(self) -> bool: ...
 
     @property
     def stages(self) -> Collection[str] | None: ...

@@ -166,3 +166,15 @@ def comparison_from_json(value: Mapping[str, Json]) -> Comparison:
             "warnings": tuple(value["warnings"]),
         }
     )
+
+
+def lies_mostly_in(part: tuple[int, float], whole: tuple[int, float]) -> bool:
+    """Whether a change of a mean lies mostly in a part: the other samples changed by half as much, at most.
+
+    Both are (number of samples, change of their mean). Where all changed alike it lies in no part of them.
+    """
+    (n, delta), (total, of_all) = part, whole
+    if n >= total or delta == 0:
+        return False
+    of_rest = (total * of_all - n * delta) / (total - n)
+    return of_rest / delta <= 0.5
