@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain, count
 from typing import Any, Final, Protocol
+from zlib import crc32
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -84,7 +85,8 @@ class Copied:
         self._table = upsert.table
         self._columns = columns
         self._keys = [columns.index(name) for name in keys]
-        name = f"new_{self._table.name}"
+        shape = crc32(" ".join(columns).encode())  # behind a pooler it may be there from before a migration
+        name = f"new_{self._table.name}_{shape:08x}"
         self._stage = f"CREATE TEMP TABLE IF NOT EXISTS {name} (LIKE {self._table.name}) ON COMMIT DELETE ROWS"
         self._copy = f"COPY {name} ({', '.join(columns)}) FROM STDIN"
         self._empty = f"TRUNCATE {name}"
@@ -98,7 +100,8 @@ class Copied:
             now, left = self._distinct(left)
             self._send(connection, now)
             connection.execute(self._move)
-            connection.exec_driver_sql(self._empty)
+            if left:  # after the last part the commit empties it: TRUNCATE makes new files each time
+                connection.exec_driver_sql(self._empty)
 
     def _distinct(self, rows: Sequence[Values]) -> tuple[list[Values], list[Values]]:
         """The first row of each key, and the others: one statement may not change a row twice."""

@@ -3,7 +3,8 @@
 On SQLite every writing transaction begins with BEGIN IMMEDIATE (a transaction that reads first and
 then writes would fail at once when another process committed in between, whatever the timeout), and
 readers have an engine of their own, so that they never wait for a writer. One process has one
-writing connection at a time: two of them can meet the WAL-reset race of SQLite before 3.51.3.
+writing connection at a time: two of them can meet the WAL-reset race of SQLite before 3.51.3. How Postgres is
+connected to stands in `server.py`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -25,8 +27,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from haetae.core.canonical import dumps
+from haetae.core.clock import Clock, SystemClock
 from haetae.errors import StoreError
 from haetae.store.faults import DAMAGED, copies_of, error_code, is_away, place, storing
+from haetae.store.server import server_reader, server_writer
 
 T = TypeVar("T")
 
@@ -42,13 +46,6 @@ _AGAIN: Final = {
     "23505",  # a number that was taken
     "53300",  # no connection left
 }
-_NOTICED_GONE: Final = {
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
-"""To libpq: a server that vanished without a word is noticed within a minute, not after the two hours of TCP."""
 _CACHE_KB: Final = 32 * 1024
 """Of a SQLite writer. Rows come in the order of hashes too: what does not fit here is read again for each of them."""
 _CHECKPOINT_PAGES: Final = 8192
@@ -63,12 +60,13 @@ class Database:
     nothing more is written to it: what is written over damage can damage more.
     """
 
-    def __init__(self, url: URL, *, readonly: bool = False, enforcing: bool = True) -> None:
+    def __init__(self, url: URL, *, readonly: bool = False, enforcing: bool = True, clock: Clock | None = None) -> None:
         self.url = url
+        self._clock = clock or SystemClock()
         self.readonly = readonly
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._writer = _sqlite_writer(url, enforcing) if self.is_sqlite else _postgres(url, pool_size=1, max_overflow=0)
-        self._reader = _sqlite_reader(url) if self.is_sqlite else _postgres(url, isolation_level="REPEATABLE READ")
+        self._writer = _sqlite_writer(url, enforcing) if self.is_sqlite else server_writer(url)
+        self._reader = _sqlite_reader(url) if self.is_sqlite else server_reader(url)
         self._writing = _WRITING[str(url)]
         self._met = self._damaged = False
         self.again = 0
@@ -86,6 +84,18 @@ class Database:
             raise StoreError(f"{what}: the ledger {path} is damaged, and nothing more is written; {copies_of(path)}")
         with self._writing:
             return self._transact(self._writer, what, work)
+
+    def now(self, connection: Connection) -> datetime:
+        """The time by the one clock of all who use this database: on Postgres its own, since the clocks of machines
+        differ; on SQLite this machine's, whose processes alone use it."""
+        if self.is_sqlite:
+            return self._clock.now()
+        told: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return told.astimezone(UTC)
+
+    def from_now(self, span: timedelta) -> Any:
+        """The time so long after `now`, as a value in a statement: on Postgres no question of its own."""
+        return self._clock.now() + span if self.is_sqlite else sa.func.clock_timestamp() + span
 
     @property
     def dialect(self) -> sa.Dialect:
@@ -121,7 +131,7 @@ class Database:
         self._reader.dispose()
 
     def _transact(self, engine: Engine, what: str, work: Callable[[Connection], T]) -> T:
-        until, pause = time.monotonic() + PATIENCE_S, 0.05
+        until, pause = monotonic() + PATIENCE_S, 0.05
         with storing(self.url, what):
             while True:
                 try:
@@ -131,11 +141,11 @@ class Database:
                     return done
                 except DBAPIError as exc:
                     self._damaged |= error_code(exc) in DAMAGED
-                    if not self._passing(exc) or time.monotonic() > until:
+                    if not self._passing(exc) or monotonic() > until:
                         raise
                     self.again += 1
                     _log.warning("%s: %s; trying again", what, type(exc.orig).__name__)
-                time.sleep(pause)
+                sleep(pause)
                 pause = min(2 * pause, 2.0)
 
     def _passing(self, exc: DBAPIError) -> bool:
@@ -143,11 +153,6 @@ class Database:
         if self.is_sqlite:
             return error_code(exc) in _AGAIN
         return (self._met and is_away(exc)) or error_code(exc) in _AGAIN
-
-
-def _postgres(url: URL, **options: Any) -> Engine:
-    arguments = {"connect_timeout": 10, "application_name": "haetae", **_NOTICED_GONE}
-    return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, **options)
 
 
 def _sqlite(url: URL, begin: str, prepare: Callable[[sqlite3.Connection], None], **options: Any) -> Engine:

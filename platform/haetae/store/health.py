@@ -25,9 +25,9 @@ _NETWORK: Final = ("nfs", "cifs", "smb", "fuse.sshfs", "ceph", "glusterfs", "fus
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to know. A `problem` needs mending, a `warning` needs knowing."""
+    """One thing to know. A `problem` needs mending, a `warning` needs knowing, what is `missing` may be missing."""
 
-    level: Literal["fine", "warning", "problem"]
+    level: Literal["fine", "missing", "warning", "problem"]
     message: str
 
 
@@ -85,6 +85,8 @@ def findings(url: str) -> list[Finding]:
 
 def _schema(database: Database) -> Finding:
     try:
+        if database.read("reading the schema", SCHEMA.found) is None:
+            return Finding("fine", f"no ledger yet at {place(database.url)}; haetae run makes one")
         SCHEMA.check(database)
     except StoreError as exc:
         return Finding("problem", str(exc))

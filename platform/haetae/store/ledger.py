@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,7 +11,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from haetae.core.clock import Clock
 from haetae.core.reference import check_name
 from haetae.core.run import (
     NOTHING,
@@ -25,22 +24,28 @@ from haetae.core.run import (
     Unkept,
 )
 from haetae.core.sample import Sample
+from haetae.core.shard import Shard
 from haetae.errors import StoreError, UnknownRunError
 from haetae.store.columns import escape
 from haetae.store.database import Database
 from haetae.store.owner import Owner, this_process
+from haetae.store.plans import all_of_a_run
 from haetae.store.recording import WEATHER, RowWriter
 from haetae.store.rows import Row, read_generation, read_run, read_score, run_values
-from haetae.store.tables import ESTIMATE, GENERATION, PRUNED, RUN, SCORE, original
+from haetae.store.tables import ESTIMATE, GENERATION, PRUNED, RUN, SCORE, SHARD, original
 
 LEASE: Final = timedelta(minutes=5)
 """How long a run is believed to be worked on by another machine after its last recorded row."""
+EVERYWHERE: Final = range(2**31 - 1)
+"""The places of a run that one process works on: all that a column holds."""
 CHUNK: Final = 500
 """How many values one IN takes: well under what every SQLite and Postgres allows."""
-_FREE: Final[dict[str, Any]] = dict.fromkeys(
+FREE: Final[dict[str, Any]] = dict.fromkeys(
     ("owner_host", "owner_pid", "owner_started", "owner_token", "lease_until"), None
 )
 _AT_THE_END: Final = ("status", "finished_at", "note", "course", "unkept")
+UNFINISHED: Final = RUN.c.status.not_in((RunStatus.FINISHED.value, PRUNED))
+SHARED: Final = sa.exists().where(SHARD.c.run_id == RUN.c.id)
 _UNREPORTED: Final = sa.and_(
     RUN.c.status == RunStatus.FINISHED.value, sa.not_(sa.exists().where(ESTIMATE.c.run_id == RUN.c.id))
 )
@@ -50,6 +55,11 @@ def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
     """The distinct values, `CHUNK` at a time."""
     distinct = list(dict.fromkeys(values))
     return (distinct[start : start + CHUNK] for start in range(0, len(distinct), CHUNK))
+
+
+def this_shard(run_id: str, shard: Shard) -> sa.ColumnElement[bool]:
+    """One shard of a run."""
+    return sa.and_(SHARD.c.run_id == run_id, SHARD.c.number == shard.number)
 
 
 def run_row(connection: Connection, run_id: str) -> Row:
@@ -66,16 +76,20 @@ def run_row(connection: Connection, run_id: str) -> Row:
 class Recording:
     """Runs and their rows, as the engine writes them. See `haetae.core.ledger.Ledger`.
 
-    A run in work is leased by one ledger object. A dead process has no lease; one that lives on this
-    machine keeps it; one on another machine keeps it until `LEASE` after its last row or `renew`.
+    A run in work is leased by one ledger object, or each of its shards is. A dead process has no lease; one that lives
+    on this machine keeps it; one on another machine keeps it until `LEASE` after its last row or `renew`.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    _refuse_beside_a_turn: Callable[[Connection, str], None]
+    _worker: Callable[[Connection, Row], Owner | None]
+
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
         self._rows = RowWriter(database)
         self._token = uuid.uuid4().hex
         self._leased: set[str] = set()
+        self._turns: set[str] = set()  # suites
+        self._held: dict[str, Shard] = {}  # of shared runs
 
     def start(
         self, suite: str, manifest: Manifest, total: int, at: datetime, seed: int, tags: Mapping[str, str]
@@ -87,12 +101,10 @@ class Recording:
             mine = sa.select(RUN).where(RUN.c.id.in_(made), RUN.c.owner_token == self._token)
             if made and (row := connection.execute(mine).mappings().first()):
                 return read_run(row)  # it was committed, and only the answer to that was lost
-            last = connection.execute(sa.select(sa.func.max(RUN.c.number)).where(RUN.c.suite == suite)).scalar()
-            number = (last or 0) + 1
+            number = self._next_number(connection, suite)
             run = Run(f"{suite}.{number}", suite, number, RunStatus.RUNNING, manifest, total, at, seed=seed, tags=tags)
             made.append(run.id)
-            connection.execute(RUN.insert(), {**run_values(run), **self._lease()})
-            self._rows.copies.looked_up_from_now_on(connection)
+            self._insert(connection, run, self._lease())
             return run
 
         run = self._database.write(f"starting a run of {suite}", work)
@@ -100,37 +112,58 @@ class Recording:
         return run
 
     def unfinished(self, suite: str, manifest_digest: str, *, fresh: bool = False) -> Run | None:
-        open_ = RUN.c.status.not_in((RunStatus.FINISHED.value, PRUNED))
-        return self._newest(suite, manifest_digest, fresh, open_)
+        return self._found(suite, manifest_digest, fresh, sa.and_(UNFINISHED, sa.not_(SHARED)))
 
     def unreported(self, suite: str, manifest_digest: str, *, fresh: bool = False) -> Run | None:
-        return self._newest(suite, manifest_digest, fresh, _UNREPORTED)
+        return self._found(suite, manifest_digest, fresh, _UNREPORTED)
 
-    def _newest(self, suite: str, manifest_digest: str, fresh: bool, where: sa.ColumnElement[bool]) -> Run | None:
-        """The newest that nobody works on. Digests are made anew: those in the table were made by older rules."""
+    def _found(self, suite: str, manifest_digest: str, fresh: bool, where: sa.ColumnElement[bool]) -> Run | None:
+        def work(connection: Connection) -> Run | None:
+            return next(self._alike(connection, suite, manifest_digest, fresh, where), None)
+
+        return self._database.read("looking for a run to continue", work)
+
+    def _alike(
+        self, connection: Connection, suite: str, manifest_digest: str, fresh: bool, where: sa.ColumnElement[bool]
+    ) -> Iterator[Run]:
+        """Those that nobody works on, newest first. Digests are made anew: those in the table were made by older
+        rules."""
         query = sa.select(RUN).where(RUN.c.suite == suite, where).order_by(RUN.c.number.desc())
-        rows = self._database.read("looking for a run to continue", lambda c: c.execute(query).mappings().all())
-        runs = (read_run(row) for row in rows if self._holder(row) is None)
-        alike = (run for run in runs if bool(run.manifest.epoch) == fresh and run.manifest.digest == manifest_digest)
-        return next(alike, None)
+        rows = connection.execute(query).mappings().all()
+        runs = (read_run(row) for row in rows if self._holder(connection, row) is None)
+        return (run for run in runs if bool(run.manifest.epoch) == fresh and run.manifest.digest == manifest_digest)
+
+    def _next_number(self, connection: Connection, suite: str) -> int:
+        self._refuse_beside_a_turn(connection, suite)
+        last = connection.execute(sa.select(sa.func.max(RUN.c.number)).where(RUN.c.suite == suite)).scalar()
+        return (last or 0) + 1
+
+    def _insert(self, connection: Connection, run: Run, lease: Mapping[str, Any]) -> None:
+        connection.execute(RUN.insert().values({**run_values(run), **lease}))
+        self._rows.copies.looked_up_from_now_on(connection)
 
     def unfinished_runs(self) -> Sequence[Unfinished]:
         """Every run that did not finish, or whose report is missing, newest first."""
         answered = sa.select(sa.func.count()).where(GENERATION.c.run_id == RUN.c.id).scalar_subquery()
         query = (
             sa.select(RUN, answered.label("answered"))
-            .where(sa.or_(RUN.c.status.not_in((RunStatus.FINISHED.value, PRUNED)), _UNREPORTED))
+            .where(sa.or_(UNFINISHED, _UNREPORTED))
             .order_by(RUN.c.started_at.desc(), RUN.c.number.desc())
         )
-        rows = self._database.read("looking for runs to continue", lambda c: c.execute(query).mappings().all())
-        holders = [self._holder(row) for row in rows]
-        return [
-            Unfinished(read_run(row), row["answered"], None if holder is None else str(holder))
-            for row, holder in zip(rows, holders, strict=True)
-        ]
+
+        def work(connection: Connection) -> list[Unfinished]:
+            rows = connection.execute(query).mappings().all()
+            holders = [self._worker(connection, row) for row in rows]
+            return [
+                Unfinished(read_run(row), row["answered"], None if holder is None else str(holder))
+                for row, holder in zip(rows, holders, strict=True)
+            ]
+
+        return self._database.read("looking for runs to continue", work)
 
     def resume(self, run_id: str) -> Run:
         tried = False
+        open_shards = sa.select(sa.func.count()).where(SHARD.c.run_id == run_id, SHARD.c.ended_at.is_(None))
 
         def work(connection: Connection) -> Run:
             nonlocal tried
@@ -140,8 +173,11 @@ class Recording:
             tried = True
             if row["status"] == RunStatus.FINISHED.value:
                 raise StoreError(f"run {run_id} is finished: there is nothing to continue")
-            if holder := self._holder(row):
+            if holder := self._worker(connection, row):
                 raise StoreError(f"run {run_id} is being worked on by {holder}; wait for it or end it")
+            if open_ := connection.execute(open_shards).scalar_one():
+                raise StoreError(f"run {run_id} is shared, and {open_} of its shards have not ended")
+            self._refuse_beside_a_turn(connection, row["suite"])
             changes = {"status": RunStatus.RUNNING.value, "finished_at": None, "note": None, **self._lease()}
             # on Postgres another process may have leased it since it was read
             free = sa.and_(RUN.c.id == run_id, RUN.c.owner_token.is_not_distinct_from(row["owner_token"]))
@@ -165,8 +201,8 @@ class Recording:
         rows = self._rows.prepared(run_id, samples, generations, scores, at)
 
         def work(connection: Connection) -> None:
-            self._renew(connection, run_id)
-            self._rows.write(connection, run_id, rows)
+            places = self._renew(connection, run_id)
+            self._rows.write(connection, run_id, rows, places)
 
         self._database.write(f"recording rows of run {run_id}", work)
 
@@ -206,7 +242,7 @@ class Recording:
 
         def work(connection: Connection) -> tuple[int, int]:
             some = connection.execute(answered).scalar_one()
-            return some, connection.execute(complete).scalar_one() if some else 0
+            return some, all_of_a_run(connection).execute(complete).scalar_one() if some else 0
 
         return self._database.read(f"counting what run {run_id} has", work)
 
@@ -240,16 +276,19 @@ class Recording:
     ) -> Run:
         def work(connection: Connection) -> Run:
             row = run_row(connection, run_id)
-            if row["owner_token"] != self._token and (holder := self._holder(row)):
-                raise StoreError(f"run {run_id} is being worked on by {holder}, which alone may end it")
             before = read_run(row)
-            if before == before.ended(status, at, note):
-                return before  # it was committed, and only the answer to that was lost
+            if row["owner_token"] != self._token:
+                if row["owner_token"] is None and before.status is not RunStatus.RUNNING:
+                    return before  # another has ended it, or this was committed and only the answer to that was lost
+                by = self._holder(connection, row) or "nobody, since who took it up from this process did not end it"
+                raise StoreError(f"run {run_id} is being worked on by {by}: who works on it alone may end it")
             run = before.ended(status, at, note)
             run = replace(run, course=(*before.course, *course), unkept=before.unkept.plus(unkept))
             values = run_values(run)
-            changes = {**_FREE, **{name: values[name] for name in _AT_THE_END}}
-            connection.execute(RUN.update().where(RUN.c.id == run_id).values(changes))
+            changes = {**FREE, **{name: values[name] for name in _AT_THE_END}}
+            mine = sa.and_(RUN.c.id == run_id, RUN.c.owner_token == self._token)
+            if connection.execute(RUN.update().where(mine).values(changes)).rowcount != 1:
+                raise StoreError(f"run {run_id} has just been taken up by another process")
             if status is RunStatus.FINISHED:
                 connection.execute(ESTIMATE.delete().where(ESTIMATE.c.run_id == run_id))
             return run
@@ -260,10 +299,15 @@ class Recording:
 
     def release(self) -> None:
         """Give back the leases of this ledger, so that what it did not end can be continued at once."""
-        if self._leased:
-            mine = RUN.c.owner_token == self._token
-            self._database.write("giving back leases", lambda c: c.execute(RUN.update().where(mine).values(_FREE)))
+        if self._leased or self._held:
+
+            def work(connection: Connection) -> None:
+                for table in (RUN, SHARD):
+                    connection.execute(table.update().where(table.c.owner_token == self._token).values(FREE))
+
+            self._database.write("giving back leases", work)
             self._leased.clear()
+            self._held.clear()
 
     def _originals(self, table: sa.Table, keys: Sequence[str]) -> Sequence[Row]:
         """The rows that were called for under these keys: neither failures nor copies of rows that are there."""
@@ -279,23 +323,32 @@ class Recording:
             "owner_pid": me.pid,
             "owner_started": me.started,
             "owner_token": self._token,
-            "lease_until": self._clock.now() + LEASE,
+            "lease_until": self._database.from_now(LEASE),
         }
 
-    def _renew(self, connection: Connection, run_id: str) -> None:
-        mine = sa.and_(RUN.c.id == run_id, RUN.c.owner_token == self._token)
-        renewed = connection.execute(RUN.update().where(mine).values(lease_until=self._clock.now() + LEASE))
-        if renewed.rowcount != 1:
+    def _renew(self, connection: Connection, run_id: str) -> range:
+        """Renew what this ledger has of a run, the whole or a shard; the places of its samples."""
+        shard, longer = self._held.get(run_id), {"lease_until": self._database.from_now(LEASE)}
+        table, what = (RUN, RUN.c.id == run_id) if shard is None else (SHARD, this_shard(run_id, shard))
+        mine = sa.and_(what, table.c.owner_token == self._token)
+        if connection.execute(table.update().where(mine).values(longer)).rowcount != 1:
             row = run_row(connection, run_id)
+            if shard is not None:
+                row = {**row, **connection.execute(sa.select(SHARD).where(what)).mappings().one()}
             whose = Owner(row["owner_host"], row["owner_pid"], "") if row["owner_token"] else "nobody"
-            raise StoreError(
-                f"run {run_id} ({row['status']}) is leased by {whose}, not by this ledger: resume it first"
-            )
+            named = f"run {run_id} ({row['status']})" if shard is None else f"shard {shard.number} of run {run_id}"
+            raise StoreError(f"{named} is leased by {whose}, not by this ledger: resume it first")
+        return EVERYWHERE if shard is None else shard.places
 
-    def _holder(self, row: Row) -> Owner | None:
-        """Who works on a run now, None when nobody does."""
+    def _holder(self, connection: Connection, row: Row) -> Owner | None:
+        """Who works on a run, or on what else such a row tells of, now; None when nobody does.
+
+        A lease that would last much longer than one does was given by a clock that was ahead, and holds nobody up.
+        """
         if row["owner_token"] is None:
             return None
         owner = Owner(row["owner_host"], row["owner_pid"], row["owner_started"])
-        alive = owner.is_alive() if owner.is_near else row["lease_until"] > self._clock.now()
-        return owner if alive else None
+        if owner.is_near:
+            return owner if owner.is_alive() else None
+        left = row["lease_until"] - self._database.now(connection)
+        return owner if timedelta(0) < left < 2 * LEASE else None

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Engine
 
 from haetae.core.pace import Pacing, Turn
 from haetae.errors import StoreError
 from haetae.store.faults import DAMAGED, error_code, place, storing
+from haetae.store.server import server_pacer
 
 _SET_BACK_S: Final = 60.0
 """What was written so long after now was written before the clock was set back, and means nothing any more."""
@@ -142,10 +143,7 @@ class ServerPacing:
 
     def __init__(self, url: URL) -> None:
         self._url = url
-        arguments = {"connect_timeout": 10, "application_name": "haetae"}
-        self._engine = sa.create_engine(
-            url, connect_args=arguments, pool_size=1, pool_pre_ping=True, isolation_level="AUTOCOMMIT"
-        )
+        self._engine = server_pacer(url)
         now = "CAST(extract(epoch FROM statement_timestamp()) AS float8)"
         self._reserve, self._hold, self._held = map(sa.text, _statements(now, "greatest"))
         self._one_at_a_time = threading.Lock()
@@ -164,12 +162,13 @@ class ServerPacing:
         self._engine.dispose()
 
     def _do(self, statement: sa.TextClause, endpoint: str, values: dict[str, float]) -> Sequence[float] | None:
-        with self._one_at_a_time, storing(self._url, "pacing an endpoint"), self._engine.connect() as connection:
+        with self._one_at_a_time, storing(self._url, "pacing an endpoint"):
             if not self._made:
-                _make(connection)
+                _make(self._engine)
                 self._made = True
-            found = connection.execute(statement, {"endpoint": endpoint, **values})
-            return found.fetchone() if found.returns_rows else None
+            with self._engine.connect() as connection:
+                found = connection.execute(statement, {"endpoint": endpoint, **values})
+                return found.fetchone() if found.returns_rows else None
 
 
 def _statements(now: str, greatest: str) -> tuple[str, str, str]:
@@ -180,13 +179,15 @@ def _statements(now: str, greatest: str) -> tuple[str, str, str]:
     return reserve, hold, _HELD.format(now=now)
 
 
-def _make(connection: Connection) -> None:
-    """Make the table where it is missing; two processes may find it missing at once."""
-    connection.execute(sa.text("SELECT pg_advisory_lock(4850132)"))
-    try:
-        connection.execute(sa.text(_TABLE.format(kind="UNLOGGED", real="float8")))
-    finally:
-        connection.execute(sa.text("SELECT pg_advisory_unlock(4850132)"))
+def _make(engine: Engine) -> None:
+    """Make the table where it is missing; two processes may find it missing at once.
+
+    In one transaction: behind a pooler a lock of a session would be left with whoever has its connection next.
+    """
+    with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
+        if connection.scalar(sa.text("SELECT to_regclass('endpoint_pace')")) is None:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(4850132)"))
+            connection.execute(sa.text(_TABLE.format(kind="UNLOGGED", real="float8")))
 
 
 def _turn(row: Sequence[float] | None) -> Turn:

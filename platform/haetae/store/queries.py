@@ -11,10 +11,11 @@ from sqlalchemy.engine import Connection
 
 from haetae.core import reasons
 from haetae.core.ledger import SampleResult
-from haetae.core.run import Accounting, Run, ScoreRow, Spent, Unanswered, Unkept, Unscored
+from haetae.core.run import NOTHING, Accounting, Run, ScoreRow, Spent, Unanswered, Unscored
 from haetae.store.columns import escape
 from haetae.store.database import Database
 from haetae.store.ledger import chunks, run_row
+from haetae.store.plans import all_of_a_run
 from haetae.store.rows import Row, read_generation, read_run, read_sample, read_score
 from haetae.store.tables import GENERATION, PRUNED, RUN, SAMPLE, SCORE
 
@@ -62,7 +63,7 @@ class Reading:
                 else:
                     unscored[metric][reason] = count
             failures = connection.execute(failed).scalar_one()
-            with_score = dict(connection.execute(told).tuples().all()) if failures else {}
+            with_score = dict(all_of_a_run(connection).execute(told).tuples().all()) if failures else {}
             for metric in run.manifest.metrics:
                 if silent := failures - with_score.get(metric, 0):
                     unscored[metric][reasons.NOT_GENERATED] = unscored[metric].get(reasons.NOT_GENERATED, 0) + silent
@@ -102,7 +103,7 @@ class Reading:
 
         def read(connection: Connection) -> Sequence[Unscored]:
             order = list(read_run(run_row(connection, run_id)).manifest.metrics)
-            found = [Unscored(*row) for row in connection.execute(firsts)]
+            found = [Unscored(*row) for row in all_of_a_run(connection).execute(firsts)]
             return sorted(found, key=lambda one: (order.index(one.metric), -one.count, one.reason))
 
         return self._database.read(f"reading what run {run_id} could not score", read)
@@ -121,50 +122,8 @@ class Reading:
                 found.setdefault(name, set()).add(model)
         return {name: frozenset(models) for name, models in found.items()}
 
-    def spent(self, run_id: str) -> Spent:
-        """Calls are the attempts of answers that were not reused, the calls behind scores that were
-        not, and those that no row tells of. Cost is the sum of what has a price, None when nothing has; the
-        answered calls that have none are `unpriced_calls`."""
-        work = GENERATION.c
-        fresh = sa.not_(work.reused)
-        answers = sa.select(
-            _total(work.attempts, fresh),
-            _total(work.tokens, fresh),
-            sa.func.sum(work.cost_usd).filter(fresh),
-            _total(work.attempts, sa.and_(fresh, work.reason.is_(None), work.cost_usd.is_(None))),
-            _total(work.attempts - 1, sa.and_(fresh, work.attempts > 1)),
-            _total(1, work.reused),
-            sa.func.sum(work.cost_usd).filter(work.reused),
-        ).where(work.run_id == run_id)
-        judged = SCORE.c
-        asked = sa.and_(sa.not_(judged.reused), judged.calls > 0)
-        answered = sa.or_(judged.reason.is_(None), judged.tokens.is_not(None))
-        judgements = sa.select(
-            _total(judged.calls, asked),
-            _total(judged.tokens, asked),
-            sa.func.sum(judged.cost_usd).filter(sa.not_(judged.reused)),
-            _total(judged.calls, sa.and_(asked, judged.cost_usd.is_(None), answered)),
-            _total(1, judged.reused),
-            sa.func.sum(judged.cost_usd).filter(judged.reused),
-        ).where(judged.run_id == run_id)
-
-        def read(connection: Connection) -> tuple[Sequence[Any], Sequence[Any], Unkept]:
-            kept = read_run(run_row(connection, run_id))
-            return connection.execute(answers).one(), connection.execute(judgements).one(), kept.unkept
-
-        answer, judge, unkept = self._database.read(f"adding up what run {run_id} spent", read)
-        costs = [cost for cost in (answer[2], judge[2], unkept.usd or None) if cost is not None]
-        saved = [cost for cost in (answer[6], judge[5]) if cost is not None]
-        return Spent(
-            calls=int(answer[0] + judge[0]) + unkept.calls,
-            tokens=int(answer[1] + judge[1]) + unkept.tokens,
-            cost_usd=float(sum(costs)) if costs else None,
-            unpriced_calls=int(answer[3] + judge[3]),
-            reused=int(answer[5]),
-            retried=int(answer[4]),
-            reused_judgements=int(judge[4]),
-            saved_usd=float(sum(saved)) if saved else None,
-        )
+    def spent(self, run_id: str, places: range | None = None) -> Spent:
+        return self._database.read(f"adding up what run {run_id} spent", lambda c: spent_of(c, run_id, places))
 
     def results(
         self,
@@ -184,9 +143,10 @@ class Reading:
         if search:
             query = query.where(sa.or_(self._holds(SAMPLE.c.search, search), self._holds(GENERATION.c.output, search)))
         if unscored_only:
-            of_row = [SCORE.c[name] == GENERATION.c[name] for name in ("run_id", "sample_id", "repeat")]
-            unscored = sa.exists().where(*of_row, SCORE.c.reason.is_not(None))
-            query = query.where(sa.or_(GENERATION.c.reason.is_not(None), unscored))
+            unscored = sa.select(SCORE.c.sample_id, SCORE.c.repeat).where(SCORE.c.run_id == run_id)
+            of_row = sa.tuple_(GENERATION.c.sample_id, GENERATION.c.repeat)
+            lacks = of_row.in_(unscored.where(SCORE.c.reason.is_not(None)))
+            query = query.where(sa.or_(GENERATION.c.reason.is_not(None), lacks))
         ordered = query.order_by(GENERATION.c.position, GENERATION.c.repeat)
 
         def work(connection: Connection) -> Sequence[SampleResult]:
@@ -208,6 +168,54 @@ class Reading:
         find = sa.func.instr if self._database.is_sqlite else sa.func.strpos
         needle = sa.func.lower(sa.bindparam(None, escape(part), type_=sa.Text()))
         return find(sa.func.lower(sa.type_coerce(column, sa.Text())), needle) > 0
+
+
+def spent_of(connection: Connection, run_id: str, places: range | None = None) -> Spent:
+    """What a run has spent, or what the rows of the samples in these places tell.
+
+    Calls are the attempts of answers that were not reused, the calls behind scores that were not, and, of the whole
+    run, those that no row tells of. Cost is the sum of what has a price, None when nothing has; the answered calls
+    that have none are `unpriced_calls`.
+    """
+    work, judged = GENERATION.c, SCORE.c
+    fresh = sa.not_(work.reused)
+    answers = sa.select(
+        _total(work.attempts, fresh),
+        _total(work.tokens, fresh),
+        sa.func.sum(work.cost_usd).filter(fresh),
+        _total(work.attempts, sa.and_(fresh, work.reason.is_(None), work.cost_usd.is_(None))),
+        _total(work.attempts - 1, sa.and_(fresh, work.attempts > 1)),
+        _total(1, work.reused),
+        sa.func.sum(work.cost_usd).filter(work.reused),
+    ).where(work.run_id == run_id)
+    asked = sa.and_(sa.not_(judged.reused), judged.calls > 0)
+    answered = sa.or_(judged.reason.is_(None), judged.tokens.is_not(None))
+    judgements = sa.select(
+        _total(judged.calls, asked),
+        _total(judged.tokens, asked),
+        sa.func.sum(judged.cost_usd).filter(sa.not_(judged.reused)),
+        _total(judged.calls, sa.and_(asked, judged.cost_usd.is_(None), answered)),
+        _total(1, judged.reused),
+        sa.func.sum(judged.cost_usd).filter(judged.reused),
+    ).where(judged.run_id == run_id)
+    kept = read_run(run_row(connection, run_id)).unkept if places is None else NOTHING
+    if places is not None:
+        all_of_a_run(connection)
+        here = sa.and_(work.position >= places.start, work.position < places.stop)
+        answers, judgements = answers.where(here), judgements.select_from(SCORE.join(GENERATION)).where(here)
+    answer, judge = connection.execute(answers).one(), connection.execute(judgements).one()
+    costs = [cost for cost in (answer[2], judge[2], kept.usd or None) if cost is not None]
+    saved = [cost for cost in (answer[6], judge[5]) if cost is not None]
+    return Spent(
+        calls=int(answer[0] + judge[0]) + kept.calls,
+        tokens=int(answer[1] + judge[1]) + kept.tokens,
+        cost_usd=float(sum(costs)) if costs else None,
+        unpriced_calls=int(answer[3] + judge[3]),
+        reused=int(answer[5]),
+        retried=int(answer[4]),
+        reused_judgements=int(judge[4]),
+        saved_usd=float(sum(saved)) if saved else None,
+    )
 
 
 def _total(what: Any, where: Any) -> Any:

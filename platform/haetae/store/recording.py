@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from haetae.core import reasons
 from haetae.core.run import GenerationRow, ScoreRow
 from haetae.core.sample import Sample
+from haetae.errors import StoreError
 from haetae.store.bulk import Bulk, Copied, ManyValues
 from haetae.store.database import Database
 from haetae.store.pruning.heirs import LateCopies
@@ -82,12 +83,12 @@ class RowWriter:
             [score_values(run_id, row, when) for row in scores],
         )
 
-    def write(self, connection: Connection, run_id: str, rows: Rows) -> None:
-        """Write them inside the connection's transaction."""
+    def write(self, connection: Connection, run_id: str, rows: Rows, places: range) -> None:
+        """Write them inside the connection's transaction. Their samples are those in these places of the run."""
         if rows.samples:
             self._samples(connection, rows.samples)
         if rows.generations:
-            self._number(connection, run_id, rows.generations)
+            self._number(connection, run_id, rows.generations, places)
             self._generations(connection, rows.generations)
         if rows.scores:
             self._scores(connection, rows.scores)
@@ -100,19 +101,25 @@ class RowWriter:
             return ManyValues(upsert, columns, self._database.dialect)
         return Copied(upsert, columns, keys)
 
-    def _number(self, connection: Connection, run_id: str, rows: Sequence[list[Any]]) -> None:
-        """Give each row the position of its sample: that of the sample's first row, else the next free one."""
+    def _number(self, connection: Connection, run_id: str, rows: Sequence[list[Any]], places: range) -> None:
+        """Give each row the position of its sample: that of the sample's first row, else the next free place.
+
+        Raises StoreError where there are more samples than places.
+        """
         table = GENERATION.c
-        last = connection.execute(sa.select(sa.func.max(table.position)).where(table.run_id == run_id)).scalar()
+        here = sa.and_(table.run_id == run_id, table.position >= places.start, table.position < places.stop)
+        last = connection.execute(sa.select(sa.func.max(table.position)).where(here)).scalar()
         known: dict[str, int] = {}
         if last is not None:
             sample_id, ids = sa.type_coerce(table.sample_id, sa.Text()), [row[_SAMPLE_ID] for row in rows]
             query = sa.select(sample_id, table.position).where(table.run_id == run_id)
             known.update(connection.execute(query.where(self._database.among(sample_id, ids))).tuples().all())
-        following = 0 if last is None else last + 1
+        following = places.start if last is None else last + 1
         for row in rows:
             row[_POSITION] = known.setdefault(row[_SAMPLE_ID], following)
             following += row[_POSITION] == following
+        if following > places.stop:
+            raise StoreError(f"run {run_id}: sample {rows[-1][_SAMPLE_ID]!r} is none of those in places {places}")
 
 
 _GENERATION_KEY: Final = ["run_id", "sample_id", "repeat"]

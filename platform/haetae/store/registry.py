@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,15 +12,15 @@ from sqlalchemy.engine import Connection
 
 from haetae.core import canonical
 from haetae.core.canonical import Json
-from haetae.core.ledger import Version
 from haetae.core.reference import Kind, Reference, check_name
+from haetae.core.registry import AliasMove, Version
 from haetae.errors import RegistryError
 from haetae.store.database import Database
-from haetae.store.tables import ALIAS, REGISTRATION
+from haetae.store.tables import ALIAS, ALIAS_MOVE, REGISTRATION
 
 
 class Versions:
-    """`haetae.core.ledger.Registry` as tables."""
+    """`haetae.core.registry.Registry` as tables."""
 
     _database: Database
 
@@ -48,7 +49,19 @@ class Versions:
 
         return self._database.read(f"looking for {kind} {reference}", work)
 
-    def set_alias(self, kind: Kind, name: str, alias: str, number: int, at: datetime) -> None:
+    def set_alias(
+        self,
+        kind: Kind,
+        name: str,
+        alias: str,
+        number: int,
+        at: datetime,
+        *,
+        by: str = "alias",
+        verdicts: Mapping[str, str] | None = None,
+        reason: str | None = None,
+        still: Mapping[Reference, int | None] | None = None,
+    ) -> AliasMove | None:
         """Raises RegistryError, naming what is there, when there is no such version."""
         check_name(alias)
         if alias.isascii() and alias.isdigit():
@@ -60,14 +73,28 @@ class Versions:
             set_={"number": insert.excluded.number, "moved_at": insert.excluded.moved_at},
         )
 
-        def work(connection: Connection) -> None:
+        # whoever moves an alias of this name has its first version for himself, so that what is read here stays so
+        mine = sa.select(REGISTRATION.c.id).where(REGISTRATION.c.kind == kind, REGISTRATION.c.name == name)
+        mine = mine.order_by(REGISTRATION.c.number).limit(1).with_for_update()
+
+        def work(connection: Connection) -> AliasMove | None:
+            connection.execute(mine)
             known = _versions(connection, kind, name)
             if not known:
                 raise RegistryError(_no_name(connection, kind, name))
             _choose(known, Reference(name, number))
+            for reference, meant in (still or {}).items():
+                if (now := _number(known, reference)) != meant:
+                    raise RegistryError(f"{kind} {reference} is {_said(now)} now and was {_said(meant)}: it has moved")
+            before = _number(known, Reference(name, alias))
+            if before == number:
+                return None
+            move = AliasMove(kind, name, alias, number, before, by, at, verdicts or {}, reason)
             connection.execute(upsert, row)
+            connection.execute(ALIAS_MOVE.insert(), {**asdict(move), "verdicts": dict(move.verdicts)})
+            return move
 
-        self._database.write(f"moving {kind} {name}@{alias}", work)
+        return self._database.write(f"moving {kind} {name}@{alias}", work)
 
     def versions(self, kind: Kind, name: str | None = None) -> Sequence[Version]:
         """By name, oldest version first."""
@@ -113,6 +140,18 @@ def _choose(known: Sequence[Version], reference: Reference) -> Version:
         there = ", ".join("@".join([str(version.number), *version.aliases]) for version in known)
         raise RegistryError(f"{found} {kind} {reference}; versions of {reference.name}: {there}")
     return fitting[0]
+
+
+def _number(known: Sequence[Version], reference: Reference) -> int | None:
+    """The version that a reference means, None where nothing fits."""
+    try:
+        return _choose(known, reference).number
+    except RegistryError:
+        return None
+
+
+def _said(number: int | None) -> str:
+    return "no version" if number is None else f"version {number}"
 
 
 def _no_name(connection: Connection, kind: Kind, name: str) -> str:

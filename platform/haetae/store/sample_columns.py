@@ -6,7 +6,7 @@ Of a sample nothing stays but its numbers, so that a million samples need what t
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ from haetae.core.table import SampleColumns
 from haetae.errors import StoreError
 from haetae.store.columns import escape, unescape
 from haetae.store.database import Database
-from haetae.store.ledger import run_row
+from haetae.store.ledger import chunks, run_row
+from haetae.store.plans import all_of_a_run
 from haetae.store.rows import read_run
 from haetae.store.tables import GENERATION, SAMPLE, SCORE
 
@@ -46,22 +47,40 @@ class ColumnReader:
             if metric not in manifest.metrics:
                 raise StoreError(f"run {run_id} has no metric {metric!r}; it has: {', '.join(manifest.metrics)}")
             fold = _Fold(manifest.metrics[metric], manifest.suite.get("cluster"), manifest.suite.get("slices") or ())
-            streamed = connection.execution_options(stream_results=True, yield_per=_FETCHED)
-            rows = streamed.execute(self._query(run_id, metric, facets=fold.reads_facets))
-            for sample_id, repeats in groupby(map(tuple, rows), key=itemgetter(0)):
+            if fold.reads_facets:
+                all_of_a_run(connection)
+            query = self._query(run_id, metric, facets=fold.reads_facets)
+            rows = connection.execute(query.execution_options(stream_results=True, yield_per=_FETCHED))
+            scored = self._with_facets(connection, rows.partitions()) if fold.reads_facets else map(tuple, rows)
+            for sample_id, repeats in groupby(scored, key=itemgetter(0)):
                 fold.add(sample_id, repeats)
             return fold.columns()
 
         return self._database.read(f"reading the scores of {metric} in run {run_id}", work)
 
+    def _with_facets(self, connection: Connection, parts: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+        for part in parts:
+            facets = facets_of(self._database, connection, [row[3] for row in part])
+            for sample_id, value, stats, digest in part:
+                yield sample_id, value, stats, facets[digest]
+
     def _query(self, run_id: str, metric: str, *, facets: bool) -> sa.Select[Any]:
-        """(sample id, value, statistics, metadata) in the order of the primary key, which needs no sorting."""
+        """(sample id, value, statistics, digest of the sample or None) in the order of the primary key."""
         name = sa.type_coerce(SCORE.c.sample_id, sa.Text())
         order = name if self._database.is_sqlite else name.collate("C")
-        what = sa.select(name, SCORE.c.value, SCORE.c.stats, SAMPLE.c.facets if facets else sa.null())
-        what = what.select_from(SCORE.join(GENERATION).join(SAMPLE)) if facets else what
+        what = sa.select(name, SCORE.c.value, SCORE.c.stats, GENERATION.c.sample_digest if facets else sa.null())
+        what = what.select_from(SCORE.join(GENERATION)) if facets else what
         of_metric = sa.type_coerce(SCORE.c.metric, sa.Text()).concat("") == escape(metric)  # keeps its index out
         return what.where(SCORE.c.run_id == run_id, of_metric).order_by(order, SCORE.c.repeat)
+
+
+def facets_of(database: Database, connection: Connection, digests: Sequence[str]) -> Mapping[str, Mapping[str, Json]]:
+    """The metadata of samples by their digest."""
+    found: dict[str, Mapping[str, Json]] = {}
+    for some in chunks(digests):
+        query = sa.select(SAMPLE.c.digest, SAMPLE.c.facets).where(database.among(SAMPLE.c.digest, some))
+        found.update(connection.execute(query).tuples().all())
+    return found
 
 
 class _Fold:

@@ -63,7 +63,7 @@ class Schema:
         if found not in self.revisions:
             raise StoreError(
                 f"the ledger {where} has the schema {found}, made by a newer Haetae; this one knows up to "
-                f"{self.revisions[-1]}; run: pip install --upgrade haetae"
+                f"{self.revisions[-1]}; install the newer one here too"
             )
 
     def _upgrade(self, connection: Connection) -> None:
@@ -85,7 +85,7 @@ class Schema:
         return config
 
 
-SCHEMA = Schema(Path(migrations.__file__).parent, ("0001", "0002", "0003"))
+SCHEMA = Schema(Path(migrations.__file__).parent, ("0001", "0002", "0003", "0004", "0005", "0006"))
 
 
 def backup(source: Path, target: Path) -> None:

@@ -13,9 +13,10 @@ from haetae.core.table import ScoreTable
 from haetae.errors import StoreError
 from haetae.store.database import Database
 from haetae.store.ledger import run_row
+from haetae.store.plans import all_of_a_run
 from haetae.store.rows import Row, read_run
-from haetae.store.sample_columns import facet_text
-from haetae.store.tables import GENERATION, SAMPLE, SCORE
+from haetae.store.sample_columns import facet_text, facets_of
+from haetae.store.tables import GENERATION, SCORE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +41,8 @@ class ScoreTables:
             rows = _rows(connection, run_id, metric)
             slices: Sequence[str] = manifest.suite.get("slices") or ()
             cluster: str | None = manifest.suite.get("cluster")
-            facets = _facets(connection, run_id) if slices or cluster else {}
+            digests = [row["sample_digest"] for row in rows] if slices or cluster else []
+            facets = facets_of(self._database, connection, digests)
             facts = manifest.metrics[metric]
             return ScoreTable(
                 facts=facts,
@@ -65,14 +67,7 @@ def _rows(connection: Connection, run_id: str, metric: str) -> Sequence[Row]:
         .where(SCORE.c.run_id == run_id, SCORE.c.metric == metric)
         .order_by(GENERATION.c.position, GENERATION.c.repeat)
     )
-    return connection.execute(query).mappings().all()
-
-
-def _facets(connection: Connection, run_id: str) -> Mapping[str, Mapping[str, Json]]:
-    """The metadata of the run's samples by their digest."""
-    used = sa.select(GENERATION.c.sample_digest).where(GENERATION.c.run_id == run_id)
-    query = sa.select(SAMPLE.c.digest, SAMPLE.c.facets).where(SAMPLE.c.digest.in_(used))
-    return dict(connection.execute(query).tuples().all())
+    return all_of_a_run(connection).execute(query).mappings().all()
 
 
 def _facet(facets: Mapping[str, Mapping[str, Json]], row: Row, key: str | None) -> str:

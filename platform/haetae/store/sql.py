@@ -7,14 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
-from haetae.core.clock import Clock, SystemClock
+from haetae.core.clock import Clock
 from haetae.errors import ConfigError, StoreError
 from haetae.store.address import parse_url
+from haetae.store.alerts import Alerts
 from haetae.store.annotations import Annotations
 from haetae.store.database import Database
 from haetae.store.faults import place, storing
 from haetae.store.health import exposed_text, network_filesystem, open_to_all, refuse_damaged
 from haetae.store.ledger import Recording
+from haetae.store.moves import Moves
 from haetae.store.outbox import Outbox
 from haetae.store.pacing import SharedPacing, open_pacing
 from haetae.store.pruning.prune import Pruning
@@ -23,6 +25,7 @@ from haetae.store.registry import Versions
 from haetae.store.sample_columns import ColumnReader
 from haetae.store.schema import SCHEMA
 from haetae.store.score_tables import ScoreTables
+from haetae.store.shards import Shards
 from haetae.store.sizes import Holdings
 from haetae.store.turns import Turns
 from haetae.store.verdicts import Verdicts
@@ -31,9 +34,22 @@ _log = logging.getLogger(__name__)
 
 
 class SqlLedger(
-    Recording, Reading, ScoreTables, ColumnReader, Verdicts, Turns, Annotations, Outbox, Versions, Pruning, Holdings
+    Recording,
+    Reading,
+    ScoreTables,
+    ColumnReader,
+    Verdicts,
+    Turns,
+    Shards,
+    Alerts,
+    Annotations,
+    Outbox,
+    Versions,
+    Moves,
+    Pruning,
+    Holdings,
 ):
-    """`haetae.core.ledger.Ledger` and `Registry` on one SQLite file or Postgres database.
+    """`Ledger` and `Registry` of `haetae.core` on one SQLite file or Postgres database.
 
     Safe to use from several threads. Closing it gives back the leases of runs it did not end.
     """
@@ -71,7 +87,7 @@ def open_ledger(url: str, *, readonly: bool = False, clock: Clock | None = None)
     """Open the ledger at `sqlite:///path/ledger.db` or `postgresql://…`, and migrate its schema.
 
     A SQLite file and its folder are made when they are missing, unless `readonly`: then nothing is
-    made or migrated. `clock` tells when the lease of another machine is over. Raises ConfigError for
+    made or migrated. `clock` tells what time it is on SQLite; Postgres tells it itself. Raises ConfigError for
     a URL of another kind and for a file or folder that anybody may write to, MissingExtra without
     psycopg, and StoreError where no ledger can be opened.
     """
@@ -90,7 +106,7 @@ def open_ledger(url: str, *, readonly: bool = False, clock: Clock | None = None)
         if exposed := open_to_all(path):
             raise ConfigError(exposed_text(exposed))
     with storing(address, "opening the ledger"):
-        database = Database(address, readonly=readonly)
+        database = Database(address, readonly=readonly, clock=clock)
     try:
         if readonly:
             SCHEMA.check(database)
@@ -100,4 +116,4 @@ def open_ledger(url: str, *, readonly: bool = False, clock: Clock | None = None)
     except BaseException:
         database.close()
         raise
-    return SqlLedger(database, clock or SystemClock())
+    return SqlLedger(database)

@@ -7,6 +7,10 @@
     registration ──< alias                 models, prompts and datasets by number and content hash
     comparison                             verdicts, each with the runs that it names
     turn                                   how far the schedule of each suite was served
+    run ──< shard                          parts of a run that several processes work on
+    alert ──< alert_delivery               what people were told, and have yet to be told
+    last_told                              what they know of each suite since
+    alias_move, mirrored                   why an alias moved, and where ours and MLflow's were last seen
 
 The classes describe the schema; statements are written on the tables below them, because the ledger
 moves rows in bulk and never as objects. They have a metadata of their own, so that an application
@@ -237,6 +241,7 @@ class BaselineTable(Base, table=True):
     name: str = Field(sa_type=SafeText)
     run_id: str = Field(foreign_key="run.id", sa_type=SafeText)
     promoted_at: datetime
+    reason: str | None = Field(default=None, sa_type=SafeText)  # why its verdict was overruled
 
 
 class OutboxTable(Base, table=True):
@@ -257,14 +262,113 @@ class OutboxTable(Base, table=True):
 
 
 class TurnTable(Base, table=True):
-    """The newest time that a suite's schedule was served, and whose turn it is while that takes."""
+    """The newest time that a suite's schedule was served, by which line and file, and whose turn it is while that
+    takes. `looked_at` is when somebody last looked by himself whether it is due, `looks_apart_s` after the look before.
+    """
 
     __tablename__ = "turn"
     suite: str = Field(primary_key=True, sa_type=SafeText)
     due_at: datetime
     taken_at: datetime
-    token: str | None = None
+    ended_at: datetime | None = None
+    schedule: str = Field(sa_type=SafeText)
+    file: str = Field(sa_type=SafeText)
+    looked_at: datetime | None = None
+    looks_apart_s: float | None = None
+    owner_host: str | None = None
+    owner_pid: int | None = None
+    owner_started: str | None = None
+    owner_token: str | None = None
     lease_until: datetime | None = None
+
+
+class ShardTable(Base, table=True):
+    """A part of a run: the samples from `first` up to `last`, in their order. It has ended, or whoever holds it works
+    on it, or it is to be had. `allotted` is what may be spent on it, `spent` what was until it was given back."""
+
+    __tablename__ = "shard"
+    run_id: str = Field(primary_key=True, foreign_key="run.id", sa_type=SafeText)
+    number: int = Field(primary_key=True)
+    first: int
+    last: int
+    owner_host: str | None = None
+    owner_pid: int | None = None
+    owner_started: str | None = None
+    owner_token: str | None = None
+    lease_until: datetime | None = None
+    ended_at: datetime | None = None
+    allotted: Any = Field(default=None, sa_type=JsonText, nullable=True)
+    spent: Any = Field(default=None, sa_type=JsonText, nullable=True)
+
+
+class AlertTable(Base, table=True):
+    """A change that people are told of. `key` makes the same change no second alert; the run may be pruned since."""
+
+    __tablename__ = "alert"
+    __table_args__ = (sa.UniqueConstraint("key"),)
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(sa_type=SafeText)
+    kind: str
+    suite: str = Field(sa_type=SafeText)
+    run_id: str | None = Field(default=None, sa_type=SafeText)
+    title: str = Field(sa_type=SafeText)
+    text: str = Field(sa_type=SafeText)
+    body: str = Field(sa_type=SafeText)
+    raised_at: datetime
+
+
+class AlertDeliveryTable(Base, table=True):
+    """How far an address, by its place and schema, was told of an alert, and who tells it now."""
+
+    __tablename__ = "alert_delivery"
+    __table_args__ = (sa.UniqueConstraint("alert_id", "address"),)
+    id: int | None = Field(default=None, primary_key=True)
+    alert_id: int = Field(foreign_key="alert.id")
+    address: str
+    tries: int = 0
+    unsure: bool = False  # it was sent and no answer came
+    last_error: str | None = Field(default=None, sa_type=SafeText)
+    tried_at: datetime | None = None
+    delivered_at: datetime | None = None
+    lease_until: datetime | None = None
+
+
+class LastToldTable(Base, table=True):
+    """What people were last told of a suite."""
+
+    __tablename__ = "last_told"
+    suite: str = Field(primary_key=True, sa_type=SafeText)
+    payload: Any = Field(sa_type=JsonText)
+    changed_at: datetime
+
+
+class AliasMoveTable(Base, table=True):
+    """A move of an alias: from which version to which, by whom, on which verdicts, and why they were overruled."""
+
+    __tablename__ = "alias_move"
+    __table_args__ = (sa.Index(None, "kind", "name", "alias"),)
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    name: str = Field(sa_type=SafeText)
+    alias: str = Field(sa_type=SafeText)
+    number: int
+    before: int | None = None
+    by: str
+    verdicts: Any = Field(default=None, sa_type=JsonText, nullable=True)
+    reason: str | None = Field(default=None, sa_type=SafeText)
+    moved_at: datetime
+
+
+class MirroredTable(Base, table=True):
+    """Where an alias stood, here and in MLflow, when both were last looked at: whoever is elsewhere now has moved."""
+
+    __tablename__ = "mirrored"
+    kind: str = Field(primary_key=True)
+    name: str = Field(primary_key=True, sa_type=SafeText)
+    alias: str = Field(primary_key=True, sa_type=SafeText)
+    number: int | None = None
+    theirs: str | None = Field(default=None, sa_type=SafeText)
+    seen_at: datetime
 
 
 REGISTRATION = METADATA.tables["registration"]
@@ -279,6 +383,12 @@ COMPARISON = METADATA.tables["comparison"]
 BASELINE = METADATA.tables["baseline"]
 OUTBOX = METADATA.tables["outbox"]
 TURN = METADATA.tables["turn"]
+SHARD = METADATA.tables["shard"]
+ALERT = METADATA.tables["alert"]
+ALERT_DELIVERY = METADATA.tables["alert_delivery"]
+LAST_TOLD = METADATA.tables["last_told"]
+ALIAS_MOVE = METADATA.tables["alias_move"]
+MIRRORED = METADATA.tables["mirrored"]
 
 
 def describe_for_postgres() -> None:

@@ -43,7 +43,7 @@ class LateCopies:
         self._seen: set[str] = set()
 
     def looked_up_from_now_on(self, connection: Connection) -> None:
-        """A run begins: it may copy from all runs that there are."""
+        """A run begins, or the work on a shard: it may copy from all runs that there are."""
         self._seen.update(connection.execute(sa.select(sa.type_coerce(RUN.c.id, sa.Text()))).scalars())
 
     def recorded(self, connection: Connection, table: sa.Table, copies: Sequence[tuple[str, str, int, str]]) -> None:

@@ -30,7 +30,7 @@ def _reasons(
 ) -> Iterator[tuple[str, str]]:
     """The strongest first."""
     among = RUN.c.id.in_(run_ids)
-    for row in connection.execute(sa.select(RUN).where(among, RUN.c.owner_token.is_not(None))).mappings():
+    for row in connection.execute(sa.select(RUN).where(among, RUN.c.status != RunStatus.FINISHED.value)).mappings():
         if worker := holder(row):
             yield row["id"], f"{worker} works on it"
     newest = sa.select(sa.func.max(BASELINE.c.id)).group_by(BASELINE.c.suite, BASELINE.c.name)

@@ -7,6 +7,7 @@ it. A prune that is killed leaves hidden runs, and the next one deletes them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -20,7 +21,18 @@ from haetae.store.pruning.heirs import name_heirs
 from haetae.store.pruning.orphans import drop_orphans
 from haetae.store.pruning.protection import reasons_to_keep
 from haetae.store.rows import Row
-from haetae.store.tables import ANNOTATION, BASELINE, COMPARISON, ESTIMATE, GENERATION, OUTBOX, PRUNED, RUN, SCORE
+from haetae.store.tables import (
+    ANNOTATION,
+    BASELINE,
+    COMPARISON,
+    ESTIMATE,
+    GENERATION,
+    OUTBOX,
+    PRUNED,
+    RUN,
+    SCORE,
+    SHARD,
+)
 
 _SPELL_S: Final = 0.1
 """How long one transaction should take: the next one deletes fewer or more rows by how long the last one took."""
@@ -31,7 +43,7 @@ class Pruning:
     """Deletes runs of a ledger, and what nobody refers to without them."""
 
     _database: Database
-    _holder: Callable[[Row], Owner | None]
+    _worker: Callable[[Connection, Row], Owner | None]
 
     def kept(self, run_ids: Sequence[str], *, annotated: bool = False) -> Mapping[str, str]:
         """Of these runs those that `prune` would not delete, and why."""
@@ -39,7 +51,7 @@ class Pruning:
         def work(connection: Connection) -> dict[str, str]:
             kept: dict[str, str] = {}
             for some in chunks(run_ids):
-                kept |= reasons_to_keep(connection, some, annotated, self._holder)
+                kept |= reasons_to_keep(connection, some, annotated, partial(self._worker, connection))
             return kept
 
         return self._database.read("looking what keeps runs", work)
@@ -75,7 +87,7 @@ class Pruning:
 
         def work(connection: Connection) -> None:
             connection.execute(sa.select(RUN.c.id).where(RUN.c.id.in_(run_ids)).with_for_update())
-            kept = reasons_to_keep(connection, run_ids, annotated, self._holder)
+            kept = reasons_to_keep(connection, run_ids, annotated, partial(self._worker, connection))
             going = [run_id for run_id in run_ids if run_id not in kept]
             for (run_id, sample, output), home in homes.items():
                 if run_id in going:
@@ -132,5 +144,6 @@ class Pruning:
 
 def _forget(connection: Connection, run_ids: Collection[str]) -> None:
     """Delete what was said of runs, to whom, and by whom."""
-    for run_id in (ESTIMATE.c.run_id, COMPARISON.c.candidate, BASELINE.c.run_id, OUTBOX.c.run_id, ANNOTATION.c.run_id):
+    of_others = (COMPARISON.c.candidate, BASELINE.c.run_id, OUTBOX.c.run_id, ANNOTATION.c.run_id)
+    for run_id in (SHARD.c.run_id, ESTIMATE.c.run_id, *of_others):
         connection.execute(sa.delete(run_id.table).where(run_id.in_(run_ids)))
