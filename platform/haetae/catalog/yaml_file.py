@@ -67,6 +67,28 @@ def read_yaml(path: Path, file: str) -> Document:
     return Document(value, reader.places, text, reader.problems)
 
 
+def keys_at_the_top(text: str) -> set[str]:
+    """The keys of a file's mapping, whatever else is wrong with it; none of another document. Raises yaml.YAMLError."""
+    events = (event for event in yaml.parse(text, Loader=_LOADER) if not isinstance(event, _OF_STREAM))
+    if not isinstance(next(events, None), yaml.MappingStartEvent):
+        return set()
+    keys: set[str] = set()
+    depth, is_key = 1, True
+    for event in events:
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif depth == 1 and is_key and isinstance(event, yaml.ScalarEvent):
+            keys.add(event.value)
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif depth == 1:  # a key or a value has ended
+            is_key = not is_key
+        elif depth == 0:
+            break
+    return keys
+
+
+_OF_STREAM = (yaml.StreamStartEvent, yaml.DocumentStartEvent)
 _CONTROL = re.compile(r"[^\t\r\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
