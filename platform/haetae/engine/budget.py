@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from haetae.core.generation import Usage
@@ -18,6 +20,14 @@ class BudgetExhausted(HaetaeError):
     def __init__(self, message: str, field: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+_USED_UP = re.compile(r"the budget of .+ is used up \(")
+
+
+def is_used_up(note: str | None) -> bool:
+    """Whether a run's note says that its budget ended it."""
+    return note is not None and _USED_UP.match(note) is not None
 
 
 @dataclass
@@ -41,6 +51,7 @@ class Meter:
     _dearest_tokens: int = 0
     _dearest_usd: float = 0.0
     _known: bool = False
+    _share: dict[str, float] | None = None
     _ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def go_on_from(self, spent: Spent) -> None:
@@ -49,6 +60,22 @@ class Meter:
         self.tokens += spent.tokens
         self.usd += spent.cost_usd or 0.0
         self._priced = self._priced or spent.cost_usd is not None
+
+    def allow(self, share: Mapping[str, float]) -> None:
+        """From now on at most so much more may be spent, for each limit of the budget: others spend the rest of it."""
+        self._share = {name: self.counts[name] + left for name, left in share.items()}
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """What was spent, by the names of a budget's limits."""
+        return {"usd": self.usd, "calls": self.calls, "tokens": self.tokens}
+
+    @property
+    def _limits(self) -> dict[str, float]:
+        """Where each count has to end."""
+        if self._share is not None or self.budget is None:
+            return self._share or {}
+        return self.budget.model_dump(exclude_none=True)
 
     def beyond(self, spent: Spent) -> Unkept:
         """What was spent over what a run tells of."""
@@ -93,11 +120,8 @@ class Meter:
     @property
     def left(self) -> dict[str, float]:
         """What may still be spent, for each limit of the budget."""
-        if self.budget is None:
-            return {}
-        limits = {"usd": self.budget.usd, "calls": self.budget.calls, "tokens": self.budget.tokens}
-        spent = {"usd": self.usd, "calls": self.calls, "tokens": self.tokens}
-        return {name: max(0.0, limit - spent[name]) for name, limit in limits.items() if limit is not None}
+        spent = self.counts
+        return {name: max(0.0, limit - spent[name]) for name, limit in self._limits.items()}
 
     @property
     def _blind(self) -> bool:
@@ -110,15 +134,17 @@ class Meter:
             return
         ahead = self._open + 1
         planned = {
-            "calls": (self.calls + 1, self.budget.calls),
-            "tokens": (self.tokens + ahead * self._dearest_tokens, self.budget.tokens),
-            "usd": (self.usd + ahead * self._dearest_usd, self.budget.usd),
+            "calls": self.calls + 1,
+            "tokens": self.tokens + ahead * self._dearest_tokens,
+            "usd": self.usd + ahead * self._dearest_usd,
         }
-        for name, (amount, limit) in planned.items():
-            if limit is not None and amount > limit:
-                raise BudgetExhausted(self._used_up(name, limit), f"budget.{name}")
+        limits = self._limits
+        for name, amount in planned.items():
+            if name in limits and amount > limits[name]:
+                raise BudgetExhausted(self._used_up(name, getattr(self.budget, name)), f"budget.{name}")
 
     def _used_up(self, name: str, limit: float) -> str:
         spent = {"calls": f"{self.calls:,}", "tokens": f"{self.tokens:,}", "usd": f"${self.usd:,.4f}"}[name]
+        by = "spent" if self._share is None else "spent by this process, what others may is theirs"
         whole = f"${limit:,.10g}" if name == "usd" else f"{limit:,} {name if limit != 1 else name[:-1]}"
-        return f"the budget of {whole} is used up ({spent} spent, the next call could exceed it)"
+        return f"the budget of {whole} is used up ({spent} {by}, the next call could exceed it)"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import hashlib
-import importlib
 import inspect
 import sys
 import sysconfig
@@ -24,6 +23,7 @@ from haetae.core import reasons
 from haetae.core.generation import Failure
 from haetae.core.secrets import redact
 from haetae.engine.contained import as_exception, awaited, contained
+from haetae.engine.importing import import_from
 from haetae.errors import ConfigError
 
 T = TypeVar("T")
@@ -39,10 +39,9 @@ def load_function(path: str, folder: Path, root: Path, takes: Collection[str] = 
     """
     module_name, _, attribute = path.partition(":")
     first = list(dict.fromkeys((str(folder), str(root))))
-    sys.path[:] = [*first, *(place for place in sys.path if place not in first)]
     try:
         with contained():  # a module runs when it is imported, and may raise anything
-            found: Any = importlib.import_module(module_name)
+            found: Any = import_from(first, module_name)
             for part in attribute.split("."):
                 module_name = found.__name__ if inspect.ismodule(found) else module_name
                 found = getattr(found, part)

@@ -1,4 +1,4 @@
-"""The outbox: trackers are told what the ledger holds, in their own time; none of them can hold a run up."""
+"""The outbox: trackers and people are told what the ledger holds, in their own time; none can hold a run up."""
 
 from __future__ import annotations
 
@@ -9,14 +9,26 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from haetae.core.clock import Clock
 from haetae.core.ledger import Delivery
 from haetae.core.secrets import redact
-from haetae.core.tracker import RunRecord, Tracker
+from haetae.errors import TrackerAway
 
 log = logging.getLogger("haetae.outbox")
+
+
+Told = TypeVar("Told")
+Told_contra = TypeVar("Told_contra", contravariant=True)
+
+
+class Taker(Protocol[Told_contra]):
+    """Who is told: a tracker of runs, an address of alerts."""
+
+    def deliver(self, record: Told_contra, key: str) -> str:
+        """A receipt. Raises TrackerError when it cannot be taken now."""
+        ...
 
 
 class Outbox(Protocol):
@@ -49,13 +61,13 @@ class _Answer:
     opening: bool = False
 
 
-_Inbox = queue.SimpleQueue[tuple[RunRecord, str] | None]
+_Inbox = queue.SimpleQueue[Any]  # of (record, key), and None at the end
 
 
 def drain(
     ledger: Outbox,
-    trackers: Mapping[str, Callable[[], Tracker]],
-    record_of: Callable[[str], RunRecord],
+    trackers: Mapping[str, Callable[[], Taker[Told]]],
+    record_of: Callable[[str], Told],
     clock: Clock,
     *,
     deadline_s: float,
@@ -66,7 +78,7 @@ def drain(
     left behind, and what it has not answered for stays in the outbox with the reason. A delivery
     whose answer came too late is repeated next time, which its key makes a no-op. The ledger is
     touched by the calling thread only, one record at a time for each tracker, and none for a tracker
-    that does not open. Never raises for a tracker's fault; errors of the ledger pass.
+    that does not open or does not answer any more. Never raises for a tracker's fault; errors of the ledger pass.
     """
     waiting = {name: deque(ledger.pending(name)) for name in trackers}
     inboxes: dict[str, _Inbox] = {name: queue.SimpleQueue() for name, line in waiting.items() if line}
@@ -80,7 +92,7 @@ def drain(
         while any(waiting.values()):
             answer = answers.get(timeout=max(end - clock.monotonic(), 0))
             line = waiting[answer.tracker]
-            if answer.opening and answer.fault is not None:
+            if answer.fault is not None and (answer.opening or isinstance(answer.fault, TrackerAway)):
                 out.extend(_note(ledger, clock, missed, answer) for missed in line)
                 line.clear()
             elif not answer.opening:
@@ -98,7 +110,9 @@ def drain(
     return out
 
 
-def _tell(name: str, open_tracker: Callable[[], Tracker], inbox: _Inbox, answers: queue.SimpleQueue[_Answer]) -> None:
+def _tell(
+    name: str, open_tracker: Callable[[], Taker[Any]], inbox: _Inbox, answers: queue.SimpleQueue[_Answer]
+) -> None:
     """One tracker's thread. Its faults, whatever they are, are answers: a thread has nobody to raise to."""
     try:
         tracker = open_tracker()

@@ -36,6 +36,11 @@ class SpannedModel:
         """The inner model's: to be watched changes no answer."""
         return self._inner.fingerprint
 
+    @property
+    def deterministic(self) -> bool:
+        """The inner model's."""
+        return self._inner.deterministic
+
     async def chat(
         self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json
     ) -> Generation | Failure:
@@ -90,6 +95,11 @@ class SpannedTarget:
     def reusable(self) -> bool:
         """The inner target's."""
         return self._inner.reusable
+
+    @property
+    def deterministic(self) -> bool:
+        """The inner target's."""
+        return self._inner.deterministic
 
     @property
     def stages(self) -> Collection[str] | None:

@@ -99,6 +99,7 @@ def _facts(text: str, need: str, stage: str | None = None) -> MetricFacts:
         higher_is_better=False,
         needs=frozenset({need}),
         expected=Expected({"stage": stage}),
+        deterministic=need != "latency",
     )
 
 

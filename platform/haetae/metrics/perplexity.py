@@ -88,6 +88,7 @@ class Perplexity:
             corpus=average == "corpus",
             signature=signature,
             model=asked,
+            deterministic=model.deterministic,
             answer=of == "output",
         )
 

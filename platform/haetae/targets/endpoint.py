@@ -96,6 +96,11 @@ class Endpoint:
         return self._base
 
     @property
+    def deterministic(self) -> bool:
+        """No: what runs behind its name is not known."""
+        return False
+
+    @property
     def fingerprint(self) -> Mapping[str, Json]:
         """What fixes the answers; no key, no header."""
         return self._fingerprint

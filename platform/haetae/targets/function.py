@@ -33,6 +33,7 @@ class FunctionTarget:
 
     free = False
     reusable = False
+    deterministic = False
     stages = None
 
     def __init__(self, function: Callable[..., Any], name: str, clock: Clock, timeout_s: float, meter: Meter) -> None:

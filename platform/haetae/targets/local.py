@@ -63,6 +63,11 @@ class Local:
         """What fixes the answers: the digest of the folder, precision, BOS, windows, batches, libraries, decoding."""
         return self._fingerprint
 
+    @property
+    def deterministic(self) -> bool:
+        """Whether it takes the likeliest token each time."""
+        return self._spec.parameters.temperature == 0
+
     async def chat(
         self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json
     ) -> Generation | Failure:

@@ -33,6 +33,11 @@ class Prompted:
         self._prompt = prompt
 
     @property
+    def deterministic(self) -> bool:
+        """The model's."""
+        return self._model.deterministic
+
+    @property
     def fingerprint(self) -> Mapping[str, Json]:
         """Model and prompt, by content."""
         prompt = None if self._prompt is None else {"name": self._prompt.name, "digest": self._prompt.digest}

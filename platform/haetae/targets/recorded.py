@@ -19,6 +19,7 @@ class Recorded:
 
     free = True
     reusable = False
+    deterministic = True
 
     def __init__(
         self,

@@ -73,6 +73,11 @@ class Patient:
         """The inner model's: patience does not change answers."""
         return self._inner.fingerprint
 
+    @property
+    def deterministic(self) -> bool:
+        """The inner model's."""
+        return self._inner.deterministic
+
     async def chat(
         self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json
     ) -> Generation | Failure:

@@ -28,6 +28,10 @@ class Stop:
             if call.waits:
                 call.end()
 
+    def go_on(self) -> None:
+        """Calls may be made again, once all that were under way have ended."""
+        self.why = None
+
     def cut(self) -> None:
         """End the calls under way."""
         for call in self._calls:

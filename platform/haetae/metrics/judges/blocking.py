@@ -42,6 +42,11 @@ class BlockingJudge:
         self._model = model
 
     @property
+    def deterministic(self) -> bool:
+        """The model's."""
+        return self._model.deterministic
+
+    @property
     def fingerprint(self) -> Mapping[str, Json]:
         """The prompts by content, the model, and how it decodes."""
         prompts = (*map(shipped_prompt, ("rules.md", "again.md", _FORM)), self._prompt)

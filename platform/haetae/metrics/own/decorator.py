@@ -69,6 +69,7 @@ def metric(
                 high=high,
                 higher_is_better=higher_is_better,
                 needs=frozenset(one_of(decorated.__qualname__, "needs", need, _NEEDS) for need in needs),
+                deterministic=False,  # what else the function rests on is not known
             )
             _check_range(decorated.__qualname__, low, high)
             return MetricFunction(decorated, facts)

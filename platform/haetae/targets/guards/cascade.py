@@ -29,6 +29,7 @@ class Cascade:
         self._clock = clock
         self.free = all(stage.free for stage in self._stages.values())
         self.reusable = not self.free and all(stage.reusable for stage in self._stages.values())
+        self.deterministic = all(stage.deterministic for stage in self._stages.values())
 
     @property
     def fingerprint(self) -> Mapping[str, Json]:

@@ -30,6 +30,7 @@ class FunctionStage:
     """
 
     reusable = False
+    deterministic = False
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ class NemoStage:
     """
 
     reusable = False
+    deterministic = False
 
     def __init__(self, folder: Path, *, cost_usd: float | None, timeout_s: float) -> None:
         with boundary(ConfigError, f"{folder.name} is not a configuration of NeMo Guardrails"), contained():

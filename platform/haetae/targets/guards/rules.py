@@ -37,6 +37,7 @@ class Rules:
 
     free = True
     reusable = True
+    deterministic = True
 
     def __init__(
         self, words: Sequence[str], patterns: Sequence[str], decides: Decision = "block", normalise: Normalise = "NFKC"

@@ -40,6 +40,11 @@ class Similarity:
         self._vectors: NDArray[np.float64] | None = None
 
     @property
+    def deterministic(self) -> bool:
+        """The model's."""
+        return self._model.deterministic
+
+    @property
     def fingerprint(self) -> Mapping[str, Json]:
         """The examples by content, the model, and the thresholds."""
         return {
