@@ -18,14 +18,16 @@ import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
 
 from haetae.core.canonical import Json
-from haetae.core.ledger import Version
+from haetae.core.reference import Kind
+from haetae.core.registry import Version
 from haetae.core.run import Run, RunStatus
 from haetae.core.secrets import redact
-from haetae.core.tracker import RunRecord
-from haetae.errors import HaetaeError, TrackerError, boundary
+from haetae.core.tracker import RunRecord, TheirName
+from haetae.errors import HaetaeError, RegistryError, TrackerAway, TrackerError, boundary
 from haetae.trackers import record as told
-from haetae.trackers.environment import quiet
+from haetae.trackers.environment import quiet, wait_for_mlflow
 from haetae.trackers.mlflow_names import Notes
+from haetae.trackers.patience import USUAL, Patience
 from haetae.trackers.reach import check_reachable
 
 quiet()
@@ -43,12 +45,14 @@ from mlflow.entities import Run as TheirRun  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.tracking import MlflowClient  # noqa: E402
 
-from haetae.trackers.mlflow_registry import Mirrored, MlflowRegistry  # noqa: E402
+from haetae.trackers.mlflow_registry import Mirrored, MlflowRegistry, takes_alias  # noqa: E402
 
 _BATCH = 1000
+_EXISTS = "RESOURCE_ALREADY_EXISTS"
 _STATUS = {RunStatus.FINISHED: "FINISHED", RunStatus.INTERRUPTED: "KILLED", RunStatus.STOPPED: "FAILED"}
 _ENDED = frozenset({"FINISHED", "KILLED", "FAILED"})
 _REFUSED = re.compile(r"error code 40[13]|PERMISSION_DENIED|UNAUTHENTICATED")
+_SILENT = re.compile(r"^API request to \S+ failed with (?:timeout )?exception(?!.*error responses)", re.S)
 _CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 
 
@@ -61,8 +65,9 @@ class MlflowTracker:
 
     name = "mlflow"
 
-    def __init__(self, tracking_uri: str, *, experiment_prefix: str = "haetae") -> None:
+    def __init__(self, tracking_uri: str, *, experiment_prefix: str = "haetae", patience: Patience = USUAL) -> None:
         self.tracking_uri = tracking_uri
+        self.patience = patience
         self.experiment_prefix = experiment_prefix
         with boundary(TrackerError, f"opening MLflow at {redact(tracking_uri)}"):
             self._client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
@@ -84,6 +89,36 @@ class MlflowTracker:
         with self._asking(f"mirroring {version.reference} to MLflow"):
             return self._registry.mirror(version).uri
 
+    def names(self, kind: Kind) -> list[TheirName]:
+        """What is registered there. Raises TrackerError."""
+        with self._asking(f"listing the {kind}s in MLflow"):
+            return list(self._registry.names(kind))
+
+    def read(self, kind: Kind, there: str, number: str) -> Json:
+        """The content of a version there. Raises RegistryError where it is none of ours, TrackerError."""
+        with self._asking(f"reading {kind} {there} from MLflow"):
+            return self._registry.read(kind, there, number)
+
+    def push(self, version: Version) -> tuple[str, str]:
+        """Its name and number there. Raises RegistryError where MLflow cannot keep it, TrackerError."""
+        with self._asking(f"mirroring {version.reference} to MLflow"):
+            mirrored = self._registry.mirror(version)
+            return mirrored.name, str(mirrored.version)
+
+    def mark(self, there: str, number: str, version: Version) -> None:
+        """Note there which version here it is. Raises TrackerError."""
+        with self._asking(f"marking {there} in MLflow"):
+            self._registry.mark(there, number, version)
+
+    def takes_alias(self, alias: str) -> bool:
+        """Whether an alias may have this name there."""
+        return takes_alias(alias)
+
+    def point(self, kind: Kind, there: str, alias: str, number: str) -> None:
+        """Move an alias there. Raises TrackerError."""
+        with self._asking(f"moving {there}@{alias} in MLflow"):
+            self._registry.point(kind, there, alias, number)
+
     def resolve(self, kind: str, name: str, selector: str | int | None) -> tuple[str, Json]:
         """The version and the content registered there now, never from a cache.
 
@@ -94,14 +129,16 @@ class MlflowTracker:
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        check_reachable(self.tracking_uri)
+        check_reachable(self.tracking_uri, self.patience.there_s)
+        wait_for_mlflow(self.patience)
         try:
             yield
         except HaetaeError:
             raise
         except Exception as exc:
             cure = f" (check {_CREDENTIALS})" if _REFUSED.search(str(exc)) else ""
-            raise TrackerError(f"{what}: {redact(str(exc))}{cure}") from exc
+            error = TrackerAway if _SILENT.search(str(exc)) else TrackerError
+            raise error(f"{what}: {redact(str(exc))}{cure}") from exc
 
     def _experiment(self, suite: str) -> str:
         """The id of a suite's experiment, made on its first use."""
@@ -116,8 +153,8 @@ class MlflowTracker:
             place = (database.absolute().parent / "mlartifacts" / name).as_uri()
         try:
             return str(self._client.create_experiment(name, artifact_location=place))
-        except MlflowException:
-            made_meanwhile = self._client.get_experiment_by_name(name)
+        except MlflowException as exc:
+            made_meanwhile = self._client.get_experiment_by_name(name) if exc.error_code == _EXISTS else None
             if made_meanwhile is None:
                 raise
             return str(made_meanwhile.experiment_id)
@@ -143,7 +180,7 @@ class MlflowTracker:
         metrics = [Metric(notes.key(name), value, at, 0) for name, value in told.numbers(record).items()]
         notes.left_out.extend(told.without_value(record))
         params = {notes.key(name): notes.value(name, text) for name, text in told.settings(record).items()}
-        mirrored = [self._registry.mirror(v) for v in record.versions if v.kind != "dataset"]
+        mirrored = list(self._mirrored(record, notes))
         tags = {f"haetae.{name}": text for name, text in told.verdict_facts(record).items()}
         tags |= {notes.key(f"tag.{name}"): redact(text) for name, text in record.run.tags.items()}
         tags |= _version_tags(record, mirrored)
@@ -161,6 +198,15 @@ class MlflowTracker:
             table = Path(folder) / "samples.parquet"
             pq.write_table(_samples(record), table)
             self._client.log_artifact(run_id, str(table))
+
+    def _mirrored(self, record: RunRecord, notes: Notes) -> Iterator[Mirrored]:
+        """The models and prompts of a run; one that MLflow cannot keep keeps no run away."""
+        for version in record.versions:
+            if version.kind != "dataset":
+                try:
+                    yield self._registry.mirror(version)
+                except RegistryError as exc:
+                    notes.left_out.append(f"{version.kind} {version.reference}: {exc}")
 
     def _receipt(self, experiment: str, run_id: str) -> str:
         if self.tracking_uri.startswith("http"):

@@ -58,3 +58,18 @@ def registered_name(name: str) -> str:
     """The name as MLflow's registries take it: letters of other scripts become `_`, with a hash."""
     kept = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
     return kept if kept == name else f"{kept}-{digest(name)[:6]}"
+
+
+def spellings(kind: str, name: str) -> tuple[str, str, str]:
+    """The names that a model or prompt is given in MLflow's registries: the first that is free.
+
+    MLflow keeps both kinds under one set of names, so its own may be taken by the other kind. With the kind behind it,
+    it may be the name of another of its kind; hardly with six digits of a hash as well.
+    """
+    plain = registered_name(name)
+    return plain, f"{plain}-{kind}", f"{plain}-{kind}-{digest([kind, name])[:6]}"
+
+
+def names_there(kind: str, name: str) -> tuple[str, ...]:
+    """The names under which it may be found: those, and its own, which people gave it in MLflow."""
+    return tuple(dict.fromkeys((*spellings(kind, name), name)))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,13 +12,16 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from haetae.core.canonical import Json, dumps, loads
-from haetae.core.ledger import Version
+from haetae.core.registry import Version
 from haetae.core.secrets import redact_json
+from haetae.core.tracker import TheirName
 from haetae.errors import RegistryError, TrackerError
-from haetae.trackers.mlflow_names import registered_name
+from haetae.trackers.mlflow_names import names_there, registered_name, spellings
+from haetae.trackers.mlflow_owners import REFERENCE, oldest_first, owned, owner
 
-log = logging.getLogger("haetae.trackers.mlflow")
-
+_DIGEST = "haetae.digest"
+"""The tag with the digest of the version here that a version there is."""
+_PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
 _LONGEST_PARAM = 6000
 _PAGE = 200
 
@@ -47,43 +49,89 @@ class MlflowRegistry:
         self._experiment = experiment
 
     def mirror(self, version: Version) -> Mirrored:
-        """The version with this content there, registered if it is not; aliases follow ours."""
+        """The version with this content there, registered if it is not. Raises RegistryError where no name is left, and
+        where MLflow cannot keep the content as it is: masked or cut off it would be another."""
         if version.kind == "dataset":
             raise TrackerError("MLflow mirrors models and prompts; a dataset travels with the runs on it")
-        name = self._name(version)
-        mirrored = self._find(version, name) or (
+        if why := _unkept(version):
+            raise RegistryError(why)
+        name, versions = self._home(version)
+        return _found(version, name, versions) or (
             self._register_prompt(version, name) if version.kind == "prompt" else self._register_model(version, name)
         )
-        point = self._client.set_prompt_alias if version.kind == "prompt" else self._client.set_registered_model_alias
-        for alias in version.aliases:
-            if alias == "latest" or re.fullmatch(r"[vV]\d+", alias) or not re.fullmatch(r"[\w-]+", alias):
-                log.warning("MLflow takes no alias %r: %s keeps it here only", alias, version.reference)
-            else:
-                point(name, alias, mirrored.version)  # type: ignore[arg-type]  # numbers do for models too
-        return mirrored
 
-    def _name(self, version: Version) -> str:
-        """MLflow keeps models and prompts under one set of names: the second of a name gets its kind."""
-        name = registered_name(version.name)
-        other = "model" if version.kind == "prompt" else "prompt"
-        return f"{name}-{version.kind}" if self._exists(other, name) else name
+    def names(self, kind: str) -> Iterator[TheirName]:
+        """What is registered there, aliases as they stand now: of versions alone MLflow tells none.
+
+        Where two names there are one here, that comes first in which its versions go.
+        """
+        found = []
+        for registered in self._registered(kind):
+            versions = oldest_first(self._pages(kind, registered.name))
+            said = owner(kind, registered.name, versions)
+            ours = said or registered.name
+            marked = {str(v.version): v.tags.get(_DIGEST) for v in owned(kind, registered.name, versions, ours)}
+            aliases = {alias: str(number) for alias, number in registered.aliases.items()}
+            place = names_there(kind, ours).index(registered.name)
+            found.append(((said is None, place), TheirName(registered.name, ours, marked, aliases)))
+        yield from (their for _, their in sorted(found, key=lambda one: one[0]))
+
+    def _registered(self, kind: str) -> Iterator[Any]:
+        listed, token = _PROMPTS if kind == "prompt" else None, None
+        while True:
+            page = self._client.search_registered_models(listed, _PAGE, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def read(self, kind: str, there: str, number: str) -> Json:
+        """The content of a version there."""
+        return self._content(kind, self._version(kind, there, int(number)), f"mlflow:{there}@{number}")
+
+    def mark(self, there: str, number: str, version: Version) -> None:
+        """The version gets the tags by which it is found again."""
+        tag = self._client.set_prompt_version_tag if version.kind == "prompt" else self._client.set_model_version_tag
+        for key, text in _tags(version).items():
+            tag(there, number, key, text)
+
+    def point(self, kind: str, there: str, alias: str, number: str) -> None:
+        """Move an alias."""
+        if kind == "prompt":
+            self._client.set_prompt_alias(there, alias, int(number))
+        else:
+            self._client.set_registered_model_alias(there, alias, number)
+
+    def _home(self, version: Version) -> tuple[str, list[Any]]:
+        """The name there of the version's name, and which of the versions there are its: where they say so, else
+        what has the same name there, else a name that is nobody's."""
+        kind, name = version.kind, version.name
+        other = "model" if kind == "prompt" else "prompt"
+        free, same = [], None
+        for there in names_there(kind, name):
+            if versions := oldest_first(self._versions(kind, there)):
+                said = owner(kind, there, versions)
+                if said == name:
+                    return there, owned(kind, there, versions, name)
+                if said is None and there == name:
+                    same = there, versions
+            elif there in spellings(kind, name) and not self._exists(other, there):
+                free.append(there)
+        if same is None and not free:
+            raise RegistryError(f"{', '.join(spellings(kind, name))} are names of others in MLflow")
+        return same or (free[0], [])
 
     def _exists(self, kind: str, name: str) -> bool:
         if kind == "prompt":
             return name in {found.name for found in self._client.search_prompts(f"name = '{name}'")}
         return bool(self._client.search_registered_models(f"name = '{name}'"))
 
-    def _find(self, version: Version, name: str) -> Mirrored | None:
-        for theirs in self._versions(version.kind, name):
-            if theirs.tags.get("haetae.digest") == version.digest:
-                if version.kind == "prompt":
-                    return Mirrored("prompt", name, int(theirs.version))
-                return Mirrored("model", name, int(theirs.version), _model_id(theirs.source))
-        return None
-
     def _versions(self, kind: str, name: str) -> Iterator[Any]:
         """All versions there, in no order; none when the name is unknown."""
-        token, more = None, self._exists(kind, name)
+        return self._pages(kind, name) if self._exists(kind, name) else iter(())
+
+    def _pages(self, kind: str, name: str) -> Iterator[Any]:
+        token, more = None, True
         while more:
             page = (
                 self._client.search_prompt_versions(name, _PAGE, token)
@@ -95,17 +143,12 @@ class MlflowRegistry:
             more = bool(token)
 
     def _register_prompt(self, version: Version, name: str) -> Mirrored:
-        made = self._client.register_prompt(
-            name, redact_json(_messages(version.content)), version.reference, tags=_tags(version)
-        )
+        made = self._client.register_prompt(name, _messages(version.content), version.reference, tags=_tags(version))
         return Mirrored("prompt", name, int(made.version))
 
     def _register_model(self, version: Version, name: str) -> Mirrored:
         """An external model: its parameters and no weights."""
-        params = {key: _written(value) for key, value in redact_json(dict(version.content)).items()}
-        for key, text in params.items():
-            if len(text) > _LONGEST_PARAM:
-                raise TrackerError(f"{version.reference}: {key} has {len(text):,} characters; MLflow takes 6,000")
+        params = _params(version)
         # with a database and no server, MLflow looks a model's source up in the process-wide store only
         mlflow.set_tracking_uri(self._tracking_uri)
         model = self._client.create_logged_model(
@@ -147,12 +190,15 @@ class MlflowRegistry:
             raise RegistryError(f"{shown} is not in MLflow: {exc.message}") from exc
         if found is None:
             raise RegistryError(f"MLflow has no {kind} {shown}")
+        return str(found.version), self._content(kind, found, shown)
+
+    def _content(self, kind: str, found: Any, shown: str) -> Json:
         if kind == "prompt":
-            return str(found.version), _messages(found.template)
+            return _messages(found.template)
         if (model_id := _model_id(found.source)) is None:
             raise RegistryError(f"{shown} holds weights, no endpoint and its parameters ({found.source})")
         parameters = self._client.get_logged_model(model_id).params
-        return str(found.version), {key: _read(text) for key, text in parameters.items()}
+        return {key: _read(text) for key, text in parameters.items()}
 
     def _version(self, kind: str, name: str, selector: str | int | None) -> Any:
         """One version there by number or alias, the newest without either; None when there is none."""
@@ -165,6 +211,16 @@ class MlflowRegistry:
         return self._client.get_model_version_by_alias(name, selector)
 
 
+def _found(version: Version, name: str, versions: Sequence[Any]) -> Mirrored | None:
+    """The version there with this content."""
+    for theirs in versions:
+        if theirs.tags.get(_DIGEST) == version.digest:
+            if version.kind == "prompt":
+                return Mirrored("prompt", name, int(theirs.version))
+            return Mirrored("model", name, int(theirs.version), _model_id(theirs.source))
+    return None
+
+
 def _model_id(source: str | None) -> str | None:
     """`models:/m-…` is a logged model; anything else has no parameters."""
     found = re.fullmatch(r"models:/(m-[0-9a-f]+)", source or "")
@@ -172,7 +228,30 @@ def _model_id(source: str | None) -> str | None:
 
 
 def _tags(version: Version) -> dict[str, str]:
-    return {"haetae.digest": version.digest, "haetae.version": version.reference}
+    return {_DIGEST: version.digest, REFERENCE: version.reference}
+
+
+def _params(version: Version) -> dict[str, str]:
+    return {key: _written(value) for key, value in version.content.items()}
+
+
+def _unkept(version: Version) -> str | None:
+    """Why MLflow cannot keep a version, None where it can."""
+    if redact_json(version.content) != version.content:
+        return "it holds what looks like a secret, which is not sent to MLflow"
+    params = {} if version.kind == "prompt" else _params(version)
+    said = [
+        f"{key} has {len(text):,} characters; MLflow takes 6,000"
+        for key, text in params.items()
+        if len(text) > _LONGEST_PARAM
+    ]
+    return said[0] if said else None
+
+
+def takes_alias(alias: str) -> bool:
+    """Whether an alias may have this name in MLflow."""
+    reserved = alias == "latest" or re.fullmatch(r"[vV]\d+", alias)
+    return not reserved and re.fullmatch(r"[\w-]+", alias) is not None
 
 
 def _messages(content: Json) -> list[dict[str, Json]]:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import struct
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,13 +28,14 @@ from wandb.proto import wandb_internal_pb2  # noqa: E402
 _FINISH_S = 30.0
 _INIT_S = 20.0
 _BLOCK = 32768
+_LONGEST = 300
 
 
 class WandbTracker:
     """Tells W&B, from below `directory` (made when missing).
 
-    A run's id comes from the delivery's key: a second delivery finds the folder of the first, ended,
-    and does nothing; after a first one that was cut off it sends the same run again. `finish` waits at
+    A run's id comes from the delivery's key: a second delivery finds the offline folder of the first, ended, and does
+    nothing; online, and after a first one that was cut off, it sends the same run again. `finish` waits at
     most 30 s; what it has not sent by then stays in the folder.
     """
 
@@ -57,14 +59,20 @@ class WandbTracker:
             os.environ.setdefault("WANDB_DATA_DIR", str(self.directory / "wandb"))
             run = self._start(record, run_id)
         except (AuthenticationError, UsageError) as exc:
-            raise TrackerError(f"W&B refuses the key: check WANDB_API_KEY ({redact(str(exc))})") from exc
+            raise TrackerError(f"W&B refuses the key: check WANDB_API_KEY ({_brief(exc)})") from exc
         except Exception as exc:
-            raise TrackerError(f"W&B cannot be told: {type(exc).__name__}: {redact(str(exc))}") from exc
+            raise TrackerError(f"W&B cannot be told: {type(exc).__name__}: {_brief(exc)}") from exc
         return self._tell(run, record)
 
     def _delivered(self, run_id: str) -> Path | None:
-        """The folder of an earlier delivery that came to its end."""
-        written = self.directory.glob(f"wandb/*run-*-{run_id}*/run-{run_id}.wandb")
+        """The folder of an earlier delivery that came to its end.
+
+        Online there is none to go by: what lies here was written before it was sent, also where nothing could be.
+        W&B takes a run that is sent again under its id for the same.
+        """
+        if self.mode == "online":
+            return None
+        written = self.directory.glob(f"wandb/offline-run-*-{run_id}*/run-{run_id}.wandb")
         return next((log.parent for log in sorted(written) if exit_code(log) == 0), None)
 
     def _start(self, record: RunRecord, run_id: str) -> Any:
@@ -111,7 +119,7 @@ class WandbTracker:
         except Exception as exc:
             problem = problem or exc
         if problem is not None:
-            said = f"{type(problem).__name__}: {redact(str(problem))}"
+            said = f"{type(problem).__name__}: {_brief(problem)}"
             raise TrackerError(f"W&B did not finish: {said}; its data is kept in {log.parent}") from problem
         return str(log.parent) if self.mode == "offline" or not address else str(address)
 
@@ -132,6 +140,11 @@ class WandbTracker:
             artifact.add_file(str(lines))
             artifact.add_file(str(suite))
             run.log_artifact(artifact)
+
+
+def _brief(exc: Exception) -> str:
+    """What an error says, without the page that a server may have sent with it."""
+    return textwrap.shorten(redact(str(exc)), _LONGEST, placeholder=" …")
 
 
 def _wait_for_end(log: Path) -> None:
