@@ -14,10 +14,10 @@ from haetae.catalog.recorded import check_outputs, checked_outputs
 from haetae.catalog.saved_folder import is_saved
 from haetae.catalog.suite_file import LoadedSuite, load_suite
 from haetae.core.clock import Clock
-from haetae.core.ledger import Registry
 from haetae.core.metric import Metric
 from haetae.core.pace import Pacing
 from haetae.core.reference import Reference
+from haetae.core.registry import Registry
 from haetae.core.run import Manifest
 from haetae.core.spans import Spans
 from haetae.core.suite import Suite
@@ -32,6 +32,7 @@ from haetae.targets.function import ARGUMENTS, FunctionTarget
 from haetae.targets.prompted import Prompted
 from haetae.targets.recorded import Recorded
 from haetae.workbench.expecting import check_expected
+from haetae.workbench.instead import NOTHING_ELSE, Instead
 from haetae.workbench.resolve import Resolver
 from haetae.workbench.tolerances import check_tolerances
 
@@ -58,6 +59,11 @@ class Assembly:
         """How many (sample, repeat) pairs the run must do."""
         return self.dataset.count * self.suite.target.repeats
 
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether a run of the same manifest would give the same answers and the same scores."""
+        return self.target.deterministic and all(metric.facts.is_deterministic for metric in self.metrics.values())
+
     async def aclose(self) -> None:
         """Give back every connection."""
         await self.resolver.aclose()
@@ -74,12 +80,14 @@ def assemble(
     skip_bad: bool = False,
     spans: Spans | None = None,
     given: GivenRows | None = None,
+    instead: Instead = NOTHING_ELSE,
 ) -> Assembly:
-    """Load and check a suite; with `spans`, the calls of its models make some. Rows that are `given` are its dataset.
+    """Load and check a suite; with `spans`, the calls of its models make some. Rows that are `given` are its dataset,
+    a model or prompt that is given `instead` is its target's.
 
     Raises ConfigError with every problem of the file that stopped it.
     """
-    loaded = load_suite(path, settings.env)
+    loaded = instead.within(load_suite(path, settings.env))
     suite = loaded.suite
     meter = Meter(suite.budget)
     resolver = Resolver(

@@ -57,7 +57,6 @@ def _content(manifest: Manifest) -> Mapping[str, Json]:
 
 
 def _target_changes(baseline: Manifest, candidate: Manifest) -> Iterator[Change]:
-    pinned = {**baseline.references}, {**candidate.references}
     for change in _leaves("model", "target", dict(baseline.target), dict(candidate.target)):
         what = change.what
         if change.field.startswith("target.prompt"):
@@ -71,10 +70,14 @@ def _target_changes(baseline: Manifest, candidate: Manifest) -> Iterator[Change]
         elif candidate.target.get("kind") == "guard":
             what = "guard"
         yield Change(what, change.field, change.before, change.after)
-    for reference in sorted(pinned[0].keys() & pinned[1].keys()):
-        before, after = pinned[0][reference], pinned[1][reference]
-        if before != after and reference == candidate.suite["target"].get("prompt"):
-            yield Change("prompt", "target.prompt", before, after)
+    before, after = (_pinned_prompt(manifest) for manifest in (baseline, candidate))
+    if before and after and before != after:
+        yield Change("prompt", "target.prompt", before, after)
+
+
+def _pinned_prompt(manifest: Manifest) -> str | None:
+    """The version of a registered prompt."""
+    return manifest.references.get(manifest.suite["target"].get("prompt"))
 
 
 def _leaves(what: str, field: str, before: Json, after: Json) -> Iterator[Change]:

@@ -32,6 +32,7 @@ class _Silent:
     """Stands where a metric has its model: what it sums up does not depend on which one that was."""
 
     fingerprint: Mapping[str, Json] = {}
+    deterministic = False
 
     async def chat(self, messages: Sequence[Message], *, schema: Json = None, **overrides: Json) -> Failure:
         return _NOT_ASKED

@@ -19,6 +19,7 @@ from haetae.stats.labelled import Labels
 from haetae.stats.movers import movers
 from haetae.stats.sequential import Design, decide
 from haetae.workbench.comparable import Change, changes
+from haetae.workbench.instead import Instead
 from haetae.workbench.judges.labels import labels_of, may_be_corrected
 from haetae.workbench.words import improvements, sentence
 
@@ -57,10 +58,10 @@ class Gate:
         ]
         ids = tuple(run.id for run in pool)
         changed, moved = tuple(map(str, found)), _attributed(found)
-        stop = self._obstacle(candidate, baseline) or (None if common else _incomparable(found, candidate.id))
+        stop = self._obstacle(candidate, baseline) or (None if common else _incomparable(found, candidate))
         if stop:
             return replace(self._none(candidate, ids, stop), changed=changed, moved=moved)
-        restricted = common and any(change.forbids for change in found)
+        restricted = common and bool(_forbidden(found, candidate))
         sides = self._sides(candidate, pool)
         evidence = {} if restricted else self._judges_moved(candidate, sides, _SUSPICIOUS)
         labels = self._labels(candidate, pool, sides)
@@ -83,7 +84,7 @@ class Gate:
         if baseline is None or baseline.status is not RunStatus.FINISHED:
             return False
         found = changes(baseline.manifest, candidate.manifest, frozenset(self.gate.metrics))
-        if _incomparable(found, candidate.id) is not None:
+        if _incomparable(found, candidate) is not None:
             return False
         return not may_be_corrected(self.ledger, self._pool(candidate, baseline), self._judged(candidate))
 
@@ -103,7 +104,7 @@ class Gate:
             *self._renamed(candidate, baseline),
         ]
         changed, moved = tuple(map(str, found)), _attributed(found)
-        stop = _incomparable(found, candidate.id) or (last and (self._thin(candidate) or self._thin(baseline))) or None
+        stop = _incomparable(found, candidate) or (last and (self._thin(candidate) or self._thin(baseline))) or None
         if stop:
             return replace(self._none(candidate, ids, stop), changed=changed, moved=moved)
         sides = self._sides(candidate, pool)
@@ -288,15 +289,21 @@ def _attributed(found: Sequence[Change]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(change.what for change in found))
 
 
-def _incomparable(found: Sequence[Change], candidate: str) -> str | None:
-    forbidden = [change for change in found if change.forbids]
+def _forbidden(found: Sequence[Change], candidate: Run) -> list[Change]:
+    """What may not differ. Where another model was asked for, its decoding is a part of what is compared."""
+    another = Instead.of_run(candidate).model is not None
+    return [change for change in found if change.forbids and not (another and change.what == "decoding")]
+
+
+def _incomparable(found: Sequence[Change], candidate: Run) -> str | None:
+    forbidden = _forbidden(found, candidate)
     if not forbidden:
         return None
     what = " and ".join(dict.fromkeys(change.what for change in forbidden))
     shown = "; ".join(str(change) for change in forbidden[:3])
     return (
         f"The runs differ in {what}: {shown}. Promote a new baseline, or compare the common samples "
-        f"(haetae compare {candidate} --common)."
+        f"(haetae compare {candidate.id} --common)."
     )
 
 

@@ -8,20 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from haetae.core.run import Run, RunStatus
+from haetae.workbench.interrupted import INTERRUPTED
 
 GRACE_S = 4.0
 """How long calls under way may go on once the run is to end: schedulers kill what does not end soon."""
-
-INTERRUPTED = "interrupted"
-"""Why a run ends that a signal asked to."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _handlers: dict[asyncio.AbstractEventLoop, Callable[[], None]] = {}
-
-
-def by_a_signal(run: Run) -> bool:
-    """Whether somebody ended the run, and not its deadline."""
-    return run.status is RunStatus.INTERRUPTED and (run.note or "").startswith(f"{INTERRUPTED};")
 
 
 @contextmanager

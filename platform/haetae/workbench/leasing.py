@@ -8,7 +8,6 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
-from haetae.core.clock import Clock
 from haetae.core.ledger import Ledger
 from haetae.errors import StoreError
 
@@ -41,14 +40,14 @@ async def _renewing(ledger: Ledger, run_id: str, sleep: Callable[[float], Awaita
 
 
 @contextmanager
-def kept_turn(ledger: Ledger, clock: Clock, suite: str, every_s: float = _EVERY_S) -> Iterator[None]:
+def kept_turn(ledger: Ledger, suite: str, every_s: float = _EVERY_S) -> Iterator[None]:
     """Renew the turn of a suite while the block goes on, in a thread: the block runs event loops of its own."""
     over = threading.Event()
 
     def renew() -> None:
         while not over.wait(every_s):
             try:
-                ledger.renew_turn(suite, clock.now())
+                ledger.renew_turn(suite)
             except StoreError as exc:
                 _log.warning("%s", exc)
 

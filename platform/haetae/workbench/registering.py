@@ -14,8 +14,9 @@ from haetae.catalog.model_file import load_model
 from haetae.catalog.prompt_file import load_prompt
 from haetae.catalog.saved_folder import STATE, data_files
 from haetae.core.canonical import Json, dumps
-from haetae.core.ledger import Ledger, Registry, Version
+from haetae.core.ledger import Ledger
 from haetae.core.reference import Kind, Reference, check_name
+from haetae.core.registry import Registry, Version
 from haetae.core.run import OF_THE_WORK, Manifest, Run
 from haetae.core.sample import Image
 from haetae.core.tracker import RunRecord

@@ -13,11 +13,14 @@ from haetae.core.run import Accounting, Run, RunStatus, Spent, Unanswered, Unsco
 from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
 from haetae.workbench.columns import aligned
 from haetae.workbench.course import course_json, course_lines
+from haetae.workbench.instead import Instead
+from haetae.workbench.interrupted import by_a_signal
 from haetae.workbench.unanswered import unanswered_lines, unscored_lines
 from haetae.workbench.words import counted, figure, interval, of_slices, points, pooled, tolerance
 
 if TYPE_CHECKING:
     from haetae.workbench.judges.spread import Spread
+    from haetae.workbench.watch import Watched
 
 _MOST_SLICES = 40
 """Numbers of slices that a report shows; where there are more it shows those of whole metrics alone."""
@@ -28,7 +31,8 @@ MARKS = {Verdict.PASS: "✓", Verdict.REGRESSION: "✗", Verdict.INCONCLUSIVE: "
 class Report:
     """A run, its estimates, and what was said of it. `notes` are for people: what trackers did, what to do next;
     `failures` say why answers are missing, by reason; `unscored` why scores are, by metric and reason; `repeats`
-    how far a metric varies over the repeats of one sample; `killed` that nobody works on a run that did not end."""
+    how far a metric varies over the repeats of one sample; `killed` that nobody works on a run that did not end.
+    `alarms` are those of the watch over scheduled runs when this one, scheduled, had ended; else None."""
 
     run: Run
     estimates: Sequence[Estimate]
@@ -40,6 +44,7 @@ class Report:
     unscored: Sequence[Unscored] = ()
     repeats: Mapping[str, Spread] = field(default_factory=dict)
     killed: bool = False
+    alarms: Sequence[Watched] | None = None
 
     @property
     def status(self) -> str:
@@ -68,9 +73,27 @@ class Report:
         return exit_code(self.verdict, strict)
 
     @property
+    def sounded(self) -> Sequence[Watched]:
+        """The alarms that this very run has raised."""
+        return [watched for watched in self.alarms or () if watched.alarm.detected_at == self.run.id]
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether somebody ended the run with Ctrl-C or SIGTERM."""
+        return by_a_signal(self.run)
+
+    @property
     def is_scoreless(self) -> bool:
         """Whether no metric has a single score: nothing can be said of such a run."""
         return bool(self.accounting) and not any(account.scored for account in self.accounting)
+
+    def markdown(self, again: str) -> str:
+        """What the gate said, as Markdown in which all that data and models wrote is text; `again` is the command that
+        says the same again."""
+        from haetae.workbench.ci.markdown import markdown  # a run at a terminal needs none of it
+        from haetae.workbench.ci.said import said_of_report
+
+        return markdown(said_of_report(self, again))
 
     def as_json(self) -> Json:
         """The report for scripts."""
@@ -82,6 +105,7 @@ class Report:
             "verdict": None if self.verdict is None else self.verdict.value,
             "dataset": dict(self.run.manifest.dataset),
             "references": dict(self.run.manifest.references),
+            "instead": dict(Instead.of_run(self.run).given),
             "total": self.run.total,
             "metrics": {name: facts.as_json() for name, facts in self.run.manifest.metrics.items()},
             "estimates": [estimate.as_json() for estimate in self.estimates],
@@ -123,6 +147,7 @@ class Report:
             f"{run.id}  {self.status}  {held}",
             *([f"  go on with it: haetae resume {run.id}"] if self.killed else []),
             *([f"  {run.note}"] if run.note else []),
+            *(f"  target.{field}: {text}, instead of the suite's" for field, text in Instead.of_run(run).given.items()),
             *(["  nothing was scored"] if self.is_scoreless else []),
             *(f"  {written} = {pinned}" for written, pinned in run.manifest.references.items() if written != pinned),
             "",

@@ -18,7 +18,6 @@ from haetae.catalog.recorded import open_outputs
 from haetae.core.canonical import Json, digest
 from haetae.core.clock import Clock
 from haetae.core.code_folder import CodeFolder
-from haetae.core.ledger import Registry
 from haetae.core.local_spec import LocalSpec
 from haetae.core.metric import Metric
 from haetae.core.model import LanguageModel
@@ -26,6 +25,7 @@ from haetae.core.model_spec import ModelSpec
 from haetae.core.outputs import Outputs
 from haetae.core.pace import Pacing
 from haetae.core.reference import Kind, Reference
+from haetae.core.registry import Registry
 from haetae.core.spans import Spans
 from haetae.core.suite import Suite
 from haetae.core.template import Prompt
@@ -164,7 +164,7 @@ class Resolver:
         return version.content
 
     def _connect(self, text: str, content: Json, error: type[HaetaeError]) -> LanguageModel:
-        spec = _spec(text, content)
+        spec = spec_of(text, content)
         model: Endpoint | Local
         if isinstance(spec, LocalSpec):
             model, key, place = self._local(text, spec), spec.path, spec.path
@@ -240,7 +240,7 @@ class Resolver:
             await model.aclose()
 
 
-def _spec(text: str, content: Json) -> ModelSpec | LocalSpec:
+def spec_of(text: str, content: Json) -> ModelSpec | LocalSpec:
     """What was registered. Raises ConfigError."""
     kind: type[ModelSpec | LocalSpec] = LocalSpec if isinstance(content, dict) and "path" in content else ModelSpec
     try:

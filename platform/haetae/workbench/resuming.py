@@ -9,6 +9,7 @@ from pathlib import Path
 from haetae.core.run import Run, RunStatus, Unfinished
 from haetae.errors import ConfigError
 from haetae.store.sql import SqlLedger
+from haetae.workbench.instead import Instead
 
 _FILE, _SKIPS, _GIVEN = "suite_file", "skip_bad", "rows_given"
 _MOST_LISTED = 10
@@ -16,32 +17,37 @@ KILLED = "killed"
 """How a run stands that began, has no end, and that nobody works on."""
 
 
-def origin(suite_file: Path, home: Path, skip_bad: bool, given: bool) -> dict[str, str]:
+def origin(suite_file: Path, home: Path, skip_bad: bool, given: bool, instead: Instead) -> dict[str, str]:
     """The tags that say how a run was started. The file is told from the ledger's home: both may move together."""
     try:
         place = os.path.relpath(suite_file, home)
     except ValueError:  # on another drive
         place = str(suite_file)
-    return {_FILE: place, **{name: "yes" for name, so in ((_SKIPS, skip_bad), (_GIVEN, given)) if so}}
+    return {_FILE: place, **{name: "yes" for name, so in ((_SKIPS, skip_bad), (_GIVEN, given)) if so}, **instead.tags}
 
 
 def way_on(run: Run) -> str:
     """How a run is continued: by a command, or by the program that gave it its rows."""
     if _GIVEN in run.tags:
-        return f'bench.run("{Path(run.tags[_FILE]).name}", dataset=rows)'
+        said = "".join(f', {field}="{text}"' for field, text in Instead.of_run(run).given.items())
+        return f'bench.run("{Path(run.tags[_FILE]).name}", dataset=rows{said})'
     return f"haetae resume {run.id}"
 
 
-def suite_of(run: Run, home: Path) -> Path:
-    """The suite file that a run was started from. Raises ConfigError when the run or the disk does not have it."""
+def suite_of(run: Run, home: Path, by: str | None = None) -> Path:
+    """The suite file that a run was started from. `by` is the command in which another file can be named.
+
+    Raises ConfigError when the run or the disk does not have it.
+    """
     if _GIVEN in run.tags:
         raise ConfigError(f"{run.id} was given its rows by a program, which alone can go on with it: {way_on(run)}")
-    told = f"name it: haetae run SUITE --resume {run.id}"
+    with_these = "".join(f" --{field} {text}" for field, text in Instead.of_run(run).given.items())
+    told = f"name it: {by or f'haetae run SUITE --resume {run.id}{with_these}'}"
     if _FILE not in run.tags:
         raise ConfigError(f"{run.id} does not know which suite file it was started from; {told}")
     file = Path(os.path.normpath(home / run.tags[_FILE]))
     if not file.exists():
-        raise ConfigError(f"{run.id} was started from {file}, which is not there any more; {told}")
+        raise ConfigError(f"{run.id} was started from {file} (seen from {home}), which is not there; {told}")
     return file
 
 

@@ -21,7 +21,8 @@ from haetae.errors import ConfigError, HaetaeError
 from haetae.store.sql import SqlLedger
 from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly
-from haetae.workbench.interrupt import INTERRUPTED, stop_on_signals
+from haetae.workbench.interrupt import stop_on_signals
+from haetae.workbench.interrupted import INTERRUPTED
 from haetae.workbench.leasing import leased_while
 from haetae.workbench.loading import loading_meanwhile
 from haetae.workbench.resuming import way_on
@@ -33,8 +34,12 @@ if TYPE_CHECKING:
     from haetae.workbench.gating import Gate
     from haetae.workbench.looking import InLooks
 
-_SEED = 20_260_101
+SEED = 20_260_101
 """Seed of every resample and sign flip: the same scores give the same report."""
+
+
+_LOOKED_BACK = 20
+"""Runs among which the newest finished one is looked for."""
 
 
 class Running:
@@ -45,11 +50,15 @@ class Running:
         self._clock = clock
         self._gate = gate
 
-    def open(self, assembly: Assembly, fresh: bool, resume: str | None, tags: dict[str, str]) -> Run:
-        """A new run, or the one to continue."""
+    def open(
+        self, assembly: Assembly, fresh: bool, resume: str | None, tags: dict[str, str], unless_unchanged: bool = False
+    ) -> Run:
+        """A new run, or the one to continue; with `unless_unchanged` the newest where its numbers would come again."""
         manifest, now = assembly.manifest, self._clock.now()
         if resume is not None:
             run = self._ledger.run(resume)
+            if run.status is not RunStatus.FINISHED and self._ledger.shards(resume):
+                raise ConfigError(f"{resume} is shared among processes: go on with it by haetae resume {resume}")
             if run.manifest.digest != manifest.digest:
                 raise ConfigError(registering.manifest_diff(run, manifest, assembly.loaded.path))
             return run if run.status is RunStatus.FINISHED else self._continued(resume, assembly)
@@ -60,33 +69,51 @@ class Running:
         silent = self._ledger.unreported(suite, manifest.digest, fresh=fresh)
         if silent and silent.tags.get("due") == tags.get("due"):
             return silent
+        if unless_unchanged and (same := self._unchanged(assembly)):
+            return same
         manifest = replace(manifest, epoch=now.isoformat() if fresh else "")
-        return self._ledger.start(assembly.suite.suite, manifest, assembly.total, now, _SEED, tags)
+        return self._ledger.start(assembly.suite.suite, manifest, assembly.total, now, SEED, tags)
+
+    def _unchanged(self, assembly: Assembly) -> Run | None:
+        """The newest finished run of the suite, where a run of the same would be made again: it lacks nothing, and
+        nothing drifts behind its fingerprints."""
+        if not assembly.is_deterministic:
+            return None
+        runs = self._ledger.runs(assembly.suite.suite, limit=_LOOKED_BACK)
+        newest = next((run for run in runs if run.status is RunStatus.FINISHED), None)
+        if newest is None or newest.manifest.digest != assembly.manifest.digest:
+            return None
+        _, complete = self._ledger.done_count(newest.id, list(assembly.metrics))
+        return newest if complete == newest.total else None
 
     def _continued(self, run_id: str, assembly: Assembly) -> Run:
         run = self._ledger.resume(run_id)
         assembly.meter.go_on_from(self._ledger.spent(run_id))
         return run
 
+    def tally(self, run: Run, assembly: Assembly, watcher: Watcher | None) -> Tally:
+        """Counts what a run has on disk, and tells its watcher."""
+        return Tally(run, self._clock, assembly.meter, watcher, lambda: assembly.resolver.limits.states)
+
+    def over(self, run: Run, assembly: Assembly, tally: Tally) -> Callable[[Iterable[Sample]], Evaluation]:
+        """Makes the evaluation of some samples of a run."""
+        return lambda samples: Evaluation(
+            run=run,
+            samples=samples,
+            target=assembly.target,
+            metrics=assembly.metrics,
+            ledger=self._ledger,
+            clock=self._clock,
+            tally=tally,
+            repeats=assembly.suite.target.repeats,
+            in_flight=assembly.suite.limits.in_flight,
+            reuse=not run.manifest.epoch,
+            stop=assembly.meter.stop,
+        )
+
     def evaluation(self, run: Run, assembly: Assembly, watcher: Watcher | None, gating: bool) -> Evaluation | InLooks:
         """All samples at once; or, for a gate that may stop early, look by look."""
-        tally = Tally(run, self._clock, assembly.meter, watcher, lambda: assembly.resolver.limits.states)
-
-        def over(samples: Iterable[Sample]) -> Evaluation:
-            return Evaluation(
-                run=run,
-                samples=samples,
-                target=assembly.target,
-                metrics=assembly.metrics,
-                ledger=self._ledger,
-                clock=self._clock,
-                tally=tally,
-                repeats=assembly.suite.target.repeats,
-                in_flight=assembly.suite.limits.in_flight,
-                reuse=not run.manifest.epoch,
-                stop=assembly.meter.stop,
-            )
-
+        over = self.over(run, assembly, self.tally(run, assembly, watcher))
         if not gating or assembly.suite.gate is None:
             return over(assembly.dataset)
         from haetae.workbench.looking import InLooks, fixed_order, look_of_each, looks_of  # with numpy
@@ -127,9 +154,9 @@ class Running:
                 async with leased_while(self._ledger, run.id):
                     await evaluation()
         except asyncio.CancelledError:
-            return ended(RunStatus.INTERRUPTED, _cut_short(calls.why or INTERRUPTED, assembly.meter.broken_off or None))
+            return ended(RunStatus.INTERRUPTED, cut_short(calls.why or INTERRUPTED, assembly.meter.broken_off or None))
         except Stopped:
-            return ended(RunStatus.INTERRUPTED, _cut_short(calls.why, assembly.meter.broken_off))
+            return ended(RunStatus.INTERRUPTED, cut_short(calls.why, assembly.meter.broken_off))
         except ConfigError:
             ended(RunStatus.STOPPED, "a wrong input stopped the run")
             raise
@@ -138,12 +165,12 @@ class Running:
         except HaetaeError as exc:
             return ended(RunStatus.STOPPED, str(exc).rstrip("."))
         if evaluation.stopped_early:
-            return ended(RunStatus.INTERRUPTED, _cut_short(calls.why, assembly.meter.broken_off))
+            return ended(RunStatus.INTERRUPTED, cut_short(calls.why, assembly.meter.broken_off))
         await asyncio.to_thread(withdraw_unseen, self._ledger, run.id, assembly.target, assembly.metrics)
         return ended(RunStatus.FINISHED, None)
 
 
-def _cut_short(why: str | None, broken_off: int | None) -> str:
+def cut_short(why: str | None, broken_off: int | None) -> str:
     """Why a run was interrupted, and what became of what was under way; `broken_off` is None where nobody counted."""
     if broken_off == 0:
         return f"{why}; what was in flight is kept"

@@ -19,6 +19,7 @@ class _Nobody:
 
     def __init__(self, name: str) -> None:
         self.fingerprint: Mapping[str, Json] = {"model": name}
+        self.deterministic = False
 
 
 class StandIns:

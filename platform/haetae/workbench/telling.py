@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import Literal
 
 from haetae.core.clock import Clock
 from haetae.core.ledger import Ledger
@@ -12,12 +13,10 @@ from haetae.core.run import Run
 from haetae.core.tracker import Mirror, RunRecord, Tracker
 from haetae.settings import Settings
 from haetae.trackers.opening import open_mlflow, open_wandb
-
-if TYPE_CHECKING:
-    from haetae.trackers.mlflow import MlflowTracker
+from haetae.trackers.patience import HURRIED, PATIENT, Patience
 
 _AFTER_RUN_S = 60.0
-"""How long a run waits for its trackers at the end, at most."""
+"""How long a run waits for its trackers at the end, at most: a silent one is left long before."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Telling:
 
     def run_ended(self, run: Run) -> list[str]:
         """Queue a finished run for the trackers that its suite names, and deliver what can be delivered."""
-        return self.drain(_AFTER_RUN_S) if self._queued(run) else []
+        return self.drain(_AFTER_RUN_S, HURRIED) if self._queued(run) else []
 
     def has_to_tell(self, run: Run) -> bool:
         """Queue a finished run where that was never done, and say whether a tracker has yet to be told of it."""
@@ -39,16 +38,20 @@ class Telling:
 
     def _queued(self, run: Run) -> list[str]:
         """The trackers that its suite names, for all of which the run is in the outbox now."""
-        wanted: list[str] = run.manifest.suite.get("track") or []
+        off = {"wandb"} if self.settings.wandb_mode == "off" else set()
+        wanted = [tracker for tracker in run.manifest.suite.get("track") or [] if tracker not in off]
         for tracker in wanted:
             self.ledger.enqueue(tracker, run.id, f"{run.id}:{run.manifest.digest[:16]}", self.clock.now())
         return wanted
 
-    def drain(self, deadline_s: float) -> list[str]:
+    def drain(self, deadline_s: float, patience: Patience) -> list[str]:
         """Deliver what is pending; one line per outcome."""
         from haetae.engine.outbox import drain  # most runs tell nobody
 
-        trackers: dict[str, Callable[[], Tracker]] = {"mlflow": self._mlflow, "wandb": self._wandb}
+        mlflow, wandb = partial(open_mlflow, self.settings.mlflow, patience=patience), partial(self._wandb, patience)
+        trackers: dict[str, Callable[[], Tracker]] = {"mlflow": mlflow}
+        if self.settings.wandb_mode != "off":
+            trackers["wandb"] = wandb
         outcomes = drain(self.ledger, trackers, self.record_of, self.clock, deadline_s=deadline_s)
         return [
             f"{o.tracker}: {o.receipt}"
@@ -57,13 +60,18 @@ class Telling:
             for o in outcomes
         ]
 
+    def sync(self, deadline_s: float) -> list[str]:
+        """Deliver what is pending, patiently; one line per outcome, and one where what waits is told to nobody."""
+        said = self.drain(deadline_s, PATIENT)
+        if self.settings.wandb_mode == "off" and (waiting := self.ledger.pending("wandb")):
+            said.append(f"wandb: {len(waiting)} run(s) wait while HAETAE_WANDB_MODE is off; set offline or online")
+        return said
+
     def mirror(self) -> Mirror:
         """The tracker that `mlflow:` names resolve from."""
-        return self._mlflow()
-
-    def _mlflow(self) -> MlflowTracker:
         return open_mlflow(self.settings.mlflow)
 
-    def _wandb(self) -> Tracker:
-        folder = self.settings.home / "wandb"
-        return open_wandb(folder, project=self.settings.wandb_project, mode=self.settings.wandb_mode)
+    def _wandb(self, patience: Patience) -> Tracker:
+        folder, settings = self.settings.home / "wandb", self.settings
+        mode: Literal["offline", "online"] = "online" if settings.wandb_mode == "online" else "offline"
+        return open_wandb(folder, project=settings.wandb_project, mode=mode, patience=patience)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from haetae.catalog.explain import nearest
 from haetae.catalog.prompt_file import TEXT_SUFFIXES, YAML_SUFFIXES
-from haetae.core.ledger import Registry
 from haetae.core.reference import Kind, Reference
+from haetae.core.registry import Registry
 from haetae.errors import ConfigError, RegistryError
 from haetae.workbench.shipped import shipped_rubrics
 

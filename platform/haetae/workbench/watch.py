@@ -13,6 +13,7 @@ from haetae.core.run import Run, RunStatus
 from haetae.errors import ConfigError
 from haetae.stats.monitor import Alarm, Night, monitor
 from haetae.workbench.comparable import changes
+from haetae.workbench.instead import Instead
 from haetae.workbench.words import points
 
 COVERAGE = 0.95
@@ -130,14 +131,16 @@ def _known(suite: str, histories: Mapping[str, list[Run]]) -> list[Run]:
 
 def sentence(suite: str, metric: str, alarm: Alarm, facts: MetricFacts) -> str:
     """`right of shop fell by 5.0 points since shop.9, mostly in language=ko`."""
-    where = f", mostly in {alarm.slices[0]}" if alarm.slices else ""
+    where = f", mostly in {alarm.mostly}" if alarm.mostly else ""
     verb = "fell" if alarm.delta < 0 else "rose"
     return f"{metric} of {suite} {verb} by {points(abs(alarm.delta), facts)} since {alarm.changed_at}{where}"
 
 
 def _history(ledger: Ledger, suite: str) -> list[Run]:
-    """Finished scheduled runs (they asked everything anew) on the newest one's dataset, oldest first."""
+    """Finished scheduled runs (they asked everything anew, of what the suite names) on the newest one's dataset, oldest
+    first."""
     runs = [run for run in ledger.runs(suite, limit=_NIGHTS) if run.manifest.epoch and run.status is RunStatus.FINISHED]
+    runs = [run for run in runs if not Instead.of_run(run)]
     alike = [run for run in runs if run.manifest.dataset["version"] == runs[0].manifest.dataset["version"]]
     return alike[::-1]
 

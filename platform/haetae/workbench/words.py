@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from haetae.core.metric import MetricFacts
-from haetae.core.verdict import IMPROVED, Comparison, Difference, Verdict
+from haetae.core.verdict import IMPROVED, Comparison, Difference, Verdict, lies_mostly_in
 from haetae.workbench.grounds import BROKEN, awaits_a_limit, of_doubts, of_drops, of_passes, of_small_drops
 
 
@@ -77,13 +77,17 @@ def _regression(found: Sequence[Difference], facts: Mapping[str, MetricFacts]) -
         own = sorted((d for d in found if d.metric == metric), key=lambda d: abs(d.delta or 0.0), reverse=True)
         whole = next((d for d in own if not d.slice), None)
         slices = [d for d in own if d.slice and (whole is None or d.n < whole.n)]
-        mostly = f", mostly in {slices[0].slice}" if whole and slices else ""
+        mostly = f", mostly in {slices[0].slice}" if whole and slices and _holds_most(slices[0], whole) else ""
         shown.append(whole or slices[0])
         parts.append(f"{moved(shown[-1], facts[metric])}{mostly}")
         allowed[metric] = tolerance(own[0], facts[metric])
     amounts = dict.fromkeys(allowed.values())
     told = amounts if len(amounts) == 1 else (f"{metric} {amount}" for metric, amount in allowed.items())
     return f"{'; '.join(parts)}; {of_drops(shown)}. Tolerance: {', '.join(told)}{of_small_drops(shown, facts)}."
+
+
+def _holds_most(part: Difference, whole: Difference) -> bool:
+    return lies_mostly_in((part.n, part.delta or 0.0), (whole.n, whole.delta or 0.0))
 
 
 def moved(difference: Difference, facts: MetricFacts) -> str:

@@ -1,0 +1,1 @@
+"""People are told of what changed of a suite, once for each change."""
