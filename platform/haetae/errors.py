@@ -11,6 +11,7 @@
     ├── StoreError       the ledger cannot be read or written                                   exit 3
     │   └── UnknownRunError it has no run of this name                                          exit 2
     └── TrackerError     a tracker refused; the outbox keeps the event and tries again          never an exit
+        └── TrackerAway  it does not answer at all: nothing else is sent to it now              never an exit
 
 Nothing else leaves this package on purpose: `boundary` turns whatever escapes a library into the
 error of the boundary where it escaped, and keeps the original as its cause.
@@ -112,6 +113,10 @@ class UnknownRunError(StoreError):
 
 class TrackerError(HaetaeError):
     """A tracker cannot take an event now; the outbox keeps it."""
+
+
+class TrackerAway(TrackerError):
+    """A tracker does not answer: whatever else waits for it would wait in vain."""
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from click.exceptions import Exit
 
 from haetae.cli.ci import Outlets, ci_options
 from haetae.cli.events import Events, events_option, forbid_two_documents, writing_events
+from haetae.cli.instead import instead_options
 from haetae.cli.json_to import STDOUT, JsonCommand, check_json_to, json_option
 from haetae.cli.progress import watching
 from haetae.cli.score_gate import ScoreOptions, gate_score_files, score_options
@@ -28,6 +30,7 @@ from haetae.errors import ConfigError
     is_flag=True,
     help="Exit 0 and say so where a pull request's job lacks the variables that the models need.",
 )
+@instead_options
 @events_option
 @score_options
 @ci_options
@@ -36,6 +39,8 @@ def gate_command(
     quiet: bool,
     strict: bool,
     skip_without_secrets: bool,
+    model: str | None,
+    prompt: str | None,
     events_to: str | None,
     outlets: Outlets,
     **scores: Any,
@@ -53,21 +58,25 @@ def gate_command(
     forbid_two_documents(events_to, STDOUT in (outlets.json_to, outlets.markdown), outlets.annotations)
     if suite is None and events_to is not None:
         raise click.UsageError("--json-events goes with a SUITE: nothing happens while score files are compared")
+    if suite is None and (model or prompt):
+        raise click.UsageError("--model and --prompt go with a SUITE: of score files nothing is asked")
+    instead = {field: text for field, text in (("model", model), ("prompt", prompt)) if text is not None}
     title = suite or options.candidate_scores or "scores"
-    with writing_events(events_to) as events, outlets.gating(title, options.command(suite, strict)):
+    with writing_events(events_to) as events, outlets.gating(title, options.command(suite, strict, instead)):
         if suite is None:
             if skip_without_secrets:
                 raise click.UsageError("--skip-without-secrets goes with a SUITE: score files need no secret")
             code = gate_score_files(options, outlets, strict)
         else:
             options.forbid()
-            again = options.command(suite, strict)
-            code = _gate_suite(suite, again, quiet, strict, skip_without_secrets, events, outlets)
+            again = options.command(suite, strict, instead)
+            code = _gate_suite(suite, instead, again, quiet, strict, skip_without_secrets, events, outlets)
     raise Exit(code)
 
 
 def _gate_suite(
     suite: str,
+    instead: Mapping[str, str],
     again: str,
     quiet: bool,
     strict: bool,
@@ -81,7 +90,7 @@ def _gate_suite(
 
     try:
         with Workbench() as bench, watching(quiet, events) as watcher:
-            report = bench.gate(suite, watcher=watcher)
+            report = bench.gate(suite, watcher=watcher, model=instead.get("model"), prompt=instead.get("prompt"))
             lines = gated_lines(Path(suite), bench.settings.env)
     except ConfigError as exc:
         missing = [problem.variable for problem in exc.problems if problem.variable]

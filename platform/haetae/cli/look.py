@@ -15,24 +15,28 @@ from haetae.cli.printing import Plain, plain, print_json, print_report, print_ta
 
 if TYPE_CHECKING:
     from haetae import Workbench
+    from haetae.core.registry import AliasMove
     from haetae.core.run import Run
 
 _START = {kind + "s": f"haetae register {kind} FILE" for kind in ("model", "prompt", "dataset")}
+_START |= {"moves": "haetae alias model NAME@1 production", "baselines": "haetae promote RUN"}
+_LISTED = ["suites", "runs", "models", "prompts", "datasets", "moves", "baselines"]
 _MOST = 10_000
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.command("list")
-@click.argument("what", type=click.Choice(["suites", "runs", "models", "prompts", "datasets"]), default="suites")
+@click.argument("what", type=click.Choice(_LISTED), default="suites")
 @click.option("--suite", help="Only runs of this suite.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, _MOST), help="How many runs.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, _MOST), help="How many runs or moves.")
 @_json
 def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> None:
-    """List suites, runs, models, prompts or datasets."""
+    """List suites, runs, models, prompts or datasets; moves of aliases and baselines, with who made them and why."""
     from haetae import Workbench
     from haetae.core.reference import Kind
 
     rows: list[tuple[str, ...]]
+    header: tuple[str, ...]
     there_are_more = False
     with Workbench() as bench:
         if what in ("suites", "runs"):
@@ -41,6 +45,13 @@ def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> Non
             there_are_more = what == "runs" and len(runs) > limit
             header = ("run", "status", "verdict", "started (UTC)", "dataset")
             rows = [_run_row(bench, run, as_json) for run in (runs[:limit] if there_are_more else runs)]
+        elif what == "moves":
+            header = ("alias", "from", "to", "by", "at (UTC)", "verdicts", "reason")
+            rows = [_move_row(move) for move in bench.moves(limit=limit)]
+        elif what == "baselines":
+            header = ("suite", "baseline", "run", "since (UTC)", "reason")
+            promotions = bench.ledger.promotions(suite, limit=limit)
+            rows = [(p.suite, p.baseline, p.run_id, f"{p.at:%Y-%m-%d %H:%M}", p.reason or "") for p in promotions]
         else:
             header = ("version", "aliases", "digest", "registered (UTC)", "")
             rows = [
@@ -55,6 +66,12 @@ def list_command(what: str, suite: str | None, limit: int, as_json: bool) -> Non
             click.echo(f"and more: haetae list runs --limit {min(2 * limit, _MOST)}")
     else:
         click.echo(f"no {what} yet; start with: {_START.get(what, 'haetae init')}")
+
+
+def _move_row(move: AliasMove) -> tuple[str, ...]:
+    verdicts = ", ".join(f"{run} {verdict}" for run, verdict in move.verdicts.items())
+    before, at = str(move.before or ""), f"{move.moved_at:%Y-%m-%d %H:%M}"
+    return f"{move.kind} {move.name}@{move.alias}", before, str(move.number), move.by, at, verdicts, move.reason or ""
 
 
 def _run_row(bench: Workbench, run: Run, as_json: bool) -> tuple[str, str, str, str, str]:
@@ -97,8 +114,10 @@ def export_command(run: str, form: Literal["jsonl", "csv"], out: str | None) -> 
         if out is None:
             kind = Plain if sys.stdout.isatty() else TextIOWrapper
             stream = kind(sys.stdout.buffer, encoding="utf-8", errors="backslashreplace", newline="")
-            bench.export(run, form, stream)
-            stream.detach()  # flushes, and leaves standard output open
+            try:
+                bench.export(run, form, stream)
+            finally:
+                stream.detach()  # flushes, and leaves standard output open
             return
         partial = Path(f"{out}.partial")
         with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as written:
@@ -108,28 +127,51 @@ def export_command(run: str, form: Literal["jsonl", "csv"], out: str | None) -> 
 
 
 @click.command("sync")
+@click.argument("what", type=click.Choice(["runs", "registry"]), default="runs")
 @click.option("--deadline", default=120.0, show_default=True, help="Seconds to wait for the trackers.")
 @_json
-def sync_command(deadline: float, as_json: bool) -> None:
-    """Deliver to the trackers what they have missed; each event is delivered once.
+def sync_command(what: str, deadline: float, as_json: bool) -> None:
+    """Deliver to the trackers what they have missed of runs (the default); each event is delivered once.
 
-    Exit codes: 0 nothing is waiting any more, 3 something is.
+    Or let the registry and MLflow's follow each other: versions of models and prompts, and their aliases, both ways.
+
+    Exit codes: 0 nothing is waiting any more, 3 something is, or MLflow could not be looked through.
     """
     from haetae import Workbench
+
+    if what == "registry":
+        _sync_registry(deadline, as_json)
 
     logging.getLogger("haetae.outbox").addHandler(logging.NullHandler())  # what it warns of is printed below
     with Workbench() as bench:
         lines = bench.sync(deadline)
-        waiting = bench.ledger.pending()
+        waiting = bench.waiting()
     if as_json:
         print_json(lines)
     else:
-        click.echo(plain("\n".join(lines)) or "nothing is waiting")
+        others = f"{waiting} wait for another process, which has begun or died; ask again in some minutes"
+        click.echo(plain("\n".join(lines)) or (others if waiting else "nothing is waiting"))
     raise Exit(3 if waiting else 0)
 
 
+def _sync_registry(deadline: float, as_json: bool) -> None:
+    from haetae import Workbench
+    from haetae.cli.moved import tell
+
+    with Workbench() as bench:
+        synced = bench.sync_registry(deadline)
+        tell(bench, synced.moves)
+    if as_json:
+        print_json({"moves": [move.as_json() for move in synced.moves], "lines": list(synced.lines)})
+    else:
+        click.echo(plain("\n".join(synced.lines)) or "nothing to do")
+    raise Exit(0 if synced.whole else 3)
+
+
 @click.command("dashboard")
-@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Other than loopback: with HAETAE_DASHBOARD_LOGIN."
+)
 @click.option("--port", default=8501, show_default=True, type=click.IntRange(0, 65535))
 def dashboard_command(host: str, port: int) -> None:
     """Start the dashboard on this machine; stop it with Ctrl-C."""

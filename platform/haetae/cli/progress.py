@@ -105,7 +105,8 @@ def _bar() -> Iterator[Watcher]:
 
 def stopping(progress: Progress) -> str:
     """What the first Ctrl-C is answered: `stopping: 32 calls under way have 4 s to finish; Ctrl-C again breaks …`."""
-    from haetae.workbench.interrupt import GRACE_S, INTERRUPTED
+    from haetae.workbench.interrupt import GRACE_S
+    from haetae.workbench.interrupted import INTERRUPTED
 
     calls = progress.in_flight
     what = {0: "what is under way has", 1: "1 call under way has"}.get(calls, f"{calls:,} calls under way have")

@@ -6,6 +6,7 @@ from typing import cast
 
 import click
 
+from haetae.cli.moved import tell
 from haetae.cli.printing import plain, print_json
 
 _kind = click.argument("kind", type=click.Choice(["model", "prompt", "dataset"]))
@@ -25,7 +26,8 @@ def register_command(kind: str, file: str, name: str | None, alias: str | None, 
     with Workbench() as bench:
         version, new = bench.register(cast(Kind, kind), file, name)
         if alias:
-            version = bench.alias(cast(Kind, kind), version.reference, alias)
+            tell(bench, [move] if (move := bench.move(cast(Kind, kind), version.reference, alias)) else [])
+            version = bench.version(cast(Kind, kind), version.reference)
     if as_json:
         print_json({"reference": version.reference, "digest": version.digest, "new": new, "aliases": version.aliases})
     else:
@@ -37,12 +39,13 @@ def register_command(kind: str, file: str, name: str | None, alias: str | None, 
 @click.argument("reference")
 @click.argument("alias")
 def alias_command(kind: str, reference: str, alias: str) -> None:
-    """Point ALIAS at the version that REFERENCE (name@3) names now."""
+    """Point ALIAS at the version that REFERENCE (name@3) names now. Nothing is gated: `haetae promote` does that."""
     from haetae import Workbench
     from haetae.core.reference import Kind
 
     with Workbench() as bench:
-        version = bench.alias(cast(Kind, kind), reference, alias)
+        tell(bench, [move] if (move := bench.move(cast(Kind, kind), reference, alias)) else [])
+        version = bench.version(cast(Kind, kind), reference)
     click.echo(f"{version.name}@{alias} is now {version.reference}")
 
 

@@ -1,4 +1,4 @@
-"""check, run, compare, promote."""
+"""check, run, compare."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import click
 from click.exceptions import Exit
 
 from haetae.cli.events import events_option, forbid_two_documents, writing_events
+from haetae.cli.instead import instead_options
 from haetae.cli.printing import plain, print_json, print_report
 from haetae.cli.progress import watching
+from haetae.cli.work import Shards
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 _quiet = click.option("--quiet", is_flag=True, help="No progress.")
@@ -19,12 +21,13 @@ _strict = click.option("--strict", is_flag=True, help="Exit 3 also when the verd
 @_suite
 @_json
 @click.option("--drop", type=click.FloatRange(0, 1, min_open=True), help="A drop to find: 0.03 is 3 points of 100.")
-def check_command(suite: str, as_json: bool, drop: float | None) -> None:
+@instead_options
+def check_command(suite: str, as_json: bool, drop: float | None, model: str | None, prompt: str | None) -> None:
     """Check SUITE and all it names, and say what a run would cost and could see. Nothing is called."""
     from haetae import Workbench
 
     with Workbench() as bench:
-        plan = bench.check(suite, wanted_drop=drop)
+        plan = bench.check(suite, wanted_drop=drop, model=model, prompt=prompt)
     if as_json:
         print_json(plan.as_json())
     else:
@@ -39,7 +42,10 @@ def check_command(suite: str, as_json: bool, drop: float | None) -> None:
 @click.option("--fresh", is_flag=True, help="Ask everything again; reuse no earlier answer.")
 @click.option("--resume", metavar="RUN", help="Continue this run; refused when anything has changed since.")
 @click.option("--skip-bad", is_flag=True, help="Leave out samples that cannot be read, and say which.")
-@click.option("--no-track", is_flag=True, help="Tell no tracker.")
+@click.option("--no-track", is_flag=True, help="Tell no tracker, and nobody else.")
+@click.option("--alert", is_flag=True, help="Tell people of what changed, as of a scheduled run.")
+@click.option("--shards", type=Shards(), help="Cut it into N parts; others work on them too, with haetae work.")
+@instead_options
 @events_option
 def run_command(
     suite: str,
@@ -50,6 +56,10 @@ def run_command(
     resume: str | None,
     skip_bad: bool,
     no_track: bool,
+    alert: bool,
+    shards: int | None,
+    model: str | None,
+    prompt: str | None,
     events_to: str | None,
 ) -> None:
     """Run SUITE: generate, score, commit, estimate, compare with the baseline, tell the trackers.
@@ -62,11 +72,28 @@ def run_command(
     from haetae import Workbench
 
     forbid_two_documents(events_to, as_json)
+    if shards is not None and resume is not None:
+        raise click.UsageError(f"--resume and --shards exclude each other: haetae resume {resume} goes on with any run")
     with writing_events(events_to) as events:
         with Workbench() as bench, watching(quiet, events) as watcher:
-            report = bench.run(
-                suite, fresh=fresh, resume=resume, skip_bad=skip_bad, watcher=watcher, track=not no_track
-            )
+            tags = {"alert": "asked for"} if alert else None
+            if shards is None:
+                report = bench.run(
+                    suite,
+                    fresh=fresh,
+                    resume=resume,
+                    skip_bad=skip_bad,
+                    watcher=watcher,
+                    tags=tags,
+                    track=not no_track,
+                    model=model,
+                    prompt=prompt,
+                )
+            else:
+                cut, more = shards or None, {"model": model, "prompt": prompt}
+                shared = bench.share(suite, shards=cut, fresh=fresh, skip_bad=skip_bad, tags=tags, **more)
+                click.echo(f"{shared.id} is shared; on other machines, or here: haetae work {shared.id}", err=True)
+                report = bench.resume(shared.id, watcher=watcher, track=not no_track)
         code = report.exit_code_when(strict)
         if events is not None:
             events.ended(report, code)
@@ -93,15 +120,3 @@ def compare_command(candidate: str, baseline: str | None, as_json: bool, strict:
     else:
         click.echo(plain("\n".join(comparison_lines(comparison, run.manifest.metrics))))
     raise Exit(exit_code(comparison.verdict, strict))
-
-
-@click.command("promote")
-@click.argument("run")
-@click.option("--baseline", default="production", show_default=True, help="Which named baseline to move.")
-def promote_command(run: str, baseline: str) -> None:
-    """Make RUN the baseline of its suite."""
-    from haetae import Workbench
-
-    with Workbench() as bench:
-        promoted = bench.promote(run, baseline)
-    click.echo(f"{promoted.id} is now the baseline {baseline!r} of {promoted.suite}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 import click
@@ -67,9 +67,10 @@ class ScoreOptions:
                     f"--{option} goes with score files; a suite declares it itself, and a file for --json ends in .json"
                 )
 
-    def command(self, suite: str | None, strict: bool) -> str:
-        """The command line that gates the same again."""
+    def command(self, suite: str | None, strict: bool, instead: Mapping[str, str] | None = None) -> str:
+        """The command line that gates the same again; `instead` are another model or prompt of the suite's target."""
         words = ["haetae", "gate", *([suite] if suite else []), *(["--strict"] if strict else [])]
+        words += [word for field, text in (instead or {}).items() for word in (f"--{field}", text)]
         for field in fields(self):
             option, value = f"--{field.name.replace('_', '-')}", getattr(self, field.name)
             if field.name == "scale" and value:

@@ -115,11 +115,11 @@ class Story:
         if number == self._on(JUDGE_CHANGE):
             click.echo("  (the judge of docs-en is replaced by a stricter one behind the same name)")
         if number == self._on(NEW_BASELINE):
-            self.bench.promote(f"docs-en.{number}")
+            self.bench.promote(f"docs-en.{number}", reason="the judge was replaced by a stricter one")
             click.echo(f"  (the docs-en team makes docs-en.{number}, judged by the new judge, its baseline)")
         if number == self._on(LUCKY_BASELINE):
             best = max((f"translate-ko-en.{n}" for n in range(1, number + 1)), key=lambda run: self._value(run, "chrf"))
-            self.bench.promote(best)
+            self.bench.promote(best, reason="its best night so far")
             click.echo(f"  (the translation team makes its best night so far, {best}, its baseline)")
 
     def _value(self, run_id: str, metric: str) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from haetae.core.table import ScoreTable
+from haetae.core.verdict import lies_mostly_in
 from haetae.stats.distributions import f_quantile, skewed_tail, t_cdf
 from haetae.stats.intervals import ROUNDING
 from haetae.stats.paired import in_slice
@@ -42,7 +43,8 @@ class Alarm:
 
     `delta` is the mean since then minus the mean of the regime before, in the metric's own units; `p`
     is corrected for the windows that were tried; `slices` (`key=value`) are those that moved, the worst
-    first, empty where none stands out from chance. `recovered_at` is the run where a rise as
+    first, empty where none stands out from chance; `mostly` is the one in which most of the drop lies, if there is
+    one. `recovered_at` is the run where a rise as
     significant began that took back half of the drop or more; None while the metric is still down.
     """
 
@@ -52,6 +54,7 @@ class Alarm:
     p: float
     slices: tuple[str, ...]
     recovered_at: str | None = None
+    mostly: str = ""
 
 
 def monitor(history: Sequence[Night], *, budget: float = 1.0, streams: int = 1, seed: int = 0) -> list[Alarm]:
@@ -168,17 +171,20 @@ def _alarm(nights: Sequence[Night], scores: Floats, start: int, change: int, end
     moved = scores[change:end].mean(axis=0) - scores[start:change].mean(axis=0)
     table = nights[0].table
     sign = 1 if table.facts.higher_is_better else -1
-    slices = _slices(table, moved, seed)
-    return Alarm(nights[end - 1].run, nights[change].run, sign * float(moved.mean()), p, slices)
+    slices, mostly = _slices(table, moved, seed)
+    return Alarm(nights[end - 1].run, nights[change].run, sign * float(moved.mean()), p, slices, mostly=mostly)
 
 
-def _slices(table: ScoreTable, moved: Floats, seed: int) -> tuple[str, ...]:
-    """Slices of 20 samples or more whose mean fell, by step-down max-T over the samples' changes."""
+def _slices(table: ScoreTable, moved: Floats, seed: int) -> tuple[tuple[str, ...], str]:
+    """Slices of 20 samples or more whose mean fell, by step-down max-T over the samples' changes, the worst first; and
+    the first of them where most of the drop lies in it, else ""."""
     samples = average([table])
     rows = samples.rows[samples.scored]
     clusters = codes_of(table.clusters)[1][rows]
     names: list[str] = []
     columns: list[Floats] = []
+    means: list[float] = []
+    sizes: list[int] = []
     for key in sorted(table.slices):
         for value in sorted({*table.slices[key]} - {""}):
             places: Ints = in_slice(table, rows, f"{key}={value}")
@@ -186,10 +192,13 @@ def _slices(table: ScoreTable, moved: Floats, seed: int) -> tuple[str, ...]:
                 names.append(f"{key}={value}")
                 columns.append(np.zeros(len(moved)))
                 columns[-1][places] = moved[places]
+                means.append(float(moved[places].mean()))
+                sizes.append(len(places))
     if not columns:
-        return ()
+        return (), ""
     sums = sum_by(clusters, np.stack(columns, axis=1))
     adjusted = family_p(sums, alpha=SLICE_ALPHA, seed=seed).drop_adjusted
-    means = [float(column[column != 0].mean()) if column.any() else 0.0 for column in columns]
     fallen = [j for j in np.argsort(means, kind="stable") if adjusted[j] <= SLICE_ALPHA]
-    return tuple(names[j] for j in fallen)
+    whole = (len(moved), float(moved.mean()))
+    is_most = bool(fallen) and lies_mostly_in((sizes[fallen[0]], means[fallen[0]]), whole)
+    return tuple(names[j] for j in fallen), names[fallen[0]] if is_most else ""
