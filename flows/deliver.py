@@ -1,0 +1,33 @@
+"""The flow of the outbox: what trackers and people have missed is delivered; registries follow each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from haetae import Workbench
+from haetae.flows.events import alias_moved
+from haetae.flows.working import at_the_bench
+
+
+@flow(name="deliver", persist_result=False)
+def deliver(deadline_s: float = 240.0) -> State[Any]:
+    """Deliver what waits, and end as `Delivered`, `NothingWaits`, or `Waiting` where a tracker did not take it.
+
+    What it did not take stays in the outbox, and the next time tries again: nothing is delivered twice.
+    """
+    lines, left = at_the_bench("deliver", lambda bench: _deliver(bench, deadline_s))
+    message = "; ".join(lines)
+    if left:
+        return Failed(name="Waiting", message=message or f"{left} wait for their trackers")
+    return Completed(name="Delivered" if lines else "NothingWaits", message=message or "no tracker has missed anything")
+
+
+def _deliver(bench: Workbench, deadline_s: float) -> tuple[list[str], int]:
+    synced = bench.sync_registry(deadline_s)
+    for move in synced.moves:
+        alias_moved(bench.settings.env, move.kind, move.name, move.alias, move.number, move.before)
+    return [*bench.sync(deadline_s), *synced.lines], bench.waiting()
