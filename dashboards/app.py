@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -32,6 +33,8 @@ def bar(ledger: str, title: str) -> None:
         if st.button("Read again", type="secondary"):
             st.cache_data.clear()
             st.rerun()
+        if "HAETAE_DASHBOARD_LOGIN" in os.environ:
+            st.html('<a href="/logout" target="_self">Sign out</a>', width="content")
 
 
 def main() -> None:

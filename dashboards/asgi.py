@@ -1,4 +1,4 @@
-"""The dashboard as a server: security headers, host names, a health check, loopback only."""
+"""The dashboard as a server: security headers, host names, a health check; without a login on loopback only."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from haetae import HaetaeError
-from haetae.dashboards import look
+from haetae import HaetaeError, load_settings
+from haetae.dashboards import login, look
+from haetae.dashboards.signing_in import guarding
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 _HEADERS = {
@@ -27,7 +28,7 @@ _HEADERS = {
     ),
     "x-frame-options": "DENY",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with none, a browser would not say whose the login's form is
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 _OPTIONS = {
@@ -78,17 +79,19 @@ class Headers:
 
 
 def create_app() -> st.App:
-    """The ASGI application. One per process.
+    """The ASGI application. One per process. Where HAETAE_DASHBOARD_LOGIN is set, it is for those who sign in.
 
     Only requests for a loopback name are answered, so that no page elsewhere can read it by a name of
-    its own; `HAETAE_DASHBOARD_HOSTS` lists further names, for an authenticating proxy in front.
+    its own; `HAETAE_DASHBOARD_HOSTS` lists further names.
     """
+    users = login.users(os.environ)
     return st.App(
         Path(__file__).with_name("app.py"),
         routes=[Route("/healthz", _health)],
         middleware=[
             Middleware(Headers),
             Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(), www_redirect=False),
+            *(guarding(users, login.signing_key(os.environ), _kept()) if users else []),
         ],
     )
 
@@ -96,14 +99,14 @@ def create_app() -> st.App:
 def serve(host: str = "127.0.0.1", port: int = 8501, ledger_url: str | None = None) -> None:
     """Serve the dashboard until Ctrl-C or SIGTERM. `ledger_url` is the ledger, default the HAETAE_* settings.
 
-    Raises HostRefused for an address that is not loopback: the dashboard has no login; HaetaeError for a
-    port that is taken.
+    Raises HostRefused for an address that is not loopback where no login is set; LoginRefused for a login that is
+    none, or too easy; HaetaeError for a port that is taken.
     """
-    if not is_loopback(host):
+    if login.users(os.environ) is None and not is_loopback(host):
         raise HostRefused(
-            f"the dashboard has no login and listens on loopback addresses only, not on {host}; "
-            "leave it on 127.0.0.1, put an authenticating proxy in front, and name the proxy's host in "
-            "HAETAE_DASHBOARD_HOSTS"
+            f"the dashboard has no login yet and listens on loopback addresses only, not on {host}; set "
+            "HAETAE_DASHBOARD_LOGIN to NAME:PASSWORD and HAETAE_DASHBOARD_HOSTS to the names it is shown under, "
+            "or leave it on 127.0.0.1 and put an authenticating proxy in front"
         )
     _check_free(host.strip("[]"), port)
     if ledger_url is not None:
@@ -129,6 +132,11 @@ def _check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as exc:
             raise HaetaeError(f"port {port} of {host} cannot be had ({exc.strerror}); choose another one") from exc
+
+
+def _kept() -> Path | None:
+    """Where it stays who signed out. Without a secret no cookie outlives this process, and nothing has to stay."""
+    return load_settings().home / "signed-out" if os.environ.get("HAETAE_DASHBOARD_SECRET") else None
 
 
 def _hosts() -> list[str]:
