@@ -12,10 +12,13 @@ LOCK = -q --universal --python-version 3.11 --no-header --no-emit-index-url --no
 # torch has another wheel for each accelerator, all of them large: pinned by version, in a step of its own.
 TORCH = torch==2.13.0
 
-.PHONY: demo test torch coverage check lint types contracts bench ordeal simulate docs audit lock clean
+.PHONY: demo stack test torch coverage check lint types contracts bench ordeal nights simulate docs audit lock clean
 
 demo: $(VENV)/.demo  ## play a month of nightly runs, then serve the dashboard
 	$(BIN)/haetae demo
+
+stack: $(VENV)/.demo  ## all of deploy/compose.yaml as processes on loopback, one scheduled night, and down again; KEEP=1 leaves it up
+	$(BIN)/python deploy/stack.py $(if $(KEEP),--keep)
 
 test: $(VENV)/.test  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -48,6 +51,7 @@ contracts: $(VENV)/.test
 bench: torch  ## speed as ratios in one run: TOOLS=FOLDER has the mock endpoint, RIVALS=FOLDER takes the environments of other tools
 	$(BIN)/python tests/bench/bench.py $(if $(TOOLS),--tools $(TOOLS)) $(if $(RIVALS),--rivals $(RIVALS))
 	$(BIN)/python tests/bench/ledger_bench.py $(if $(POSTGRES),--postgres $(POSTGRES))
+	$(BIN)/python tests/bench/scale_bench.py $(if $(TOOLS),--tools $(TOOLS)) $(if $(POSTGRES),--postgres $(POSTGRES))
 	$(BIN)/python tests/bench/dataset_bench.py
 	$(BIN)/python tests/bench/text_bench.py
 	$(BIN)/python tests/bench/perplexity_bench.py $(if $(LM_EVAL),--lm-eval $(LM_EVAL))
@@ -59,6 +63,9 @@ ordeal: $(VENV)/.test  ## faults (TOOLS=FOLDER as above), rates, kills, many wri
 	$(BIN)/python tests/bench/writers_bench.py
 	$(BIN)/python tests/bench/prune_bench.py
 	if [ "$$(id -u)" = 0 ]; then unshare --mount $(BIN)/python tests/bench/full_disk_bench.py; fi
+
+nights: $(VENV)/.test  ## suites due every minute on a real Prefect server for MINUTES, its worker and the server killed: counted
+	$(BIN)/python tests/bench/schedule_bench.py --minutes $(or $(MINUTES),15)
 
 simulate: $(VENV)/.test  ## error rates and power of the verdicts, beside other rules and packages
 	$(BIN)/python tests/bench/simulate.py $(if $(RIVALS),--rivals $(RIVALS))
@@ -79,7 +86,7 @@ clean:
 
 $(BIN)/python:
 	@$(PYTHON) -c '$(FITS)'
-	@if command -v uv >/dev/null 2>&1; then uv venv -q --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
+	@if command -v uv >/dev/null 2>&1; then uv venv -q --seed --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
 
 # Every package is pinned by version and hash; the checkout itself is installed without looking further.
 $(VENV)/.demo: $(BIN)/python pyproject.toml deploy/constraints.txt
