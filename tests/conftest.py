@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,12 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from absl import logging as absl_logging
 
 _NUMBERS = count(1)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a shell starts what runs in the background; what the tests start would be as deaf to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# absl, which comes with ROUGE, closes the stream that it began with when others set logging up anew, as Prefect does,
+# unless that is the process's own. Here it would be the file into which pytest catches what all tests write.
+absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.hookimpl(wrapper=True)

@@ -115,7 +115,7 @@ def prepare(ledger: Path, said: Path, point: Point, rows: int) -> None:
             lambda *_, name=name, **__: point.passed(f"before {name}"),
             lambda *_, name=name, **__: point.passed(f"after {name}"),
         )
-    Telling.drain = lambda self, deadline_s: []  # type: ignore[method-assign]  # no tracker is opened
+    Telling.drain = lambda self, deadline_s, patience: []  # type: ignore[method-assign]  # no tracker is opened
     if point.text == "checkpoint":
         die_in_a_checkpoint(ledger)
 

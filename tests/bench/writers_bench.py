@@ -1,22 +1,24 @@
-"""Eight processes write one SQLite ledger while two read it: errors, rows, and how long a commit takes.
+"""Eight processes write one ledger while two read it: errors, rows, and how long a commit takes.
 
-    python tests/bench/writers_bench.py [--writers 8] [--readers 2] [--commits 250] [--rows 5]
+    python tests/bench/writers_bench.py [--writers 8] [--readers 2] [--commits 250 | --seconds 60] [--rows 5]
+        [--postgres URL]
 
 Prints Markdown, and exits with 1 when a row is missing, is there twice, or anything was raised. Each writer has a run
-of its own and records so many batches; readers read its counts until the writers are through.
+of its own and records so many batches, or for so many seconds; readers read its counts until the writers are through.
+The ledger is a SQLite file, and besides a database made on the server that `--postgres` names.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from haetae.core.generation import Generation
 from haetae.core.metric import MetricFacts
@@ -27,6 +29,10 @@ from haetae.store.health import findings
 from haetae.store.sql import open_ledger
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
+_COLUMNS = (
+    *("ledger", "writers", "readers", "commits", "rows", "errors", "tried again", "reads a second", "integrity"),
+    *("commit p50", "p99", "max", "samples a second"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,17 @@ class Outcome:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def write(url: str, number: int, commits: int, rows: int) -> None:
-    """One writer: its own run, and the seconds of each commit."""
-    seconds = []
+def write(url: str, number: int, commits: int, rows: int, lasting: float) -> None:
+    """One writer: its own run, and the seconds of each commit; ends after so many commits, or so many seconds."""
+    seconds: list[float] = []
     manifest = Manifest({"suite": "busy", "writer": number}, {}, {}, {"exact": MetricFacts("exact", "1")})
     with open_ledger(url) as ledger:
         _go()
-        run = ledger.start("busy", manifest, commits * rows, AT, 0, {})
+        run = ledger.start("busy", manifest, 1_000_000, AT, 0, {})
+        until = time.perf_counter() + lasting
         for first in range(0, commits * rows, rows):
+            if time.perf_counter() > until:
+                break
             samples = [Sample(f"s{n}", f"question {n} " * 10) for n in range(first, first + rows)]
             keys = [f"{number} {sample.id}" for sample in samples]
             answers = [
@@ -96,11 +105,11 @@ def _go() -> None:
     sys.stdin.readline()
 
 
-def measured(folder: Path, writers: int, readers: int, commits: int, rows: int) -> Outcome:
+def measured(url: str, writers: int, readers: int, commits: int, rows: int, lasting: float = float("inf")) -> Outcome:
     """Start everybody, let them go at once, and count."""
-    url = f"sqlite:///{folder}/ledger.db"
     open_ledger(url).close()
-    writing = [_started("write", url, str(number), str(commits), str(rows)) for number in range(writers)]
+    each = (str(commits), str(rows), str(lasting))
+    writing = [_started("write", url, str(number), *each) for number in range(writers)]
     reading = [_started("read", url) for _ in range(readers)]
     for process in (*writing, *reading):
         if process.stdout is None or process.stdout.readline() != "ready\n":
@@ -118,14 +127,15 @@ def measured(folder: Path, writers: int, readers: int, commits: int, rows: int) 
     told = [json.loads(out) for process, (out, _) in zip(processes, said, strict=True) if not process.returncode]
     with open_ledger(url, readonly=True) as ledger:
         counted = [account.scored for run in ledger.runs() for account in ledger.accounting(run.id)]
+    seconds = [second for one in told for second in one.get("seconds", [])]
     return Outcome(
         rows=sum(counted),
-        expected=writers * commits * rows,
+        expected=rows * (len(seconds) if lasting < float("inf") else writers * commits),
         again=sum(one.get("again", 0) for one in told),
         reads=sum(one.get("reads", 0) for one in told),
         failed=failed,
         whole=not [finding for finding in findings(url) if finding.level == "problem"],
-        seconds=[second for one in told for second in one.get("seconds", [])],
+        seconds=seconds,
         wall_s=wall,
     )
 
@@ -136,31 +146,44 @@ def _started(*arguments: str) -> subprocess.Popen[str]:
 
 
 def main() -> None:
+    """Measure, and print a row for each database."""
     if sys.argv[1:2] == ["write"]:
-        return write(sys.argv[2], *map(int, sys.argv[3:6]))
+        return write(sys.argv[2], *map(int, sys.argv[3:6]), float(sys.argv[6]))
     if sys.argv[1:2] == ["read"]:
         return read(sys.argv[2])
     parser = argparse.ArgumentParser()
     for name, default in (("writers", 8), ("readers", 2), ("commits", 250), ("rows", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--seconds", type=float, help="in place of --commits")
+    parser.add_argument("--postgres", default=os.environ.get("HAETAE_TEST_POSTGRES"))
     options = parser.parse_args()
+    print(f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}", flush=True)
+    commits, lasting = (10**9, options.seconds) if options.seconds else (options.commits, float("inf"))
+    asked = (options.writers, options.readers, commits, options.rows, lasting)
     with tempfile.TemporaryDirectory(prefix="haetae-writers-") as folder:
-        found = measured(Path(folder), options.writers, options.readers, options.commits, options.rows)
-    print(
-        "| writers | readers | commits | rows | errors | tried again | reads meanwhile | integrity | p50 | p99 | max |"
-    )
-    print("|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|")
+        good = _told("SQLite", measured(f"sqlite:///{folder}/ledger.db", *asked), options)
+    if options.postgres:
+        from ledger_bench import a_database  # here, so that writers and readers load no more than a ledger
+
+        with a_database(options.postgres) as url:
+            good &= _told("Postgres", measured(url, *asked), options)
+    sys.exit(not good)
+
+
+def _told(name: str, found: Outcome, options: argparse.Namespace) -> bool:
+    """One row of the table; whether all went well."""
     p50, p99, most = (1000 * found.percentile(share) for share in (0.5, 0.99, 1.0))
+    reads = found.reads / found.wall_s
     print(
-        f"| {options.writers} | {options.readers} | {len(found.seconds)} | {found.rows} of {found.expected} "
-        f"| {len(found.failed)} | {found.again} | {found.reads} | {'ok' if found.whole else 'DAMAGED'} "
-        f"| {p50:.1f} ms | {p99:.1f} ms | {most:.0f} ms |"
+        f"| {name} | {options.writers} | {options.readers} | {len(found.seconds):,} "
+        f"| {found.rows:,} of {found.expected:,} | {len(found.failed)} | {found.again} | {reads:,.0f} "
+        f"| {'ok' if found.whole else 'DAMAGED'} | {p50:.1f} ms | {p99:.1f} ms | {most:.0f} ms "
+        f"| {found.rows / found.wall_s:,.0f} |",
+        flush=True,
     )
-    print(f"\n{found.rows / found.wall_s:,.0f} samples a second, all writers together.")
     if not found.is_good:
         print("\n".join(found.failed), file=sys.stderr)
-        sys.exit(1)
-    return None
+    return found.is_good
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from haetae.core.metric import MetricFacts
 from haetae.core.run import GenerationRow, Manifest, Run, ScoreRow
 from haetae.core.sample import Sample
 from haetae.core.score import Score
+from haetae.core.shard import cut
 from haetae.store.sql import SqlLedger, open_ledger
 
 
@@ -78,6 +80,10 @@ class Given:
 
     def start(self, ledger: SqlLedger, manifest: Manifest | None = None, total: int = 3, suite: str = "support") -> Run:
         return ledger.start(suite, manifest or self.manifest(), total, self.at, seed=7, tags={"by": "test"})
+
+    def share(self, ledger: SqlLedger, total: int, parts: int, tags: Mapping[str, str] = MappingProxyType({})) -> Run:
+        """A run of so many samples in so many shards."""
+        return ledger.share("support", self.manifest(), total, self.at, 7, tags, cut(total, parts))
 
 
 @pytest.fixture

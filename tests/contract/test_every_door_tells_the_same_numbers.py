@@ -179,7 +179,8 @@ def test_the_prefect_flow_tells_the_ledgers_numbers(world, bench, prefect_server
     assert flow_run.state.message == f"{run_id}: {said.reason}"
     assert json.loads(artifacts["estimates-docs"].data) == ledgers(bench, run_id)
     shown = artifacts["verdict-docs"].data
-    assert shown.startswith(f"# {names[said.verdict]}\n")
+    assert f": {bench.ledger.run(run_id).suite}\n" in shown
+    assert said.reason in shown
     assert bench.report(run_id).text in shown
     assert bench.ledger.run(run_id).manifest.epoch  # asked afresh, and the server answers the same
     assert ledgers(bench, run_id) == ledgers(bench, world.report.run.id)
@@ -188,11 +189,10 @@ def test_the_prefect_flow_tells_the_ledgers_numbers(world, bench, prefect_server
 def _flow(suite: Path):
     from haetae.flows.evaluate import evaluate
 
-    async def ask():
+    async def ask(state):
         from prefect.client.orchestration import get_client
         from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-        state = await evaluate(str(suite), return_state=True)
         async with get_client() as client:
             flow_run = await client.read_flow_run(state.state_details.flow_run_id)
             mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]))
@@ -200,7 +200,7 @@ def _flow(suite: Path):
         return flow_run, {artifact.key: artifact for artifact in artifacts if artifact.key}
 
     try:
-        return asyncio.run(ask())
+        return asyncio.run(ask(evaluate(str(suite), return_state=True)))
     finally:
         gc.collect()  # Prefect leaves sockets to the collector: here, not in somebody else's test
 
@@ -319,7 +319,8 @@ def test_wandb_holds_the_ledgers_rows(world, bench, wandb_run):
 
 
 def test_a_suite_may_take_its_model_and_prompt_from_mlflow(world, bench):
-    """What a tracked run has mirrored there is found there, pinned, and answers the same."""
+    """What a tracked run has mirrored there is found there, by the aliases that a sync moved there, and is pinned."""
+    assert bench.sync_registry().whole
     suite = world.folder / "from-mlflow.yaml"
     text = SUITE.replace("suite: docs", "suite: from-mlflow").replace("track: [mlflow, wandb]", "track: [mlflow]")
     for name in ("answerer", "judge", "answer"):

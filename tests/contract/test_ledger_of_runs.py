@@ -14,12 +14,13 @@ import pytest
 
 from haetae.core import reasons
 from haetae.core.generation import Usage
-from haetae.core.run import Accounting, RunStatus, Spent, Unkept, Unscored
+from haetae.core.run import Accounting, Run, RunStatus, Spent, Unkept, Unscored
 from haetae.core.sample import Message, ToolCall
 from haetae.core.score import Score
 from haetae.core.verdict import Estimate
 from haetae.errors import ConfigError, StoreError
 from haetae.store.sql import SqlLedger
+from haetae.store.tables import RUN
 
 Reopen = Callable[[], SqlLedger]
 
@@ -377,11 +378,38 @@ def test_a_run_that_is_worked_on_is_not_for_others(ledger: SqlLedger, reopen: Re
     assert other.unfinished("support", run.manifest.digest) is None
     with pytest.raises(StoreError, match=rf"worked on by process {os.getpid()} on "):
         other.resume(run.id)
-    with pytest.raises(StoreError, match="which alone may end it"):
+    with pytest.raises(StoreError, match="who works on it alone may end it"):
         other.finish(run.id, RunStatus.INTERRUPTED, given.at)
     with pytest.raises(StoreError, match="resume it first"):
         other.record(run.id, [], [], [], given.at)
     ledger.record(run.id, [], [], [], given.at)
+
+
+def _died(ledger: SqlLedger, run: Run) -> None:
+    """Let whoever works on a run be a process of this machine that is no more."""
+    dead = RUN.update().where(RUN.c.id == run.id).values(owner_started="0")
+    ledger._database.write("dying", lambda connection: connection.execute(dead))
+
+
+@pytest.mark.parametrize("ends", [RunStatus.FINISHED, RunStatus.INTERRUPTED, None])
+def test_who_lost_a_run_changes_nothing_of_it(
+    ledger: SqlLedger, reopen: Reopen, given: Any, ends: RunStatus | None
+) -> None:  # STO-14
+    run, other = given.start(ledger), reopen()
+    _died(ledger, run)
+    other.resume(run.id)
+    if ends is None:
+        _died(ledger, run)
+        with pytest.raises(StoreError, match="who took it up from this process did not end it"):
+            ledger.finish(run.id, RunStatus.STOPPED, given.later(2), "it slept")
+        assert other.run(run.id).status is RunStatus.RUNNING
+        return
+    ended = other.finish(run.id, ends, given.later(1), "as it was")
+    other.save_estimates(run.id, [Estimate("exact", "", 1.0, 1.0, 1.0, 3, 3, 0)])
+    for status in (RunStatus.STOPPED, RunStatus.FINISHED):
+        assert ledger.finish(run.id, status, given.later(2), "it slept") == ended
+    assert other.run(run.id) == ended
+    assert len(other.estimates(run.id)) == 1
 
 
 def test_a_ledger_that_closes_gives_its_runs_back(ledger: SqlLedger, reopen: Reopen, given: Any) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -27,6 +30,7 @@ from haetae.core.score import Score
 from tests.unit.stats.whole_tables import estimates
 
 APP = Path(__file__).parents[2] / "dashboards" / "app.py"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
 FIRST = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 HUGE = 20_000_000
 """Characters of one answer."""
@@ -281,3 +285,25 @@ def workbench(seeded: Seeded) -> Iterator[Workbench]:
     """The workbench on the seeded ledger, to compare pages with."""
     with Workbench(load_settings({"HAETAE_LEDGER": seeded.url}), readonly=True) as bench:
         yield bench
+
+
+@pytest.fixture(autouse=True)
+def _main_stays_what_it_is() -> Iterator[None]:
+    """Streamlit's tests leave the app there, and whoever starts a process of Python later would start the app."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip("no Chromium is installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    options = ["--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    if os.geteuid() == 0:
+        options.append("--no-sandbox")  # Chromium's sandbox does not start as root
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=options)
+        yield chromium
+        chromium.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from urllib.parse import urlencode
 import pytest
 
 pytestmark = pytest.mark.real
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
 MESSAGE = 5_000_000
 """Bytes that one message to the browser may have."""
 
@@ -65,20 +63,6 @@ def get(port: int, path: str, host: str | None = None) -> http.client.HTTPRespon
         return response
     finally:
         connection.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium is installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    options = ["--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    if os.geteuid() == 0:
-        options.append("--no-sandbox")  # Chromium's sandbox does not start as root
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=options)
-        yield chromium
-        chromium.close()
 
 
 class Visit:
@@ -171,9 +155,8 @@ def test_hostile_answers_are_shown_as_text_and_ask_nothing(
     visit = Visit(browser, server, "run", run="docs-en.5", sample=sample)
     visit.page.get_by_role("heading", name=f"Sample {sample}").wait_for(timeout=30_000)
     code = visit.page.locator('[data-testid="stCode"]')
-    code.first.wait_for()
-    if sample == "ledger-001":
-        assert f"![tracked]({canary.url}/image.png)" in " ".join(code.all_inner_texts())
+    tracked = code.filter(has_text=f"![tracked]({canary.url}/image.png)") if sample == "ledger-001" else code
+    tracked.first.wait_for(timeout=30_000)
     visit.shoot(screenshots, f"hostile-{sample}")
     wide = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, "a long word makes the page no wider"
@@ -215,7 +198,7 @@ def test_a_missing_ledger_is_a_calm_page(browser: Any, tmp_path: Path, screensho
             except OSError:
                 assert process.poll() is None
         visit = Visit(browser, port, "")
-        assert visit.page.get_by_text("No data to show yet").is_visible()
+        visit.page.get_by_text("No data to show yet").locator("visible=true").first.wait_for(timeout=30_000)
         visit.check()
         visit.shoot(screenshots, "no-ledger")
         visit.page.close()

@@ -116,7 +116,7 @@ def test_nobody_is_told_to_install_haetae_by_its_bare_name(document):
 
 @pytest.mark.parametrize("document", READMES)
 def test_the_extras_that_are_named_are_the_ones_there_are(document):
-    named = re.search(r"^[^#\n]*extras\)?: ([a-z, ]+)\.$", text(document), re.MULTILINE | re.IGNORECASE)
+    named = re.search(r"^[^#\n]*extras\)?: ([a-z, -]+)\.$", text(document), re.MULTILINE | re.IGNORECASE)
     extras = tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]
     assert named is not None
     assert set(named[1].split(", ")) == set(extras) - {"test", "lint"}

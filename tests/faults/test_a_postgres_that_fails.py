@@ -117,7 +117,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]]
     """no_pause(then): do something instead of waiting before a transaction is tried again."""
 
     def instead(then: Callable[[], object]) -> None:
-        monkeypatch.setattr("haetae.store.database.time.sleep", lambda _: then())
+        monkeypatch.setattr("haetae.store.database.sleep", lambda _: then())
 
     return instead
 

@@ -119,7 +119,7 @@ def test_a_suite_that_went_away_and_a_run_that_never_told_it_say_how_to_go_on(
     run_id = _stopped(project, server, replies)
     project.suite.rename(project.folder / "renamed.yaml")
     with project.bench() as bench:
-        with pytest.raises(ConfigError, match=rf"{project.suite}, which is not there .* SUITE --resume {run_id}"):
+        with pytest.raises(ConfigError, match=rf"{project.suite} .* is not there; .* SUITE --resume {run_id}"):
             bench.resume()
         bench.ledger._database.write("ageing", lambda c: c.exec_driver_sql("UPDATE run SET tags = '{}'"))
         with pytest.raises(ConfigError, match=rf"does not know which suite .* haetae run SUITE --resume {run_id}"):

@@ -75,11 +75,12 @@ def test_a_signal_is_how_the_dashboard_ends(number: signal.Signals, project: Any
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("name", ["_assemble", "_conclude"])
+@pytest.mark.parametrize("where", ["face.parts:Parts._assemble", "reporting:Reporting.conclude"])
 def test_sigterm_before_the_first_call_or_after_the_last_ends_with_the_same_words(
-    name: str, project: Any, server: Any
+    where: str, project: Any, server: Any
 ) -> None:
-    told = f"import os, haetae.workbench.bench as m; m.Workbench.{name} = lambda *_: os.kill(os.getpid(), 15)"
+    module, _, name = where.partition(":")
+    told = f"import os, haetae.workbench.{module} as m; m.{name} = lambda *_, **__: os.kill(os.getpid(), 15)"
     env = {**os.environ, **project.settings.env}
     command = [sys.executable, "-c", f"{told}; {PROGRAM}", "run", str(project.suite), "--quiet", "--no-track"]
     said = subprocess.run(command, env=env, capture_output=True, text=True, check=False)

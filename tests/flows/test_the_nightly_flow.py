@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import importlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,8 @@ from haetae.core.run import Manifest, Run, RunStatus, Spent
 from haetae.core.suite import ScheduleSpec
 from haetae.core.verdict import Comparison, Verdict
 from haetae.errors import ConfigError
-from haetae.workbench.due import NotDue
+from haetae.store.ledger import LEASE
+from haetae.workbench.schedules.due import NotDue, Unchanged
 
 pytestmark = [
     pytest.mark.real,
@@ -38,31 +39,36 @@ class Bench:
 
     says: dict[str, Any]
     asked: list[tuple[str, datetime | None]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Bench:
         return self
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def run_due(self, suite: str, *, due: datetime | None = None) -> Any:
+    def run_due(self, suite: str, *, due: datetime | None = None, demanded: Any = None, watcher: Any) -> Any:
         self.asked.append((suite, due))
         said = self.says[suite]
-        if isinstance(said, Exception):
+        said = next(said) if isinstance(said, Iterator) else said
+        if isinstance(said, BaseException):
             raise said
         return said
 
+    def leave_out(self, suite: str) -> None:
+        self.left_out.append(suite)
 
-def ended(prefect_server: Any, monkeypatch: pytest.MonkeyPatch, says: dict[str, Any]) -> tuple[Any, Bench]:
+
+def ended(
+    prefect_server: Any, monkeypatch: pytest.MonkeyPatch, says: dict[str, Any], **asked: Any
+) -> tuple[Any, Bench]:
     """The state in which the flow ended, and what it asked."""
     bench = Bench(says)
     module = importlib.import_module("haetae.flows.nightly")
     monkeypatch.setattr(module, "Workbench", lambda: bench)
-
-    async def run() -> Any:
-        return await module.nightly(list(says), return_state=True)
-
+    monkeypatch.setattr(module, "_BETWEEN_S", 0.0)
+    monkeypatch.setattr(importlib.import_module("haetae.flows.working"), "Workbench", lambda: bench)
     try:
-        return asyncio.run(run()), bench
+        return module.nightly(list(says), return_state=True, **asked), bench
     finally:
         gc.collect()  # Prefect leaves sockets to the collector: here, not in somebody else's test
 
@@ -96,10 +102,66 @@ def test_where_prefect_starts_before_a_gap_it_waits_for_what_is_due(
     new_york = ScheduleSpec(cron="30 2 * * *", timezone="America/New_York")
     early = NotDue("a", "nothing is due", soon, new_york, asked=soon - timedelta(minutes=30))
     assert early.is_early
-    says = {"a": iter((early, report("a", Verdict.PASS)))}
-    monkeypatch.setattr(Bench, "run_due", lambda bench, suite, due=None: next(bench.says[suite]))
-    state, _ = ended(prefect_server, monkeypatch, says)
+    state, _ = ended(prefect_server, monkeypatch, {"a": iter((early, report("a", Verdict.PASS)))})
     assert state.name == "Passed"
+
+
+def test_what_is_in_anothers_hands_is_waited_for(prefect_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = replace(IDLE, busy=True)
+    state, bench = ended(prefect_server, monkeypatch, {"a": iter((busy, busy, report("a", Verdict.PASS)))})
+    assert (state.name, len(bench.asked)) == ("Passed", 3)
+
+
+def test_it_waits_no_longer_than_the_lease_of_who_died(prefect_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, bench = ended(prefect_server, monkeypatch, {"a": replace(IDLE, busy=True)})
+    assert state.name == "NotDue"
+    nightly = importlib.import_module("haetae.flows.nightly")
+    assert (len(bench.asked) - 1) * 15.0 > LEASE.total_seconds()
+    assert len(bench.asked) == nightly._LOOKS + 1
+
+
+def test_a_process_that_dies_again_and_again_is_given_up(prefect_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, bench = ended(prefect_server, monkeypatch, {"a": report("a", Verdict.PASS)}, died=3)
+    assert (state.name, len(bench.asked)) == ("Passed", 1)
+    state, bench = ended(prefect_server, monkeypatch, {"a": report("a", Verdict.PASS)}, died=4)
+    assert (state.name, bench.asked) == ("GivenUp", [])
+    assert state.is_failed()
+    assert not state.is_crashed()  # or it would be started once more
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_only_what_a_person_cancelled_counts_as_served(
+    prefect_server: Any, monkeypatch: pytest.MonkeyPatch, cancelled: bool
+) -> None:
+    module = importlib.import_module("haetae.flows.nightly")
+    working = importlib.import_module("haetae.flows.working")
+    monkeypatch.setattr(working, "is_cancelled", lambda: cancelled)
+    monkeypatch.setattr(module, "is_cancelled", lambda: cancelled)
+    said = report("a", None)
+    stopped = replace(said, run=said.run.ended(RunStatus.INTERRUPTED, AT, "interrupted; what was in flight is kept"))
+    bench = Bench({"a": stopped})
+    monkeypatch.setattr(module, "Workbench", lambda: bench)
+    monkeypatch.setattr(working, "Workbench", lambda: bench)
+    if cancelled:
+        state = module.nightly(["a"], return_state=True)
+        assert (state.name, bench.left_out) == ("Cancelled", ["a"])
+    else:
+        with pytest.raises(KeyboardInterrupt):  # started by a program, and not from a deployment
+            module.nightly(["a"], return_state=True)
+        assert bench.left_out == []
+    gc.collect()
+
+
+def test_a_suite_that_is_unchanged_ends_as_the_run_that_stands_for_it(
+    prefect_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unchanged = Unchanged("a", report("a", Verdict.REGRESSION), AT, AT, IDLE.schedule)
+    state, _ = ended(prefect_server, monkeypatch, {"a": unchanged})
+    assert (state.name, state.is_failed()) == ("Regressed", True)  # a regression that stands is not hidden
+    assert state.message.startswith("a: unchanged since a.7: ")
+    state, _ = ended(prefect_server, monkeypatch, {"a": replace(unchanged, report=report("a", Verdict.PASS))})
+    assert (state.name, state.is_completed()) == ("Unchanged", True)
+    assert "unchanged since a.7" in state.message
 
 
 def test_a_suite_that_fails_takes_no_turn_from_the_next(prefect_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:

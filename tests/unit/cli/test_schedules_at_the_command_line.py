@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from typing import Any
+
+from haetae.core.turn import TakenTurn
+from haetae.workbench.bench import Workbench
 
 SCHEDULE = 'schedule: { cron: "0 6 * * *", timezone: Asia/Seoul }\n'
 
@@ -18,6 +23,17 @@ def test_the_next_times_are_listed_by_both_clocks(haetae: Any, shop: Any) -> Non
     ]
     found = haetae("schedule", "preview", str(shop.suite), "--count", "1", "--after", "2026-11-27 12:00:00", "--json")
     assert found.json == [{"suite": "shop", "at": "2026-11-27T21:00:00+00:00", "timezone": "Asia/Seoul"}]
+
+
+def test_a_preview_ends_with_the_calendar(haetae: Any, shop: Any) -> None:
+    shop.write(60)
+    shop.suite.write_text(shop.suite.read_text() + SCHEDULE)
+    said = haetae("schedule", "preview", "--count", "9", "--after", "9999-12-29 00:00:00")
+    assert said.code == 0
+    assert said.out.splitlines()[-1].startswith("shop  9999-12-31 06:00 Asia/Seoul")
+    said = haetae("schedule", "preview", "--after", "9999-12-31 23:00:00")
+    assert said.out == "nothing comes due between 9999-12-31 23:00 UTC and the end of the year 9999\n"
+    assert haetae("schedule", "preview", "--after", "9999-12-31 23:00:00", "--json").json == []
 
 
 def test_a_wrong_schedule_is_told_at_its_line(haetae: Any, shop: Any) -> None:  # SCH-12
@@ -37,6 +53,35 @@ def test_what_is_due_is_run_and_the_worst_verdict_is_the_exit_code(haetae: Any, 
     first = haetae("schedule", "run", "--quiet")
     assert first.code == 3  # it has no baseline yet
     assert "shop.1" in first.out
+
+
+def test_beside_a_scheduled_run_none_is_started_by_hand(haetae: Any, shop: Any) -> None:  # SCH-15
+    shop.write(60)
+    with Workbench() as bench:
+        assert bench.ledger.take_turn("shop", datetime.now(UTC)).came is TakenTurn.TAKEN
+        for command in ("run", "gate"):
+            said = haetae(command, str(shop.suite), "--quiet")
+            assert said.code == 3
+            assert f"shop is being run by its schedule, by process {os.getpid()} on" in said.err
+            assert "wait for that to end" in said.err
+        bench.ledger.end_turn("shop", served=True)
+    assert haetae("run", str(shop.suite), "--quiet").out.startswith("shop.1")
+
+
+def test_what_is_unchanged_is_not_run_and_has_the_exit_code_of_its_run(haetae: Any, shop: Any) -> None:
+    shop.write(60)
+    every_minute = shop.suite.read_text() + 'schedule: { cron: "* * * * *" }\n'
+    shop.suite.write_text(every_minute)
+    assert haetae("run", str(shop.suite), "--quiet").code == 3  # it has no baseline yet
+    haetae("promote", "shop.1")
+    shop.write(30)
+    assert haetae("run", str(shop.suite), "--quiet").code == 1
+    said = haetae("schedule", "run", "--quiet", "--json")
+    assert said.code == 1
+    (document,) = said.json
+    assert (document["run"], document["unchanged_since"], document["verdict"]) == (None, "shop.2", "regression")
+    assert document["why"].startswith("unchanged since shop.2: the same answers and scores would come out")
+    assert len(haetae("list", "runs", "--json").json) == 2
 
 
 def test_nothing_due_is_no_failure(haetae: Any, shop: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import haetae
-from haetae.cli import start
+from haetae.workbench.doctor import machine
 
 
 def test_doctor_as_json_holds_what_doctor_prints(shop: Any) -> None:
@@ -28,14 +28,14 @@ def test_doctor_knows_every_extra_by_a_package_of_it() -> None:
             packages.setdefault(extra.strip("\"'"), set()).add(name[0].replace("-", "_"))
     optional = packages.keys() - {"all", "test", "lint"}
     assert {"mlflow", "zstd", "otel"} <= optional
-    assert [extra for extra in optional if not packages[extra] & start._PARTS.keys()] == []
-    assert set(start._PARTS.values()) <= optional
+    assert [extra for extra in optional if not packages[extra] & machine.PARTS.keys()] == []
+    assert set(machine.PARTS.values()) <= optional
 
 
 def test_what_is_missing_is_installed_from_the_checkout_and_not_by_name(
     shop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(start._PARTS, "no-such-package", "dask")
+    monkeypatch.setitem(machine.PARTS, "no-such-package", "dask")
     said = shop.call("doctor")
     assert said.code == 0
     assert "missing  no-such-package; needed only with the extra dask: pip install -e '.[dask]'\n" in said.out
@@ -46,7 +46,7 @@ def test_a_checkout_newer_than_its_installation_is_a_problem(
 ) -> None:
     described = '[project]\nname = "haetae"\n[project.entry-points."haetae.metrics"]\nnew = "haetae.metrics.new:New"\n'
     (tmp_path / "pyproject.toml").write_text(described, "utf-8")
-    monkeypatch.setattr(start, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(machine, "CHECKOUT", tmp_path)
     said = shop.call("doctor")
     assert said.code == 3
     stale = "the installed entry points are older than this checkout; run in it: pip install -e ."

@@ -44,6 +44,22 @@ def test_what_is_due_every_hour_comes_in_every_hour_that_passes(zone: str) -> No
     assert gaps[timedelta(hours=1)] >= 800 * 24 - 20
 
 
+@pytest.mark.parametrize("zone", [*ZONES, "Pacific/Chatham"])  # there the clock is set back from 03:45 to 02:45
+@pytest.mark.parametrize(
+    ("hours", "shown"),
+    [("3", {3}), ("*/2", set(range(0, 24, 2))), ("1-3", {1, 2, 3}), ("23", {23}), ("*", set(range(24)))],
+)
+def test_a_line_that_follows_the_hours_comes_whenever_the_clock_shows_such_a_time(
+    zone: str, hours: str, shown: set[int]
+) -> None:
+    there = ZoneInfo(zone)
+    for start in (datetime(2027, month, day, tzinfo=UTC) for month in (3, 4, 9, 10, 11) for day in (1, 12, 24)):
+        end = start + timedelta(days=13)
+        quarters = [start + timedelta(minutes=15 * n) for n in range(1, 13 * 96 + 1)]
+        expected = [at for at in quarters if (local := at.astimezone(there)).hour in shown and local.minute % 15 == 0]
+        assert list(due_between(f"*/15 {hours} * * *", zone, start, end)) == expected
+
+
 def test_a_time_that_the_clock_leaves_out_comes_at_the_first_minute_after() -> None:  # SCH-01
     assert local("America/New_York", "30 2 * * *", "2026-03-07T12:00") == [
         "2026-03-08T03:00-04:00",
@@ -99,6 +115,13 @@ def test_nothing_between_two_times_is_forgotten_by_who_asks_in_between(start: da
     assert next(comes_due("30 1,2 * * *", zone, first)) == second
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/New_York"])
+def test_nothing_comes_due_after_the_end_of_the_calendar(zone: str) -> None:
+    last = list(comes_due("0 6 * * *", zone, datetime(9999, 12, 25, tzinfo=UTC)))
+    assert 4 <= len(last) <= 7
+    assert list(comes_due("* * * * *", zone, datetime(9999, 12, 31, 23, 59, tzinfo=UTC))) == []
+
+
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="without a time zone"):
         next(comes_due("0 6 * * *", "UTC", BEGIN.replace(tzinfo=None)))
@@ -119,13 +142,27 @@ def test_a_time_without_a_zone_is_refused() -> None:
         ("0 6 LW * *", "the day of month of '0 6 LW * *' is 'LW'; expected 1-31, L"),
         ("0 6 * * 1L", "the day of week of '0 6 * * 1L' is '1L'; expected 0-7"),
         ("", "got 0 in ''"),
+        ("0 6 * * MON#2,FRI", "the day of week of '0 6 * * MON#2,FRI' is 'MON#2,FRI', which Prefect does not read so"),
+        ("0 6 15 * 5#2", "is '15', which Prefect does not read so; expected * where the day of week is 5#2"),
+        ("0 6 1 * 1#1", "expected * where the day of week is 1#1"),
+        ("0 6 1,*/10 * *", "expected the 1st and 2nd, or the 30th and 31st, but both only with the 29th"),
+        ("0 6 11,* * 1", "expected * alone, or a list without it"),
+        ("5-5 6 * * *", "the minute of '5-5 6 * * *' is '5-5', which Prefect does not read so; expected 5 in place"),
+        ("0 6 * * 4/3", "expected a range or * before the step, in place of 4/3"),
+        ("0 23/2 * * *", "expected a range or * before the step, in place of 23/2"),
     ],
 )
 def test_a_line_that_is_none_is_told_by_its_field(cron: str, said: str) -> None:  # SCH-12
     assert said in str(cron_fault(cron))
 
 
-@pytest.mark.parametrize("cron", ["0 6 * * *", "*/5 9-17 * * MON-FRI", "0 0 L * *", "30 2 1,15 1-6 *", "0 0 * * 7"])
+PREFECTS = ["0 6 * * MON#1,3#3", "0 6 */2 * 1", "0 6 1,11,21 * *", "0 6 1,31 1,12 *", "5/10 0/6 * * 1-5/2"]
+"""Near what Prefect cannot read, and read by it."""
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 6 * * *", "*/5 9-17 * * MON-FRI", "0 0 L * *", "30 2 1,15 1-6 *", "0 0 * * 7", *PREFECTS]
+)
 def test_a_line_that_is_one_has_no_fault(cron: str) -> None:
     assert cron_fault(cron) is None
 
@@ -134,3 +171,16 @@ def test_a_zone_that_is_none_is_told_with_the_nearest() -> None:  # SCH-12
     assert zone_fault("Asia/Seoul") is None
     assert zone_fault("Asia/Seul") == "there is no time zone 'Asia/Seul'; did you mean 'Asia/Seoul'?"
     assert "Asia/Seoul or UTC" in str(zone_fault("Nirgendwo"))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("KST", "Asia/Seoul"), ("pst", "America/Los_Angeles"), ("seoul", "Asia/Seoul"), ("New_York", "America/New_York")],
+)
+def test_what_people_call_a_zone_is_answered_with_its_name(name: str, meant: str) -> None:  # SCH-12
+    assert zone_fault(name) == f"there is no time zone {name!r}; did you mean {meant!r}?"
+
+
+@pytest.mark.parametrize("name", ["localtime", "Factory"])
+def test_a_clock_that_each_machine_has_its_own_of_is_no_zone(name: str) -> None:
+    assert zone_fault(name) == f"{name!r} is another clock on every machine; name the zone, as Asia/Seoul or UTC are"

@@ -111,9 +111,59 @@ def test_plain_words_stay(text: str) -> None:
     assert redact(text) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://:hunter@host/x", "http://***@host/x"),
+        ("postgresql+psycopg://:hunter@host/db", "postgresql+psycopg://***@host/db"),
+        ("http://u:hun@ter@host", "http://***@host"),
+        ("http://u:hun/ter@host", "http://***@host"),
+        ("http://u:hun?ter@host", "http://***@host"),
+        ("http://u:hun#ter@host", "http://***@host"),
+        ("http://u:hun@t/er@host", "http://***@host"),
+        ("http://u:1234@host", "http://***@host"),
+        ("http://u:hunter@[::1]:80/x", "http://***@[::1]:80/x"),
+        ("http://me@corp.example:hunter@host", "http://***@host"),
+        ("https://host/?next=http://u:hunter@inner/x", "https://host/?next=http://***@inner/x"),
+        ('{"url":"http://u:hunter@host","mail":"a@b.example"}', '{"url":"http://***@host","mail":"a@b.example"}'),
+        ("['http://u:hunter@host','a@b.example']", "['http://***@host','a@b.example']"),
+        ('a "http://u:hun"ter@host"', 'a "http://***@host"'),
+    ],
+)
+def test_a_password_in_a_url_is_masked_whatever_it_is_made_of(text: str, shown: str) -> None:  # SEC-07
+    assert redact(text) == redact(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "write to joe@example.com: the server is http://host:8080/ and a:b@c is no URL",
+        "https://host/path/@user",
+        "https://host:8080/path/@user",
+        "https://host:8080?to=joe@example.com",
+        "http://[::1]:8080/@user",
+        "http://[fd00::1]/@user",
+        "ssh://git@github.com:22/lab/x@v1",
+        "git@github.com:lab/x.git",
+        "sqlite:////srv/a:b@c.db",
+        '{"url":"http://host:8080","mail":"joe@example.com"}',
+    ],
+)
+def test_what_has_an_at_sign_and_no_password_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+@given(st.text("u:p/?#@[]\"' h1."))
+def test_redacting_twice_is_redacting_once(text: str) -> None:
+    once = redact(f"http://{text}@host")
+    assert redact(once) == once
+
+
 def test_text_made_to_keep_the_search_busy_is_read_in_one_walk() -> None:
     for text in ("-eyJ" * 300_000, "eyJ" * 300_000, "_-" * 500_000, "-----BEGIN A " * 90_000, "://a:" * 200_000):
         assert redact(text) == text
+    for text in ("://a:1/" * 200_000, "://[" * 300_000, "'http://" * 100_000, '"http://u:' * 100_000):
+        assert redact(f"{text} a@b").endswith(" a@b")
 
 
 def test_known_secrets_and_fields_of_secret_names_are_masked() -> None:
@@ -127,6 +177,10 @@ def test_known_secrets_and_fields_of_secret_names_are_masked() -> None:
         "list": [MASK],
         "k_key": "${K}",
     }
+    headers = {"Authorization": "Bearer ${LAB_KEY}"}
+    assert redact_json(headers) == headers  # it says where the secret comes from, and no more
+    for held in ("Bearer ${LAB_KEY}x", "Bearer x${LAB_KEY}", "hunter2 ${LAB_KEY}", "Bearer x"):
+        assert redact_json({"Authorization": held}) == {"Authorization": MASK}
     assert is_secret_field("OPENAI_API_KEY")
     assert not is_secret_field("monkey")
 

@@ -24,6 +24,8 @@ class ScriptedModel:
     chat. `by_title` scripts the replies for schemas of one title.
     """
 
+    deterministic = False
+
     script: Sequence[Any] = ()
     by_title: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     vectors: Callable[[str], Sequence[float]] | Failure = lambda text: (float(len(text)), 1.0)

@@ -530,6 +530,7 @@ class Surprise:
     """A language model that finds each character of a text as improbable as the text is long."""
 
     fingerprint: Mapping[str, Any] = {"kind": "surprise"}
+    deterministic = True
 
     async def likelihood(self, text: str, *, prompt: str = "") -> Likelihood:
         return Likelihood((-math.log(len(text)),) * len(text), len(text))

@@ -33,6 +33,7 @@ class Half:
 
     told: Mapping[str, Likelihood | Failure] = field(default_factory=dict)
     fingerprint: Mapping[str, Any] = field(default_factory=lambda: {"kind": "half", "tokenizer": "characters"})
+    deterministic: bool = True
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     async def likelihood(self, text: str, *, prompt: str = "") -> Likelihood | Failure:

@@ -144,13 +144,13 @@ def test_what_data_says_moves_no_cursor(shop, bench_at):  # SEC-11
     )
     (shop.path / "checkout.eval.yaml").write_text(suite)
     samples = [json.loads(line) for line in (shop.path / "samples.jsonl").read_text().splitlines()]
-    for sample in samples[1:]:
-        sample["metadata"] = {"language": "\x1b[31mko"}
+    for number, sample in enumerate(samples):
+        sample["metadata"] = {"language": "\x1b[31mko" if number % 3 == 0 else "en"}  # those that fell
     (shop.path / "samples.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
     now = (shop.path / "outputs.jsonl").read_text()
     (shop.path / "outputs.jsonl").write_text(now.replace('"correct": 0.0', '"correct": 1.0'))
     with bench_at(shop.path) as bench:
-        bench.promote(bench.run(shop.path / "checkout.eval.yaml").run.id)
+        bench.promote(bench.run(shop.path / "checkout.eval.yaml").run.id, reason="other samples")
     (shop.path / "outputs.jsonl").write_text(now)
     result = shop.runpytest_subprocess(HAETAE, "-k", "correct")
     result.assert_outcomes(failed=1, deselected=2)

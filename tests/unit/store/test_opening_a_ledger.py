@@ -62,6 +62,8 @@ def test_the_connections_are_set_for_durability(url: str) -> None:
         ("ledger.db", "cannot be read"),
         ("", "cannot be read"),
         ("postgresql+psycopg2://u:hunter2@h/d", "cannot be kept in postgresql"),
+        ("sqlite:///ledger.db?password=hunter2", "'sqlite:///ledger.db' is not a ledger"),
+        ("postgresql://me:tulip#@hunter2@127.0.0.1:1/d", "has an @ in it: write that as %40"),
     ],
 )
 def test_another_kind_of_url_is_refused(url: str, said: str) -> None:
@@ -233,7 +235,7 @@ def test_a_lock_held_by_another_program_is_waited_for(
     monkeypatch.setattr("haetae.store.database._BUSY_S", 0.0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other, open_ledger(with_run) as ledger:
         other.execute("BEGIN IMMEDIATE")
-        monkeypatch.setattr("haetae.store.database.time.sleep", lambda _: other.rollback())
+        monkeypatch.setattr("haetae.store.database.sleep", lambda _: other.rollback())
         version, new = ledger.register("prompt", "p", {"a": 1}, ledger.run("support.1").started_at)
         assert (version.number, new) == (1, True)
 

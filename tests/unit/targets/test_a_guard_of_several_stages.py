@@ -40,6 +40,7 @@ class Says:
     takes: float = 0.0
     free: bool = False
     reusable: bool = True
+    deterministic: bool = True
     seen: list[str] = field(default_factory=list)
     fingerprint: Mapping[str, Any] = field(default_factory=lambda: {"kind": "says"})
 
@@ -153,6 +154,13 @@ def test_answers_are_taken_again_where_every_stage_is_fixed_and_one_costs(
     made = {str(n): Says(watch, Check(None), free=is_free, reusable=again) for n, (is_free, again) in enumerate(stages)}
     target = Cascade(made, "pass", watch)
     assert (target.free, target.reusable) == (free, reusable)
+
+
+def test_it_is_deterministic_where_every_stage_is() -> None:
+    watch = Watch()
+    rules, judge = Says(watch, Check(None)), Says(watch, Check(None), deterministic=False)
+    assert Cascade({"one": rules, "two": rules}, "pass", watch).deterministic
+    assert not Cascade({"one": rules, "two": judge}, "pass", watch).deterministic
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import sys
 import sysconfig
@@ -294,6 +295,67 @@ def test_a_module_of_the_suites_folder_comes_before_one_of_the_project(
         name: load_function(f"{name}:f", suites, tmp_path)("x") for name in ("both_app", "project_app", "suites_app")
     }
     assert found == {"both_app": "suites", "project_app": tmp_path.name, "suites_app": "suites"}
+
+
+def test_two_projects_in_one_process_each_have_their_own_functions(tmp_path: Path) -> None:
+    for project in ("one", "two", "one"):
+        (folder := tmp_path / project / "namesakes").mkdir(parents=True, exist_ok=True)
+        (folder / "words.py").write_text(f"WORD = {project!r}\n")
+        (folder.parent / "twin_app.py").write_text("from namesakes.words import WORD\ndef f(): return WORD\n")
+        assert load_function("twin_app:f", folder.parent, folder.parent)() == project
+        assert load_function("namesakes.words:WORD.upper", folder.parent, folder.parent)() == project.upper()
+
+
+def test_what_two_suites_of_a_project_share_is_loaded_once(tmp_path: Path) -> None:
+    (tmp_path / "shared_app.py").write_text("import random\nMADE = random.random()\n")
+    made = set()
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}_app.py").write_text("import shared_app\ndef f(): return shared_app.MADE\n")
+        made.add(load_function(f"{name}_app:f", tmp_path / name, tmp_path)())
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("order", [("root", "below"), ("below", "root")])
+def test_a_suite_in_the_root_and_one_below_it_each_have_their_own_functions(
+    tmp_path: Path, order: tuple[str, str]
+) -> None:
+    folders = {"root": tmp_path, "below": tmp_path / "below"}
+    (tmp_path / "below").mkdir()
+    for name, folder in folders.items():
+        (folder / "level_app.py").write_text(f"def f(): return {name!r}\n")
+    for name in (*order, *order):
+        assert load_function("level_app:f", folders[name], tmp_path)() == name
+
+
+def test_a_module_that_another_suite_has_is_not_found(tmp_path: Path) -> None:
+    for name in ("has_it", "has_not"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "has_it" / "single_app.py").write_text("def f():\n    import late_app\n    return late_app.WORD\n")
+    (tmp_path / "has_it" / "late_app.py").write_text("WORD = 'late'\n")
+    function = load_function("single_app:f", tmp_path / "has_it", tmp_path)
+    with pytest.raises(ConfigError, match="No module named 'single_app'"):
+        load_function("single_app:f", tmp_path / "has_not", tmp_path)
+    assert function() == "late"  # it imports when it is called, and finds what is its own
+
+
+def test_what_two_suites_share_has_the_namesake_of_each(tmp_path: Path) -> None:
+    (tmp_path / "common_app.py").write_text("import near_words\ndef f(): return near_words.WORD\n")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "near_words.py").write_text(f"WORD = {name!r}\n")
+    assert [load_function("common_app:f", tmp_path / name, tmp_path)() for name in ("one", "two")] == ["one", "two"]
+
+
+def test_a_name_that_the_process_has_taken_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (elsewhere / "taken_app.py").write_text("def f(): return 'not this'\n")
+    monkeypatch.syspath_prepend(elsewhere)
+    importlib.import_module("taken_app")
+    (project := tmp_path / "project").mkdir()
+    (project / "taken_app.py").write_text("def f(): return 'this'\n")
+    with pytest.raises(ConfigError, match=r"in this process it is \S+elsewhere/taken_app.py, and not \S+project"):
+        load_function("taken_app:f", project, project)
 
 
 class _Model:

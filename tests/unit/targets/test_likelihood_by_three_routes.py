@@ -250,8 +250,7 @@ def test_half_a_character_spoils_no_other_text(local: Any) -> None:  # DAT-11
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_log_probabilities_are_computed_in_single_precision_from_numbers_of_half(dtype: str) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch", reason="torch is not installed: make torch")
     from haetae.targets.causal import _logprobs
 
     logits = torch.randn((40, 3_000), generator=torch.Generator().manual_seed(1)).mul(4).to(getattr(torch, dtype))

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from haetae.core.generation import Failure, Generation
-from haetae.core.ledger import Delivery, SampleResult, Version
+from haetae.core.ledger import Delivery, SampleResult
 from haetae.core.metric import MetricFacts
+from haetae.core.registry import Version
 from haetae.core.run import Accounting, GenerationRow, Manifest, Run, RunStatus, ScoreRow, Spent
 from haetae.core.sample import Message, Sample
 from haetae.core.score import Score

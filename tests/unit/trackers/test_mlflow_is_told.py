@@ -185,6 +185,25 @@ def test_no_secret_leaves_the_process(tracker, client, record, secret, tmp_path)
         assert secret.encode() not in content
 
 
+def test_a_prompt_that_holds_a_secret_stays_here_and_its_run_arrives_all_the_same(
+    tracker, client, record, version, secret, tmp_path
+):  # TRK-10
+    guard = version("prompt", "guard", [{"role": "user", "content": f"The key is {secret}. {{{{ input }}}}"}])
+    with pytest.raises(RegistryError, match="holds what looks like a secret, which is not sent to MLflow"):
+        tracker.push(guard)
+    run = told(client, tracker.deliver(replace(record, versions=(*record.versions, guard)), "key-1"))
+    assert run.info.status == "FINISHED"
+    notes = json.loads(artifact(client, run, "notes.json").read_text("utf-8"))
+    assert f"prompt {guard.reference}: it holds what looks like a secret" in "\n".join(notes["left_out"])
+    assert all(secret.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_model_that_names_the_variable_of_its_key_is_mirrored_as_it_is(tracker, version):
+    content = {"base_url": "${LAB_URL}/v1", "api_key": "${LAB_KEY}", "headers": {"Authorization": "Bearer ${LAB_KEY}"}}
+    there, number = tracker.push(version("model", "lab", content))
+    assert tracker.read("model", there, number) == content
+
+
 def test_nothing_is_written_where_the_process_happens_to_stand(tracker, record, tmp_path):
     tracker.deliver(record, "key-1")
     assert list((tmp_path / "cwd").iterdir()) == []
@@ -213,9 +232,9 @@ def test_what_was_mirrored_resolves_to_itself_type_by_type(tracker, version):
     ("prompt", [{"role": "user", "content": "old"}], [{"role": "user", "content": "new"}]),
 ])  # fmt: skip
 def test_an_alias_that_moved_is_seen_at_once(tracker, client, version, kind, old, new):
-    tracker.mirror(version(kind, "bot", old, 1, ("production",)))
+    tracker.point(kind, *_alias(tracker.push(version(kind, "bot", old, 1))))
     assert "old" in str(tracker.resolve(kind, "bot", "production"))
-    tracker.mirror(version(kind, "bot", new, 2, ("production",)))
+    tracker.point(kind, *_alias(tracker.push(version(kind, "bot", new, 2))))
     assert "new" in str(tracker.resolve(kind, "bot", "production"))
     assert "old" in str(tracker.resolve(kind, "bot", 1))
 
@@ -226,11 +245,29 @@ def test_a_model_and_a_prompt_may_share_their_name(tracker, version):
     assert tracker.mirror(prompt) == tracker.mirror(prompt) == "prompts:/bot-prompt/1"
 
 
-def test_an_alias_that_mlflow_reserves_stays_here_and_is_said(tracker, client, version, caplog):
-    tracker.mirror(version("model", "bot", {"model": "qwen"}, 1, ("latest", "v2", "a.b", "champion")))
-    aliases = client.get_registered_model("bot").aliases
-    assert {alias: int(number) for alias, number in aliases.items()} == {"champion": 1}
-    assert len(caplog.messages) == 3
+def _alias(pushed):
+    name, number = pushed
+    return name, "production", number
+
+
+def test_telling_of_a_run_moves_no_alias_there(tracker, client, record):
+    tracker.deliver(record, "key-1")
+    assert client.get_registered_model("support-llm").aliases == {}
+
+
+@pytest.mark.parametrize(("alias", "taken"), [
+    ("champion", True), ("a-b_c", True),
+    ("운영", True), ("latest", False), ("v2", False), ("V10", False), ("a.b", False),
+])  # fmt: skip
+def test_an_alias_that_mlflow_refuses_is_known_before_it_is_asked(tracker, client, version, alias, taken):
+    assert tracker.takes_alias(alias) is taken
+    name, number = tracker.push(version("model", "bot", {"model": "qwen"}))
+    if taken:
+        tracker.point("model", name, alias, number)
+        assert {alias: int(n) for alias, n in client.get_registered_model("bot").aliases.items()} == {alias: 1}
+    else:
+        with pytest.raises(TrackerError):
+            tracker.point("model", name, alias, number)
 
 
 @pytest.mark.parametrize(("kind", "name", "selector"), [

@@ -3,11 +3,16 @@
 import json
 import subprocess
 import sys
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from haetae.errors import TrackerError
+from haetae.errors import TrackerAway, TrackerError
+from haetae.trackers.opening import open_wandb
+from haetae.trackers.patience import HURRIED
 
 
 @pytest.fixture
@@ -154,3 +159,57 @@ def test_a_wrong_key_names_its_variable(wandb_home, record, monkeypatch, key):  
     monkeypatch.setenv("NETRC", str(wandb_home / "netrc"))
     with pytest.raises(TrackerError, match="WANDB_API_KEY"):
         WandbTracker(wandb_home, mode="online").deliver(record, "key-1")
+
+
+@pytest.fixture
+def not_wandb(wandb_home, monkeypatch):
+    """The address of a server that answers 404 to everything, named as W&B, and a key of the right form."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):  # the library's name
+            self.send_error(404)
+
+        do_GET = do_POST  # noqa: N815  # likewise
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    url = f"http://127.0.0.1:{http.server_port}"
+    monkeypatch.setenv("WANDB_BASE_URL", url)
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    yield url
+    http.shutdown()
+    http.server_close()
+
+
+def test_online_without_a_key_is_an_error_that_names_the_variable(not_wandb, record, wandb_home, monkeypatch):  # TRK-07
+    """First of those that are online: wandb keeps a key that it once found for as long as the process lasts."""
+    monkeypatch.delenv("WANDB_API_KEY")
+    monkeypatch.setenv("NETRC", str(wandb_home / "none"))
+    with pytest.raises(TrackerError, match="check WANDB_API_KEY"):
+        open_wandb(wandb_home, mode="online").deliver(record, "key-of-nobody")
+
+
+def test_what_could_not_be_sent_is_not_taken_for_sent_the_next_time(not_wandb, record, wandb_home):  # TRK-04, TRK-05
+    """W&B's library writes the end of a run that it could not begin, with exit code 0."""
+    online = open_wandb(wandb_home, mode="online")
+    for _ in range(2):
+        with pytest.raises(TrackerError, match=r"W&B cannot be told: .{0,320}$"):
+            online.deliver(record, "key-online")
+    import wandb
+
+    from haetae.trackers.wandb import exit_code
+
+    wandb.teardown()  # in one process its service keeps a run that it could not begin
+
+    assert any(exit_code(log) == 0 for log in wandb_home.glob("wandb/run-*/run-*.wandb"))
+    assert "offline-run-" in open_wandb(wandb_home).deliver(record, "key-online")
+
+
+def test_a_black_hole_is_left_before_the_library_is_asked(black_hole, wandb_home, monkeypatch):  # TRK-04
+    monkeypatch.setenv("WANDB_BASE_URL", black_hole)
+    with pytest.raises(TrackerAway, match=r"no answer within 0\.1 s"):
+        open_wandb(wandb_home, mode="online", patience=replace(HURRIED, there_s=0.1))
+    assert not wandb_home.exists()

@@ -6,12 +6,10 @@ import asyncio
 import logging
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import pytest
 
-from haetae.core.clock import SystemClock
 from haetae.errors import StoreError
 from haetae.workbench.leasing import kept_turn, leased_while
 
@@ -56,7 +54,7 @@ def test_a_turn_is_renewed_until_the_end_whatever_becomes_of_one(caplog: pytest.
     enough = threading.Event()
 
     class Turns:
-        def renew_turn(self, suite: str, at: datetime) -> None:
+        def renew_turn(self, suite: str) -> None:
             told.append(suite)
             if len(told) == 2:
                 raise StoreError("the disk is full")
@@ -64,7 +62,7 @@ def test_a_turn_is_renewed_until_the_end_whatever_becomes_of_one(caplog: pytest.
                 enough.set()
 
     ledger: Any = Turns()
-    with caplog.at_level(logging.WARNING), kept_turn(ledger, SystemClock(), "support", every_s=0):
+    with caplog.at_level(logging.WARNING), kept_turn(ledger, "support", every_s=0):
         assert enough.wait(60)
     assert told[:4] == ["support"] * 4
     assert [record.message for record in caplog.records] == ["the disk is full"]

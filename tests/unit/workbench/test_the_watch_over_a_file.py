@@ -57,6 +57,12 @@ def test_a_drop_names_its_night_and_its_slice(history: Write) -> None:
     assert "since night 9, mostly in language=ko" in said.text
 
 
+def test_a_drop_that_is_the_same_everywhere_lies_in_no_slice_of_it(history: Write) -> None:
+    said = watch_file(history(lambda night, language: 0.5 if night >= 9 else 0.9, 10), 1.0)
+    assert said.as_json()["alarms"][0]["slices"]
+    assert "mostly" not in said.text
+
+
 def test_an_alarm_of_an_earlier_night_still_stands(history: Write) -> None:
     said = watch_file(history(lambda night, language: 0.7 if night >= 6 else 0.9), 1.0)
     assert [found.alarm.changed_at for found in said.alarms] == ["night 6"]

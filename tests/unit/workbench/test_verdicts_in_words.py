@@ -74,6 +74,8 @@ def test_a_slice_that_fell_most_is_named(facts: Facts) -> None:
         _difference(slice="language=ko", n=250, delta=-0.2),
     ]
     assert "mostly in language=ko" in sentence(Verdict.REGRESSION, found, facts)
+    alike = [_difference(), *(_difference(slice=f"language={name}", n=200) for name in ("en", "ko"))]
+    assert "mostly" not in sentence(Verdict.REGRESSION, alike, facts)  # it fell as much everywhere
     only = sentence(Verdict.REGRESSION, [_difference(slice="language=ko")], facts)
     assert only.startswith("faithful in language=ko fell by 4.1 points")
 

@@ -1,0 +1,78 @@
+"""Serving outlasts its Prefect server: it is said once that nothing can be asked, and asked again for as long."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Self
+from unittest.mock import patch
+
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import PrefectHTTPStatusError
+
+from haetae.flows.outlasting import OutlastingRunner
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # of Prefect's own clients
+]
+REQUEST = httpx.Request("POST", "http://127.0.0.1:4200/api/deployments/get_scheduled_flow_runs")
+
+
+def answered(status: int) -> PrefectHTTPStatusError:
+    refused = httpx.HTTPStatusError("", request=REQUEST, response=httpx.Response(status, request=REQUEST))
+    return PrefectHTTPStatusError.from_httpx_error(refused)
+
+
+class Through(Exception):
+    """All replies were given."""
+
+
+class Asked(OutlastingRunner):
+    """A runner that gets these replies to its polls (an exception is raised) and ends after the last."""
+
+    def __init__(self, replies: list[Any]) -> None:
+        super().__init__(name="haetae", query_seconds=0.01, pause_on_shutdown=False)
+        self.replies = replies
+        self.polls = 0
+
+    async def __aenter__(self) -> Self:
+        with patch.object(PrefectClient, "get_scheduled_flow_runs_for_deployments", self.reply):
+            return await super().__aenter__()
+
+    async def reply(self, *_: Any, **__: Any) -> Any:
+        if self.polls == len(self.replies):
+            raise Through
+        reply, self.polls = self.replies[self.polls], self.polls + 1
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+
+def polled(replies: list[Any]) -> int:
+    """How often a real runner polls until it has had all replies."""
+    runner = Asked(replies)
+    try:
+        asyncio.run(runner.start())
+    except* Through:
+        pass
+    return runner.polls
+
+
+def test_a_server_away_for_many_polls_is_spoken_of_once_and_once_when_it_is_back(
+    prefect_server: None, caplog: pytest.LogCaptureFixture
+) -> None:  # SCH-09
+    away = [httpx.ConnectError("connection refused"), httpx.ReadTimeout(""), answered(503)]
+    assert polled([[], *away * 4, [], [], away[0], []]) == 17
+    said = [line for line in caplog.messages if "Prefect server at" in line]
+    assert [line.partition(" (")[0].rpartition("/api ")[2] for line in said] == [
+        "does not answer", "is back", "does not answer", "is back",
+    ]  # fmt: skip
+    assert "(connection refused); waiting for it" in said[0]
+
+
+def test_a_server_that_refuses_is_not_waited_for(prefect_server: None) -> None:
+    with pytest.raises(BaseExceptionGroup) as ended:
+        polled([answered(401), []])
+    assert ended.group_contains(PrefectHTTPStatusError)
