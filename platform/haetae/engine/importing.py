@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -17,6 +18,8 @@ _places: set[str] = set()
 """Where modules of all suites so far were looked for."""
 _ours: set[str] = set()
 """The modules that were imported here."""
+_alone = threading.RLock()
+"""Where modules are looked for, and which there are, is the whole process's: one suite's at a time."""
 
 
 def import_from(places: Sequence[str], name: str) -> ModuleType:
@@ -25,6 +28,11 @@ def import_from(places: Sequence[str], name: str) -> ModuleType:
     Modules that lie in a place of both suites are imported once, unless one of them may hold a namesake of the other's.
     Raises ImportError, also where another module has the name in this process; and whatever the module raises.
     """
+    with _alone:
+        return _import_from(places, name)
+
+
+def _import_from(places: Sequence[str], name: str) -> ModuleType:
     others = _places.difference(places)
     left = [place for place in sys.path if place in others]
     sys.path[:] = [*places, *(place for place in sys.path if place not in places and place not in others)]
