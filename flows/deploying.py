@@ -28,7 +28,7 @@ from prefect.workers.utilities import get_available_work_pool_types
 
 from haetae.flows.automations import install
 from haetae.flows.owning import Owner, owner_of, taken
-from haetae.flows.planning import NIGHTLY, TAG, Deployment, pull_step, trigger_of
+from haetae.flows.planning import TAG, Deployment, pull_step, trigger_of
 from haetae.flows.prefect_file import job_variables
 from haetae.flows.refused import Refused
 from haetae.flows.server import asking
@@ -58,7 +58,7 @@ def deploy(
     this kind, default process. What was done, a line each.
 
     Raises Refused before anything is made: where deployments of these names are those of others, unless they are taken
-    over; for a kind that there is not; where no suite has a schedule and none had.
+    over; for a kind that there is not.
     """
     with asking():
         return asyncio.run(_deploy(plan, owner, places, pool, kind, take_over))
@@ -69,10 +69,6 @@ async def _deploy(
 ) -> Sequence[str]:
     async with get_client() as client:
         before = {deployment.id: deployment for deployment in await _read(client, _OURS)}
-        if not any(deployment.flow == NIGHTLY for deployment in plan) and not any(
-            _is_of(deployment, owner, places) for deployment in before.values()
-        ):
-            raise Refused(f"no suite with a schedule in {', '.join(places)}")
         if (others := taken(await _there(client, plan), owner)) and not take_over:
             raise Refused("\n".join([*others, _APART]))
         lines = [await _pool(client, pool, kind)]

@@ -63,12 +63,15 @@ def test_the_last_suite_that_lost_its_schedule_is_paused_as_well(server: Any) ->
     assert "nightly/alone" not in alone.deployed()  # and it ends well again: services wait for that
 
 
-def test_a_folder_that_never_had_a_schedule_is_refused(server: Any) -> None:
+def test_a_folder_that_never_had_a_schedule_has_its_pool_and_all_but_nights(server: Any) -> None:
     never = Project(server.folder / "never", server)
     never.write(suite("never"))
-    assert "no suite with a schedule in ." in never.refused("--pool", "another")
-    assert "evaluate/never" not in never.there()
-    assert "another" not in {pool["name"] for pool in server.asked("work_pools")}
+    said = never.deployed("--pool", "early")
+    assert "no suite with a schedule in .: no night is deployed. Add one to a suite, and deploy again: " in said
+    assert {name for name in never.there() if name.endswith("/never")} == {
+        *(f"{flow}/never" for flow in ("evaluate", "shard", "gate", "watch", "deliver", "tidy"))
+    }
+    assert "early" in {pool["name"] for pool in server.asked("work_pools")}  # its worker can start
 
 
 def test_what_belongs_to_another_folder_or_project_is_left_unless_it_is_taken_over(server: Any) -> None:

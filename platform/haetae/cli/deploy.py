@@ -38,7 +38,8 @@ def deploy_command(
     """Put the suites in files and folders (default: this one) on the Prefect server that PREFECT_API_URL names.
 
     Each suite with a schedule becomes a deployment nightly/SUITE, which runs again when an alias that it names moves;
-    evaluate, gate, watch, deliver and tidy are there once for the project. Deploying again brings them up to date; a
+    evaluate, shard, gate, watch, deliver and tidy are there once for the project, also where no suite has a schedule,
+    which is said. Deploying again brings them up to date; a
     suite that has no schedule any more is paused. The ledger is brought to this version first. Workers run them:
     haetae schedule work --pool haetae
 
@@ -47,7 +48,6 @@ def deploy_command(
     """
     from haetae import load_settings
     from haetae.errors import ConfigError, MissingExtra
-    from haetae.workbench.schedules.scheduled import nothing_scheduled
 
     try:
         from haetae.flows import planning, prefect_file
@@ -60,13 +60,12 @@ def deploy_command(
     nights = _nights(places or ["."], here)
     plan = planning.planned(nights, name, keep_days)
     if write is not None:
-        if not nights:
-            raise ConfigError(nothing_scheduled(places or ["."]))
         try:
             Path(write).write_text(prefect_file.prefect_file(plan, name, where, pool), "utf-8")
         except OSError as exc:
             raise ConfigError(f"{write} cannot be written: {exc.strerror}") from exc
-        click.echo(plain(f"{write}: {len(plan)} deployments; apply them with: prefect --no-prompt deploy --all"))
+        said = [f"{write}: {len(plan)} deployments; apply them with: prefect --no-prompt deploy --all"]
+        click.echo(plain("\n".join([*said, *_without_nights(nights, places)])))
         return
     if server() is None:
         raise ConfigError(
@@ -79,7 +78,19 @@ def deploy_command(
 
     open_ledger(load_settings().ledger).close()  # workers that find it old would all bring it to this version at once
     inside = [os.path.relpath(place, here) for place in places or ["."]]
-    click.echo(plain("\n".join(deploy(plan, Owner(where, name), inside, pool, kind, take_over=take_over))))
+    said = [*deploy(plan, Owner(where, name), inside, pool, kind, take_over=take_over)]
+    click.echo(plain("\n".join([*said, *_without_nights(nights, places)])))
+
+
+def _without_nights(nights: Sequence[Night], places: Sequence[str]) -> Sequence[str]:
+    """What is said where no suite has a schedule: all but nights is there, and waits for the first one."""
+    from haetae.workbench.schedules.due import A_SCHEDULE
+    from haetae.workbench.schedules.scheduled import nothing_scheduled
+
+    if nights:
+        return []
+    nothing = nothing_scheduled(places or ["."])
+    return [f"{nothing}: no night is deployed. Add one to a suite, and deploy again: {A_SCHEDULE}"]
 
 
 def _check_names(project: str, folder: str, pool: str) -> None:

@@ -99,10 +99,13 @@ def test_a_file_that_cannot_be_written_is_named(haetae: Any, scheduled: Any) -> 
     assert "nowhere/prefect.yaml cannot be written: No such file or directory" in said.err
 
 
-def test_without_a_schedule_there_is_nothing_to_write(haetae: Any, shop: Any) -> None:
+def test_without_a_schedule_all_but_nights_is_written_and_that_is_said(haetae: Any, shop: Any) -> None:
     said = haetae("deploy", "--write", "prefect.yaml")
-    assert said.code == 2
-    assert "no suite with a schedule in ." in said.err
+    assert said.code == 0
+    assert "prefect.yaml: 6 deployments" in said.out
+    assert "no suite with a schedule in .: no night is deployed. Add one to a suite, and deploy again: schedule: {" in (
+        said.out
+    )
 
 
 def test_the_ledger_is_brought_to_this_version_before_the_server_is_asked(

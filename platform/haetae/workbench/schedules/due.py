@@ -157,7 +157,8 @@ def _newest(schedule: ScheduleSpec, known: datetime, until: datetime) -> datetim
         span *= 4
 
 
-NO_SCHEDULE = 'the suite has no schedule; add one: schedule: { cron: "0 6 * * *", timezone: Asia/Seoul }'
+A_SCHEDULE = 'schedule: { cron: "0 6 * * *", timezone: Asia/Seoul }'
+NO_SCHEDULE = f"the suite has no schedule; add one: {A_SCHEDULE}"
 
 
 def next_due(schedule: ScheduleSpec, now: datetime) -> datetime:
