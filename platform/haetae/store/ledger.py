@@ -35,7 +35,7 @@ from haetae.store.rows import Row, read_generation, read_run, read_score, run_va
 from haetae.store.tables import ESTIMATE, GENERATION, PRUNED, RUN, SCORE, SHARD, original
 
 LEASE: Final = timedelta(minutes=5)
-"""How long a run is believed to be worked on by another machine after its last recorded row."""
+"""How long a run is believed to be worked on by whom nobody here sees, after its last recorded row."""
 EVERYWHERE: Final = range(2**31 - 1)
 """The places of a run that one process works on: all that a column holds."""
 CHUNK: Final = 500
@@ -76,8 +76,9 @@ def run_row(connection: Connection, run_id: str) -> Row:
 class Recording:
     """Runs and their rows, as the engine writes them. See `haetae.core.ledger.Ledger`.
 
-    A run in work is leased by one ledger object, or each of its shards is. A dead process has no lease; one that lives
-    on this machine keeps it; one on another machine keeps it until `LEASE` after its last row or `renew`.
+    A run in work is leased by one ledger object, or each of its shards is. Among processes that see one another, a dead
+    one has no lease and a living one keeps it; any other, on another machine or in another container, keeps it until
+    `LEASE` after its last row or `renew`.
     """
 
     _refuse_beside_a_turn: Callable[[Connection, str], None]
@@ -319,7 +320,7 @@ class Recording:
     def _lease(self) -> dict[str, Any]:
         me = this_process()
         return {
-            "owner_host": me.host,
+            "owner_host": me.place,
             "owner_pid": me.pid,
             "owner_started": me.started,
             "owner_token": self._token,
@@ -350,5 +351,7 @@ class Recording:
         owner = Owner(row["owner_host"], row["owner_pid"], row["owner_started"])
         if owner.is_near:
             return owner if owner.is_alive() else None
+        if owner.may_be_near and owner.is_alive():
+            return owner
         left = row["lease_until"] - self._database.now(connection)
         return owner if timedelta(0) < left < 2 * LEASE else None
