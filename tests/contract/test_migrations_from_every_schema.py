@@ -180,6 +180,46 @@ def test_killed_after_any_statement_a_migration_leaves_the_old_schema_and_the_ne
         copy.close()
 
 
+# Told to begin when all stand ready, so that they meet.
+OPENING = """
+import sys
+from haetae.store.sql import open_ledger
+import alembic.command
+print("ready", flush=True)
+sys.stdin.readline()
+with open_ledger(sys.argv[1]) as ledger:
+    print(len(ledger.runs()))
+"""
+
+
+def test_several_processes_that_open_an_older_ledger_at_once_copy_and_migrate_it_once(
+    database: Database, ledger_url: str, rows: Rows
+) -> None:  # STO-12, STO-21
+    _upgraded(database, OLDER[0])
+    put = _filled(database, rows)
+    if database.is_sqlite:  # a copy takes a while
+        database.write("padding", lambda c: c.exec_driver_sql("CREATE TABLE padding AS SELECT zeroblob(60000000)"))
+    database.close()
+    piped: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    asked = [sys.executable, "-c", OPENING, ledger_url]
+    opening = [subprocess.Popen(asked, text=True, **piped) for _ in range(4)]
+    for process in opening:
+        assert process.stdout.readline() == "ready\n"
+    for process in opening:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=120) for process in opening]
+    assert said == [("2\n", "")] * 4
+    _kept(database, put)
+    if database.is_sqlite:
+        file = Path(str(parse_url(ledger_url).database))
+        assert [path.name for path in sorted(file.parent.glob("*.bak*"))] == [f"{file.name}.{OLDER[0]}.bak"]
+        copy = Database(parse_url(f"{ledger_url}.{OLDER[0]}.bak"))
+        assert copy.read("looking", SCHEMA.found) == OLDER[0]
+        assert copy.read("looking", lambda c: c.exec_driver_sql("PRAGMA integrity_check").scalar()) == "ok"
+        copy.close()
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("patience", [60.0, -1.0])
 def test_a_migration_whose_server_process_is_ended_is_done_again_or_not_at_all(

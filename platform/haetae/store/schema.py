@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,6 +19,8 @@ from haetae.errors import StoreError
 from haetae.store import migrations
 from haetae.store.database import Database
 from haetae.store.faults import place, storing
+
+UPGRADE: Final = "pip install --upgrade haetae"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,31 @@ class Schema:
             )
 
     def migrate(self, database: Database) -> None:
-        """Bring a database to the newest schema in one transaction; an older SQLite file is copied first."""
+        """Bring a database to the newest schema in one transaction; an older SQLite file is copied first.
+
+        Of several processes that open one ledger, one does both, while the others wait for the database's own lock,
+        which ends with its process, and then find nothing to do.
+        """
         found = database.read("reading the schema", self.found)
+        if found == self.revisions[-1]:
+            return
+        if found is not None:
+            self._refuse_newer(found, place(database.url))
+        database.write("migrating the schema", lambda connection: self._upgrade(connection, database))
+
+    def _refuse_newer(self, found: str, where: str) -> None:
+        if found not in self.revisions:
+            raise StoreError(
+                f"the ledger {where} has the schema {found}, made by a newer Haetae; this one knows up to "
+                f"{self.revisions[-1]}; install the newer one here too: {UPGRADE}"
+            )
+
+    def _upgrade(self, connection: Connection, database: Database) -> None:
+        from alembic import command
+
+        if not database.is_sqlite:  # SQLite has BEGIN IMMEDIATE for that
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(4850131)"))
+        found = self.found(connection)  # now that nobody else changes it
         if found == self.revisions[-1]:
             return
         if found is not None:
@@ -57,21 +82,6 @@ class Schema:
             if database.is_sqlite:
                 with storing(database.url, "copying the ledger before its migration"):
                     backup(Path(place(database.url)), Path(f"{place(database.url)}.{found}.bak"))
-        database.write("migrating the schema", self._upgrade)
-
-    def _refuse_newer(self, found: str, where: str) -> None:
-        if found not in self.revisions:
-            raise StoreError(
-                f"the ledger {where} has the schema {found}, made by a newer Haetae; this one knows up to "
-                f"{self.revisions[-1]}; install the newer one here too"
-            )
-
-    def _upgrade(self, connection: Connection) -> None:
-        from alembic import command
-
-        if connection.dialect.name == "postgresql":
-            # two processes may find an empty database at once; SQLite has BEGIN IMMEDIATE for that
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(4850131)"))
         command.upgrade(self.config(connection), "head")
 
     def config(self, connection: Connection) -> Any:
@@ -89,7 +99,10 @@ SCHEMA = Schema(Path(migrations.__file__).parent, ("0001", "0002", "0003", "0004
 
 
 def backup(source: Path, target: Path) -> None:
-    """Copy an SQLite ledger, also while it is written, by SQLite's own backup; the copy is whole or absent."""
+    """Copy an SQLite ledger as it was committed last, by SQLite's own backup; the copy is whole or absent.
+
+    Called by one process at a time.
+    """
     partial = target.with_name(target.name + ".partial")
     partial.unlink(missing_ok=True)  # of a copy that was killed
     try:
