@@ -92,7 +92,8 @@ def run_command(
             else:
                 cut, more = shards or None, {"model": model, "prompt": prompt}
                 shared = bench.share(suite, shards=cut, fresh=fresh, skip_bad=skip_bad, tags=tags, **more)
-                click.echo(f"{shared.id} is shared; on other machines, or here: haetae work {shared.id}", err=True)
+                where = "here, in another process" if bench.ledger.is_of_one_machine else "on other machines, or here"
+                click.echo(f"{shared.id} is shared; {where}: haetae work {shared.id}", err=True)
                 report = bench.resume(shared.id, watcher=watcher, track=not no_track)
         code = report.exit_code_when(strict)
         if events is not None:

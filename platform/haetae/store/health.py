@@ -31,12 +31,25 @@ class Finding:
     message: str
 
 
+_RACE: Final = "the WAL-reset race (mended in 3.51.3, 3.50.7 and 3.44.6)"
+
+
 def has_wal_race(version: tuple[int, ...]) -> bool:
     """Whether this SQLite can lose a transaction when two connections write and one resets the log.
 
     Versions 3.7.0 to 3.51.2 can, except 3.44.6 and 3.50.7. Source: sqlite.org/wal.html#walresetbug.
     """
     return (3, 7, 0) <= version <= (3, 51, 2) and version not in _MENDED
+
+
+def risk_of_sharing() -> str | None:
+    """What may become of an SQLite ledger that several processes write at once, and what to do; None where nothing."""
+    if not has_wal_race(sqlite3.sqlite_version_info):
+        return None
+    return (
+        f"SQLite {sqlite3.sqlite_version} has {_RACE}: processes that work on one run together can damage its ledger; "
+        "keep it on Postgres (HAETAE_LEDGER=postgresql://…), take a newer SQLite, or work from one process"
+    )
 
 
 def file_system_of(path: Path, mounts: str | None = None) -> str:
@@ -103,9 +116,8 @@ def _file_findings(path: Path) -> list[Finding]:
         found.append(
             Finding(
                 "warning",
-                f"SQLite {version} has the WAL-reset race (mended in 3.51.3, 3.50.7 and 3.44.6): two processes that "
-                "write one ledger at the same moment can damage it; write from one process at a time, take a newer "
-                "SQLite, or use Postgres",
+                f"SQLite {version} has {_RACE}: two processes that write one ledger at the same moment can damage it; "
+                "write from one process at a time, take a newer SQLite, or use Postgres",
             )
         )
     else:

@@ -14,7 +14,7 @@ from haetae.store.alerts import Alerts
 from haetae.store.annotations import Annotations
 from haetae.store.database import Database
 from haetae.store.faults import place, storing
-from haetae.store.health import exposed_text, network_filesystem, open_to_all, refuse_damaged
+from haetae.store.health import exposed_text, network_filesystem, open_to_all, refuse_damaged, risk_of_sharing
 from haetae.store.ledger import Recording
 from haetae.store.moves import Moves
 from haetae.store.outbox import Outbox
@@ -58,6 +58,16 @@ class SqlLedger(
     def place(self) -> str:
         """Where the ledger is, for people; without password."""
         return place(self._database.url)
+
+    @property
+    def is_of_one_machine(self) -> bool:
+        """Whether processes of other machines cannot use it."""
+        return self._database.is_sqlite
+
+    @property
+    def risk_of_sharing(self) -> str | None:
+        """Why several processes should not write it at once, and what to do, for people; None where they may."""
+        return risk_of_sharing() if self._database.is_sqlite else None
 
     @cached_property
     def pacing(self) -> SharedPacing:

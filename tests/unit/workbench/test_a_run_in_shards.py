@@ -102,6 +102,30 @@ def test_who_leads_it_does_what_nobody_else_does(bench: Workbench, suite: Path) 
     assert max(progress.done for progress in told) == SAMPLES
 
 
+RACY, MENDED = ("3.40.1", (3, 40, 1)), ("3.51.3", (3, 51, 3))
+
+
+@pytest.mark.parametrize(("version", "warns"), [(RACY, True), (MENDED, False)])
+def test_whoever_works_on_it_hears_once_that_this_sqlite_can_damage_its_ledger(
+    bench: Workbench,
+    suite: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    version: tuple[str, tuple[int, ...]],
+    warns: bool,
+) -> None:  # STO-05
+    monkeypatch.setattr(sqlite3, "sqlite_version", version[0])
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version[1])
+    bench.run(suite)
+    assert caplog.messages == []
+    for work in (bench.work, bench.resume):
+        caplog.clear()
+        work(bench.share(suite, shards=3, fresh=True).id)
+        told = [message for message in caplog.messages if "WAL-reset race" in message]
+        assert len(told) == warns
+        assert all("SQLite 3.40.1" in one and "Postgres" in one and "take a newer SQLite" in one for one in told)
+
+
 @pytest.mark.parametrize("leads", [False, True])
 def test_who_slept_while_another_ended_its_shard_ends_nothing(
     bench: Workbench, suite: Path, settings: Settings, leads: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -25,6 +26,7 @@ from haetae.workbench.sharing.hand import Hand, Worked
 from haetae.workbench.unseen import withdraw_unseen
 from haetae.workbench.words import counted
 
+_log = logging.getLogger(__name__)
 _REPORT_S = 60.0
 """How long another who has ended the run may take over its report, before it is made here."""
 _LOOK_S = 1.0
@@ -122,6 +124,8 @@ class Sharing:
     def _hand(self, run: Run, assembly: Assembly, watcher: Watcher | None) -> tuple[Hand, Tally]:
         if run.manifest.digest != assembly.manifest.digest:
             raise ConfigError(registering.manifest_diff(run, assembly.manifest, assembly.loaded.path))
+        if risk := self._ledger.risk_of_sharing:
+            _log.warning("%s", risk)
         tally = self._running.tally(run, assembly, watcher)
         return Hand(self._ledger, self._clock, run, assembly, self._running.over(run, assembly, tally)), tally
 
