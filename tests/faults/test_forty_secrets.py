@@ -13,7 +13,7 @@ import pytest
 SENT = {f"SECRET_{n}": f'canary{n:02}/"+{"x" * n}z' for n in range(20)}
 """Twenty that go to the endpoint as key, organization and headers, made to be escaped on their way back."""
 
-_NAMES = [f"canary{n:02}abcdefghijkl" for n in range(20, 40)]
+_NAMES = [f"{n}-canary-abcdefghijkl" for n in range(20, 40)]
 SHAPED = [
     shape.format(name)
     for shape, name in zip(
@@ -29,13 +29,13 @@ SHAPED = [
             "xoxb-{}",
             "npm_{}",
             "https://host/v1?key={}",
-            "https://host/v1?a=1&token={}",
+            "https://host/v1?a=1#access_token={}",
             "https://user:{}@host/v1",
             "postgresql://me:{}@db/x",
             "OPENAI_API_KEY={}",
             "password: {}",
-            '{{"client_secret": "{}"}}',
-            "Authorization: {}",
+            '{{"clientSecret": "{}"}}',
+            "Authorization: Token {}",
             "eyJhbGciOiJI{0}.eyJzdWIi{0}.{0}",
             "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
         ],
@@ -128,3 +128,38 @@ def test_no_error_of_an_application_or_an_endpoint_is_kept_with_what_looks_like_
     assert len(failed) == 20
     assert all("***" in message for message in failed)
     assert _leaks(_left_behind(project, report.run.id, caplog)) == []
+
+
+def test_what_variables_of_secret_names_hold_is_not_kept_whatever_it_looks_like_and_wherever_it_is_shown(
+    project: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:  # SEC-07
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    held = {name: f"canary of {name} 20" for name in ("LAB_API_KEY", "DB_PASSWORD", "INDEX_TOKEN")}
+    project.settings.env.update(held, APP_KEY_FILE="/srv/keys/app")
+    (project.folder / "shapeless_app.py").write_text(
+        "import haetae\n"
+        f"HELD = {list(held.values())}\n\n"
+        "def answer(q):\n"
+        "    n = int(q.split()[-1])\n"
+        "    if n % 3 == 0:\n"
+        "        raise RuntimeError('bad credentials ' + HELD[0] + ' in /srv/keys/app')\n"
+        "    if n % 3 == 1:\n"
+        "        return haetae.Failure('target_raised', 'no connection as ' + HELD[1])\n"
+        "    return q\n\n"
+        "@haetae.metric\n"
+        "def looked_up(output: str) -> float:\n"
+        "    raise RuntimeError('no index for ' + HELD[2])\n"
+    )
+    text = project.suite.read_text()
+    text = text.replace("{ model: llm, prompt: ask@production }", "{ function: shapeless_app:answer }")
+    more = '  looked_up: { function: shapeless_app:looked_up }\n  shows: { contains: ["${INDEX_TOKEN}"] }\n'
+    project.suite.write_text(text.replace("\nmetrics:\n", f"\nmetrics:\n{more}", 1))
+    with project.bench() as bench:
+        report = bench.run(project.suite)
+        bench.sync()
+    left = _left_behind(project, report.run.id, caplog)
+    assert [value for value in held.values() if value in left] == []
+    assert "bad credentials *** in /srv/keys/app" in left
+    assert "no connection as ***" in left
+    assert "no index for ***" in left

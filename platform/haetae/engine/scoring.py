@@ -17,7 +17,7 @@ from haetae.core.generation import Failure, Generation, Stage, Usage
 from haetae.core.metric import Metric, MetricFacts
 from haetae.core.sample import Sample
 from haetae.core.score import Score
-from haetae.core.secrets import redact
+from haetae.core.secrets import masked, redact
 from haetae.engine.computing import computed, is_long
 from haetae.engine.contained import as_exception, awaited, contained
 from haetae.engine.functions import Late
@@ -119,6 +119,7 @@ def _plain(found: Score) -> Score:
         found,
         value=None if found.value is None else float(found.value),
         stats=tuple(map(float, found.stats)),
+        explanation=None if found.explanation is None else masked(found.explanation),
         cost_usd=None if found.cost_usd is None else float(found.cost_usd),
     )
 

@@ -12,6 +12,7 @@ from haetae.core import reasons
 from haetae.core.amounts import MOST, is_amount, is_count
 from haetae.core.generation import Failure, Generation, Stage, Usage
 from haetae.core.sample import Message, Role, ToolCall
+from haetae.core.secrets import redact
 
 _MOST_LEVELS = 64
 """Of a tool call's arguments."""
@@ -73,7 +74,7 @@ def _checked_failure(failure: Failure) -> Failure:
         raise TypeError("a Failure has a reason and a message, both text")
     _check_amounts(cost_usd=failure.cost_usd, retry_after_s=failure.retry_after_s)
     _check_usage(failure.usage)
-    return structs.replace(failure, stages=_checked_stages(failure.stages))
+    return structs.replace(failure, message=redact(failure.message), stages=_checked_stages(failure.stages))
 
 
 def _checked(generation: Generation) -> Generation:

@@ -19,6 +19,7 @@ from haetae.core.pace import Pacing
 from haetae.core.reference import Reference
 from haetae.core.registry import Registry
 from haetae.core.run import Manifest
+from haetae.core.secrets import masked, masked_json
 from haetae.core.spans import Spans
 from haetae.core.suite import Suite
 from haetae.core.target import Target
@@ -112,15 +113,15 @@ def assemble(
         dataset = given.open(limit=suite.most_samples, skip_bad=skip_bad, require=require)
     check_expected(loaded, metrics, target, dataset)
     _check_requests(dataset, target)
-    manifest = Manifest(
-        suite=suite.as_json() if given is None else {**suite.as_json(), "dataset": NAME},
+    manifest = Manifest(  # kept and told to others: without the secrets that ${NAME} has brought
+        suite=masked_json(suite.as_json() if given is None else {**suite.as_json(), "dataset": NAME}),
         dataset={
             "name": _name(dataset, resolver.pins.get(suite.dataset)),
             "version": dataset.version,
             "count": dataset.count,
         },
         target=dict(target.fingerprint),
-        metrics={name: metric.facts for name, metric in metrics.items()},
+        metrics={name: replace(metric.facts, text=masked(metric.facts.text)) for name, metric in metrics.items()},
         references=dict(sorted(resolver.pins.items())),
     )
     return Assembly(loaded, dataset, target, metrics, manifest, meter, resolver)

@@ -91,6 +91,21 @@ SECRETS = [
     "session-eyJhbGciOiJI.eyJzdWIiOiIx.abcdefghijkl",
     '{"client_secret": "abcd1234"}',
     "OPENAI_API_KEY=abcd1234",
+    "https://host/v1?key=12345678-abcd1234",
+    "https://host/v1?a=1&key=1234567890abcd1234",
+    "https://host/#access_token=abcd1234",
+    "api_key=7.abcd1234",
+    "password=2024-abcd1234",
+    'config.accessToken = "abcd1234"',
+    '{"clientSecret": "abcd1234"}',
+    '{\\"api_key\\": \\"abcd1234\\"}',
+    '"{\\\\\\"api_key\\\\\\": \\\\\\"abcd1234\\\\\\"}"',
+    "AccountName=me;AccountKey=abcd1234==;EndpointSuffix=x",
+    "password='a long abcd1234'",
+    "password='abcd1234",
+    "Authorization: Token abcd1234",
+    "'Proxy-Authorization': 'Custom abcd1234'",
+    "X-Auth: Token abcd1234",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----",
 ]
 
@@ -105,7 +120,20 @@ def test_what_looks_like_a_secret_is_masked(text: str) -> None:  # SEC-07
 
 
 @pytest.mark.parametrize(
-    "text", ["tokens: 12", "The key to success", "max_tokens=16", "https://host/v1", "sk-1", "모델 키"]
+    "text",
+    [
+        "tokens: 12",
+        "The key to success",
+        "max_tokens=16384, 2",
+        "maxTokens: 16384.",
+        "{'prompt_tokens': 12345, 'key': 20260101}",
+        "Monkey=banana; turkeys: roasted",
+        "keystone=abcdefgh",
+        "https://host/v1",
+        "sk-1",
+        "모델 키",
+        "author: Kim Minji",
+    ],
 )
 def test_plain_words_stay(text: str) -> None:
     assert redact(text) == text
@@ -159,9 +187,17 @@ def test_redacting_twice_is_redacting_once(text: str) -> None:
     assert redact(once) == once
 
 
+@given(st.lists(st.sampled_from([*"=:'\"\\ ,;*a1\n-_", "key", "Token", "auth", "Bearer ", "password", "***"])))
+def test_redacting_what_names_secrets_twice_is_redacting_once(pieces: list[str]) -> None:
+    once = redact("".join(pieces))
+    assert redact(once) == once
+
+
 def test_text_made_to_keep_the_search_busy_is_read_in_one_walk() -> None:
     for text in ("-eyJ" * 300_000, "eyJ" * 300_000, "_-" * 500_000, "-----BEGIN A " * 90_000, "://a:" * 200_000):
         assert redact(text) == text
+    for text in ("key='", 'key=\\"', "aKey=\\\\'", "aK" * 4, "auth:", "key= ", "key:\\"):
+        assert redact(redact(text * 100_000)) == redact(text * 100_000)
     for text in ("://a:1/" * 200_000, "://[" * 300_000, "'http://" * 100_000, '"http://u:' * 100_000):
         assert redact(f"{text} a@b").endswith(" a@b")
 
@@ -181,8 +217,10 @@ def test_known_secrets_and_fields_of_secret_names_are_masked() -> None:
     assert redact_json(headers) == headers  # it says where the secret comes from, and no more
     for held in ("Bearer ${LAB_KEY}x", "Bearer x${LAB_KEY}", "hunter2 ${LAB_KEY}", "Bearer x"):
         assert redact_json({"Authorization": held}) == {"Authorization": MASK}
-    assert is_secret_field("OPENAI_API_KEY")
-    assert not is_secret_field("monkey")
+    for name in ("OPENAI_API_KEY", "accessToken", "X-ClientSecret", "X-Signature", "X-Pwd", "auth", "key", "apikey"):
+        assert is_secret_field(name)
+    for name in ("monkey", "Monkey", "keys_of", "author", "max_tokens", "tokenizer"):
+        assert not is_secret_field(name)
 
 
 _JSON = st.recursive(

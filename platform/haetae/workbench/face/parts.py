@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from haetae.catalog.given_rows import GivenRows, Rows, kept_while
 from haetae.core.clock import Clock, SystemClock
 from haetae.core.run import Run, RunStatus
+from haetae.core.secrets import hold_back
 from haetae.core.spans import Spans
 from haetae.core.suite import GateSpec
 from haetae.core.tracker import RunRecord
@@ -38,6 +39,7 @@ class Parts:
 
     def __init__(self, settings: Settings | None = None, *, clock: Clock | None = None, readonly: bool = False) -> None:
         self.settings = settings or load_settings()
+        hold_back(self.settings.env)
         self._clock = clock or SystemClock()
         self._readonly = readonly
 
