@@ -33,14 +33,16 @@ def evaluate(
     `Completed`. The numbers are an artifact `estimates-<suite>`, the report `verdict-<suite>`; everything else is in
     the ledger.
     """
+    opened: list[str] = []  # what is tried again goes on with the run that it has opened
 
     def run(bench: Workbench) -> Report:
         with shown_progress(f"progress-{slug(named(suite))}") as watcher:
             if not hands:
                 return bench.run(suite, fresh=fresh, model=model, prompt=prompt, watcher=watcher)
-            shared = bench.share(suite, shards=shards, fresh=fresh, model=model, prompt=prompt)
-            start_hands(shared.id, hands)
-            return bench.resume(shared.id, watcher=watcher)
+            if not opened:
+                opened.append(bench.share(suite, shards=shards, fresh=fresh, model=model, prompt=prompt).id)
+                start_hands(opened[0], hands)
+            return bench.resume(opened[0], watcher=watcher)
 
     report: Report = at_the_bench(f"run {named(suite)}", run)
     if report.is_interrupted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 from prefect import runtime, task
@@ -27,12 +27,31 @@ _NO_FAULT = 3
 """The exit code of an error that is nobody's mistake: the ledger, or an endpoint, is away."""
 
 
+class _Away(HaetaeError):
+    """A run was stopped by an endpoint that is away. It is tried again, which goes on with it; `report` is how far it
+    came."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(f"{report.run.id}: {report.run.note}")
+        self.report = report
+
+
+def at_the_bench(what: str, work: Callable[[Workbench], T]) -> T:
+    """What `work` returns, which is given a workbench. What may pass is tried six times, over five minutes: an error
+    for which nobody is at fault, and a run that such an error stopped, whose report is returned in the end."""
+    try:
+        return _tried(what, work)
+    except _Away as away:
+        return cast(T, away.report)
+
+
 def _may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
     error = state.result(raise_on_failure=False)
     return isinstance(error, HaetaeError) and error.exit_code == _NO_FAULT
 
 
 @task(
+    name="at_the_bench",
     task_run_name="{what}",
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -41,13 +60,15 @@ def _may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> boo
     retry_jitter_factor=0.5,
     retry_condition_fn=_may_pass,
 )
-def at_the_bench(what: str, work: Callable[[Workbench], T]) -> T:
-    """What `work` returns, which is given a workbench. Tried six times, over five minutes."""
+def _tried(what: str, work: Callable[[Workbench], T]) -> T:
     if runtime.deployment.id is not None:  # who started this process hears Ctrl-C as well, and passes it on
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         say_it_once()
     with Workbench() as bench:
-        return work(bench)
+        done = work(bench)
+    if isinstance(done, Report) and done.may_pass:
+        raise _Away(done)
+    return done
 
 
 def end_of(report: Report) -> State[Any]:

@@ -240,9 +240,7 @@ def test_a_run_that_did_not_finish_is_no_success(flow_with, status, name):
 
 def test_only_what_may_pass_is_tried_again(flow_with, monkeypatch):
     working = importlib.import_module("haetae.flows.working")
-    module = importlib.import_module("haetae.flows.evaluate")
-    at_once = working.at_the_bench.with_options(retry_delay_seconds=0)
-    monkeypatch.setattr(module, "at_the_bench", at_once)
+    monkeypatch.setattr(working, "_tried", working._tried.with_options(retry_delay_seconds=0))
     tries = []
 
     def fail(bench, suite, **asked):

@@ -164,6 +164,24 @@ def test_a_suite_that_is_unchanged_ends_as_the_run_that_stands_for_it(
     assert "unchanged since a.7" in state.message
 
 
+def test_a_run_that_its_endpoint_stopped_is_tried_again_and_ends_as_it_did_in_the_end(
+    prefect_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working = importlib.import_module("haetae.flows.working")
+    monkeypatch.setattr(working, "_tried", working._tried.with_options(retry_delay_seconds=0))
+    said = report("a", Verdict.PASS)
+    away = "http://h/v1: ClientConnectorError; it answers nobody: go on later. Go on with: haetae resume a.7"
+    stopped = replace(said, run=said.run.ended(RunStatus.STOPPED, AT, away), comparison=None)
+    state, bench = ended(prefect_server, monkeypatch, {"a": iter((stopped, stopped, said))})
+    assert (state.name, len(bench.asked)) == ("Passed", 3)
+    state, bench = ended(prefect_server, monkeypatch, {"a": stopped})
+    assert (state.name, len(bench.asked)) == ("Stopped", 6)
+    assert state.message.startswith(f"a.7: {away}")
+    broke = replace(stopped, run=said.run.ended(RunStatus.STOPPED, AT, "the budget of usd: 1 is used up (1.0)"))
+    state, bench = ended(prefect_server, monkeypatch, {"a": broke})
+    assert (state.name, len(bench.asked)) == ("Stopped", 1)
+
+
 def test_a_suite_that_fails_takes_no_turn_from_the_next(prefect_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     says = {"a": ConfigError("suite.yaml:3: wrong"), "b": report("b", Verdict.PASS)}
     state, bench = ended(prefect_server, monkeypatch, says)

@@ -69,8 +69,8 @@ def due_command(places: Sequence[str], quiet: bool, no_track: bool, as_json: boo
     """Run what is due now of the suites in files and folders (default: this one), one after the other, and end.
 
     For cron, systemd timers and anything else that starts a command every few minutes; it may be started more often or
-    less, and on several machines at once. A run that failed for wrong input or its endpoint is tried again by the next
-    call.
+    less, and on several machines at once. What failed for wrong input, and a run that was stopped by an endpoint that
+    is away, is tried again by the next call: until it is due again, and for a day at most.
 
     Exit codes: the worst of the runs (2 wrong input, 1 regression, 3 no verdict), 0 where all passed or nothing was
     due. What is unchanged has that of the run that stands for it.

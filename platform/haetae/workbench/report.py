@@ -11,6 +11,7 @@ from haetae.core.canonical import Json
 from haetae.core.metric import MetricFacts
 from haetae.core.run import Accounting, Run, RunStatus, Spent, Unanswered, Unscored
 from haetae.core.verdict import Comparison, Difference, Estimate, Verdict
+from haetae.engine.patience.later import may_pass
 from haetae.workbench.columns import aligned
 from haetae.workbench.course import course_json, course_lines
 from haetae.workbench.instead import Instead
@@ -81,6 +82,11 @@ class Report:
     def is_interrupted(self) -> bool:
         """Whether somebody ended the run with Ctrl-C or SIGTERM."""
         return by_a_signal(self.run)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether what stopped the run may pass, as an endpoint that is away: who goes on with it asks what is left."""
+        return self.run.status is RunStatus.STOPPED and may_pass(self.run.note)
 
     @property
     def is_scoreless(self) -> bool:

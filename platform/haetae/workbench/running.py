@@ -14,10 +14,11 @@ from haetae.core.suite import GateSpec
 from haetae.core.verdict import Comparison
 from haetae.engine.budget import BudgetExhausted
 from haetae.engine.evaluate import Evaluation
+from haetae.engine.patience.later import later
 from haetae.engine.patience.stopping import Stopped
 from haetae.engine.tally import Tally
 from haetae.engine.watch import Watcher
-from haetae.errors import ConfigError, HaetaeError
+from haetae.errors import ConfigError, HaetaeError, StoreError
 from haetae.store.sql import SqlLedger
 from haetae.workbench import registering
 from haetae.workbench.assemble import Assembly
@@ -162,6 +163,8 @@ class Running:
             raise
         except BudgetExhausted as exc:
             return ended(RunStatus.STOPPED, str(exc), f"Raise {exc.field} in {assembly.loaded.path.name}, then")
+        except StoreError as exc:
+            return ended(RunStatus.STOPPED, later(str(exc)))
         except HaetaeError as exc:
             return ended(RunStatus.STOPPED, str(exc).rstrip("."))
         if evaluation.stopped_early:

@@ -25,6 +25,7 @@ from haetae.engine.patience.backoff import backoff
 from haetae.engine.patience.breaker import Breaker
 from haetae.engine.patience.deadlines import Call, Deadlines
 from haetae.engine.patience.hedging import hedged
+from haetae.engine.patience.later import later
 from haetae.errors import HaetaeError
 
 _WORTH_IT = frozenset(
@@ -150,10 +151,12 @@ class Patient:
 
     def _check(self, failure: Failure) -> None:
         """Raises the error of an endpoint that it is pointless to ask on."""
-        if failure.fatal or self._breaker.down:
+        if failure.fatal:
             self._over = failure.message
+        elif self._breaker.down:
+            self._over = later(f"{failure.message}; it answers nobody")
         elif failure.retry_after_s and failure.retry_after_s > _LONGEST_PAUSE_S:
-            self._over = f"{failure.message}; it asks to wait {failure.retry_after_s:.0f} s: go on later"
+            self._over = later(f"{failure.message}; it asks to wait {failure.retry_after_s:.0f} s")
         if self._over is not None:
             raise self._error(self._over)
 
@@ -164,7 +167,7 @@ class Patient:
             return Failure(reasons.TIMEOUT, f"no answer before the run had to end: {why}", attempts=made)
         late = f"no answer within {self._deadline_s:g} s, the deadline of one call, in {made} attempts"
         if self._breaker.open:
-            raise self._error(f"{late}; the endpoint answers nobody: go on later")
+            raise self._error(later(f"{late}; the endpoint answers nobody"))
         return Failure(reasons.TIMEOUT, late, attempts=made)
 
     async def aclose(self) -> None:

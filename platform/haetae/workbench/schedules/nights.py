@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,9 @@ from haetae.workbench.schedules.turn import Standing, standing
 
 if TYPE_CHECKING:
     from haetae.workbench.face.evaluating import Evaluating
+
+_TRIED_FOR = timedelta(days=1)
+"""How long after its start a run whose endpoint is away is gone on with, where nothing comes due before."""
 
 
 def run_due(
@@ -61,7 +64,7 @@ def run_due(
                 return not_due(f"what was due at {when} is served already", found.at)
             _end_the_dead(bench.ledger, at, tag["due"])
             report = bench.run(suite, fresh=True, unless_unchanged=True, watcher=watcher, tags=tag, track=track)
-            served = not by_a_signal(report.run)
+            served = not (by_a_signal(report.run) or _goes_on(bench.ledger, report))
     finally:
         bench.ledger.end_turn(at.suite, served=served)
     if report.run.tags.get("due") != tag["due"]:
@@ -89,6 +92,11 @@ def _with(demanded: datetime, found: Due | None, turn: Turn) -> Due | None:
     if demanded <= turn.due_at or (found is not None and found.at >= demanded):
         return found
     return Due(demanded) if found is None else replace(found, at=demanded, begun=False)
+
+
+def _goes_on(ledger: Ledger, report: Report) -> bool:
+    """Whether the next call shall go on with a run: what stopped it may pass, and what was answered is kept."""
+    return report.may_pass and ledger.now() - report.run.started_at < _TRIED_FOR
 
 
 def _is_done(ledger: Ledger, suite: str, due_at: datetime) -> bool:

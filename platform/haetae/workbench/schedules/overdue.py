@@ -12,6 +12,7 @@ from haetae.catalog.suite_file import LoadedSuite
 from haetae.core.canonical import Json
 from haetae.core.suite import ScheduleSpec, Suite
 from haetae.core.turn import Turn
+from haetae.engine.patience.later import may_pass
 from haetae.errors import Problem
 from haetae.workbench.schedules.due import both_zones, due_of
 from haetae.workbench.schedules.scheduled import scheduled, scheduled_if_any
@@ -59,18 +60,22 @@ def served(bench: Parts, places: Collection[str | Path]) -> tuple[Sequence[Serve
     One that nobody ever served counts from the first time that this is asked.
     """
     suites, problems = (scheduled if places else scheduled_if_any)(places or ["."], bench.settings.env)
-    under_way = {one.run.suite for one in bench.ledger.unfinished_runs() if one.worked_on_by is not None}
-    return [_served(bench, loaded) for loaded in suites if loaded.suite.suite not in under_way], problems
+    unfinished = bench.ledger.unfinished_runs()
+    under_way = {one.run.suite for one in unfinished if one.worked_on_by is not None}
+    tried = {(one.run.suite, one.run.tags.get("due", "")) for one in unfinished if may_pass(one.run.note)}
+    return [_served(bench, loaded, tried) for loaded in suites if loaded.suite.suite not in under_way], problems
 
 
-def _served(bench: Parts, loaded: LoadedSuite) -> Served:
+def _served(bench: Parts, loaded: LoadedSuite, tried: Collection[tuple[str, str]]) -> Served:
+    """`tried` are times of suites of which there is a run that waits for its endpoint: people know of it."""
     suite, schedule, now = loaded.suite, loaded.suite.schedule, bench.ledger.now()
     assert schedule is not None  # noqa: S101  # those without one were left out
     turn = _turn(bench, suite.suite, schedule, now)
     due = due_of(schedule, turn, now)
     oldest = None if due is None else due.since or due.at
     patience = max(_OVERDUE, 2 * turn.looks_apart) if turn.looks_apart else _OVERDUE
-    if due is None or oldest is None or now - oldest <= patience:
+    waits = due is not None and due.begun and not due.missed and (suite.suite, due.at.isoformat()) in tried
+    if due is None or oldest is None or waits or now - oldest <= patience:
         return Served(suite, turn.due_at)
     return Served(suite, turn.due_at, oldest, due.missed)
 
