@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from haetae.catalog.places import Path, Places, dotted
 from haetae.core.canonical import Json
+from haetae.core.secrets import MASK, is_secret_field
 from haetae.errors import Problem
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def _message(path: Path, details: Sequence[ErrorDetails], data: Json, schema: Js
     detail = details[0]
     kind, value = detail["type"], _at(data, path)
     spelled = places.spelled.get(dotted(path))
+    if isinstance(value, int | float) and path and is_secret_field(str(path[-1])):
+        spelled = MASK  # a secret of digits
     if kind == "extra_forbidden":
         known = {name for node in _schemas(schema, path[:-1]) for name in node.get("properties", {})}
         return f"unknown key{_hint(str(path[-1]), known)}", path

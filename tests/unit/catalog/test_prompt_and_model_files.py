@@ -81,13 +81,46 @@ def test_a_model_file_keeps_its_placeholders(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["api_key: sk-abcdefghijklmnop", "headers: {x-api-key: abc}", "parameters: {token: abcdefgh}"]
+    "line",
+    [
+        "api_key: sk-abcdefghijklmnop",
+        "headers: {x-api-key: abc}",
+        "headers: {accessToken: abcdefgh}",
+        "headers: {X-Auth: Token abcdefgh}",
+        "parameters: {token: abcdefgh}",
+        "parameters: {clientSecret: abcdefgh}",
+    ],
 )
 def test_a_literal_secret_is_refused_with_its_line_and_not_repeated(write: Write, line: str) -> None:
     said = _refusal(write("m.yaml", MODEL.replace("api_key: ${LLM_KEY}", line)))
     assert "m.yaml:3:" in said
     assert "literal secret" in said
     assert "abc" not in said
+
+
+@pytest.mark.parametrize("line", ["api_key: 9876543210", "headers: {Authorization: 9876543210}"])
+def test_a_secret_of_digits_is_not_repeated(write: Write, line: str) -> None:  # CFG-15
+    said = _refusal(write("m.yaml", MODEL.replace("api_key: ${LLM_KEY}", line)))
+    assert "m.yaml:3:" in said
+    assert "expected text, got the number ***" in said
+    assert "9876543210" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("p.md", "Say\nhello with sk-abcdefghijklmnop\n", "p.md:2"),
+        ("p.yaml", 'messages:\n- role: user\n  content: "a key sk-abcdefghijklmnop"\n', "p.yaml:3:12"),
+    ],
+)
+def test_what_looks_like_a_secret_in_a_prompt_is_warned_of_with_its_line(
+    name: str, text: str, place: str, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:  # CFG-15
+    assert load_prompt(write(name, text)).name == "p"
+    (said,) = caplog.messages
+    assert place in said
+    assert "looks like a secret" in said
+    assert "sk-abc" not in said
 
 
 def test_the_mistakes_of_a_model_file_come_all_at_once(write: Write) -> None:
