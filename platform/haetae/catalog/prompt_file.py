@@ -21,7 +21,7 @@ from haetae.errors import ConfigError, Problem
 
 TEXT_SUFFIXES = frozenset({".md", ".txt", ".j2"})
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
-_SECRET = "this looks like a secret: if it is one, everybody who reads the prompt or its ledger has it; take it out"
+_SHOWN = "this looks like a secret: if it is one, everybody who reads the prompt or its ledger has it; take it out"
 _log = logging.getLogger(__name__)
 
 
@@ -49,14 +49,14 @@ def load_prompt(path: Path, root: Path | None = None) -> Prompt:
         text = read_text(path, file)
         if not text.strip():
             raise ConfigError(Problem("the prompt is empty", file=file))
-        _warn(Problem(_SECRET, file, number) for number, line in enumerate(text.splitlines(), 1) if looks_secret(line))
+        _warn(Problem(_SHOWN, file, number) for number, line in enumerate(text.splitlines(), 1) if looks_secret(line))
         return _parsed(path.stem, text, file)
     if path.suffix not in YAML_SUFFIXES:
         kinds = ", ".join(sorted(TEXT_SUFFIXES | YAML_SUFFIXES))
         raise ConfigError(Problem(f"a prompt is one of {kinds}; got {path.suffix or 'no suffix'}", file=file))
     document = read_yaml(path, file)
     spec = validated(_PromptFile, document.value, document.places, document.problems)
-    _warn(replace(found, message=_SECRET) for found in literal_secrets(document.value, document.places))
+    _warn(replace(found, message=_SHOWN) for found in literal_secrets(document.value, document.places))
     return _parsed(path.stem, [turn.model_dump() for turn in spec.messages], file)
 
 
