@@ -7,6 +7,7 @@ import gc
 import importlib
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,6 +118,38 @@ def test_an_empty_outbox_is_no_failure_and_a_full_one_is(
     state = ended("deliver", deadline_s=5.0)
     assert (state.name, state.is_failed()) == ("Waiting", True)
     assert "mlflow: not delivered yet" in state.message
+
+
+def test_a_registry_that_could_not_be_looked_through_is_no_success(
+    prefect_server: None, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAETAE_MLFLOW", "http://127.0.0.1:1")
+    state = ended("deliver", deadline_s=5.0)
+    assert (state.name, state.is_failed()) == ("Waiting", True)
+    assert state.message.startswith("nothing was changed: ")
+
+
+def test_without_mlflow_alerts_are_delivered_all_the_same(
+    prefect_server: None, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAETAE_MLFLOW", "http://127.0.0.1:1")  # nobody asks it
+    monkeypatch.setattr(importlib.import_module("haetae.flows.deliver"), "find_spec", lambda name: None)
+    monkeypatch.setattr(Workbench, "sync", lambda bench, deadline_s: ["chat: told"])
+    state = ended("deliver")
+    assert (state.name, state.message) == ("Delivered", "chat: told")
+
+
+def test_an_alias_that_followed_and_of_which_prefect_was_not_told_says_so(
+    prefect_server: None, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = SimpleNamespace(kind="model", name="bot", alias="production", number=2, before=1)
+    synced = SimpleNamespace(moves=(move, move), lines=("bot@production moved to 2",), whole=True)
+    monkeypatch.setattr(Workbench, "sync_registry", lambda bench, deadline_s: synced)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    state = ended("deliver")
+    assert state.name == "Delivered"
+    assert state.message.startswith("bot@production moved to 2; the Prefect server at http://127.0.0.1:1/api was not ")
+    assert state.message.count("was not told") == 1
 
 
 def test_tidying_deletes_what_is_older_than_it_shall_keep_and_names_what_died(
