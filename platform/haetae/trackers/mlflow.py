@@ -28,7 +28,7 @@ from haetae.trackers import record as told
 from haetae.trackers.environment import quiet, wait_for_mlflow
 from haetae.trackers.mlflow_names import Notes
 from haetae.trackers.patience import USUAL, Patience
-from haetae.trackers.reach import check_reachable
+from haetae.trackers.reach import QUESTION_TO_MLFLOW, check_reachable
 
 quiet()
 
@@ -129,7 +129,7 @@ class MlflowTracker:
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        check_reachable(self.tracking_uri, self.patience.there_s)
+        check_reachable(self.tracking_uri, self.patience.there_s, QUESTION_TO_MLFLOW)
         wait_for_mlflow(self.patience)
         try:
             yield

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 def open_mlflow(tracking_uri: str, *, experiment_prefix: str = "haetae", patience: Patience = USUAL) -> MlflowTracker:
     """The tracker of an MLflow server or database.
 
-    Raises TrackerAway when a server does not answer, MissingExtra when MLflow is not installed.
+    Raises TrackerAway when it does not answer, MissingExtra when MLflow is not installed.
     """
-    from haetae.trackers.reach import check_reachable  # with an HTTP client, for suites that have a tracker
+    from haetae.trackers.reach import QUESTION_TO_MLFLOW, check_reachable  # with an HTTP client, for those who track
 
-    check_reachable(tracking_uri, patience.there_s)
+    check_reachable(tracking_uri, patience.there_s, QUESTION_TO_MLFLOW)
     try:
         from haetae.trackers.mlflow import MlflowTracker
     except ModuleNotFoundError as exc:

@@ -53,6 +53,13 @@ def test_a_server_in_trouble_is_not_there(answering):  # TRK-03
         check_reachable(uri)
 
 
+def test_an_mlflow_server_is_asked_what_it_must_look_up(answering):  # TRK-02
+    uri, paths = answering(503)
+    with pytest.raises(TrackerError, match="it answers 503"):
+        open_mlflow(uri + "/base")
+    assert paths == ["/base/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"]
+
+
 def test_a_password_in_the_address_is_not_repeated(answering):
     uri, _ = answering(500)
     with pytest.raises(TrackerError) as caught:

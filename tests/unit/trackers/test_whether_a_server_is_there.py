@@ -55,6 +55,25 @@ def test_what_speaks_no_http_is_said_in_one_line() -> None:
     assert "\n" not in str(away.value)
 
 
+@pytest.mark.parametrize("rest", ["127.0.0.1:1/d", "/d?host=127.0.0.1:1&host=127.0.0.2:1", "/d?host=/nowhere"])
+def test_a_database_that_cannot_be_connected_to_is_said_in_one_line_without_its_password(rest: str) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(TrackerAway, match="cannot be reached: connection") as away:
+        check_reachable(f"postgresql+psycopg://me:canary-pw@{rest}")
+    assert "canary" not in str(away.value)
+    assert "\n" not in str(away.value)
+
+
+def test_a_database_without_its_driver_is_said_at_once() -> None:
+    with pytest.raises(TrackerAway, match=r"the package psycopg2, by which postgresql: is reached, is not installed"):
+        check_reachable("postgresql://me@127.0.0.1:1/mlflow")
+
+
+@pytest.mark.real
+def test_a_database_that_answers_is_there(postgres_url: str) -> None:
+    check_reachable(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
+
+
 @pytest.mark.parametrize("uri", ["sqlite:////srv/mlflow.db", "file:///srv", "[", ""])
 def test_what_is_no_server_is_not_asked(uri: str) -> None:
     check_reachable(uri)
