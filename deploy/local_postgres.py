@@ -34,7 +34,8 @@ def command(folder: Path, port: str, env: Mapping[str, str]) -> list[str]:
         shutil.chown(folder, "postgres")
         shutil.chown(secret, "postgres")
     as_postgres = ["runuser", "-u", "postgres", "--"] if root else []
-    data, where = str(folder / "data"), {**os.environ, **env, "PGHOST": str(folder), "PGPORT": port}
+    here = {"PGHOST": str(folder), "PGPORT": port, "PGUSER": "postgres"}
+    data, where = str(folder / "data"), {**os.environ, **env, **here}
 
     def run(*words: str) -> None:
         done = subprocess.run(  # noqa: S603  # words of ours
