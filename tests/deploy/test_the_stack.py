@@ -51,8 +51,8 @@ def read(path: Path) -> str:
 
 
 def test_every_service_became_well(said: str) -> None:
-    assert set(re.findall(r" s  (\w+) (?:is well|has done its work)\n", said)) == {
-        "postgres", "mlflow", "prefect", "baseline", "deploy", "worker", "dashboard"
+    assert set(re.findall(r" s  ([\w-]+) (?:is well|has done its work)\n", said)) == {
+        "postgres", "mlflow-tables", "mlflow", "prefect", "baseline", "deploy", "worker", "dashboard"
     }  # fmt: skip
 
 
