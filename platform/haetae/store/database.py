@@ -68,7 +68,9 @@ class Database:
         self._writer = _sqlite_writer(url, enforcing) if self.is_sqlite else server_writer(url)
         self._reader = _sqlite_reader(url) if self.is_sqlite else server_reader(url)
         self._writing = _WRITING[str(url)]
-        self._met = self._damaged = False
+        self._met = False
+        self._damage = ""  # what was found, for people
+        self.before_close: Callable[[], None] | None = None
         self.again = 0
 
     def read(self, what: str, work: Callable[[Connection], T]) -> T:
@@ -79,9 +81,8 @@ class Database:
         """Do `work` and commit it; on return it is on disk. `work` may be done more than once."""
         if self.readonly:
             raise StoreError(f"{what}: the ledger {place(self.url)} was opened for reading only")
-        if self._damaged:
-            path = Path(place(self.url))
-            raise StoreError(f"{what}: the ledger {path} is damaged, and nothing more is written; {copies_of(path)}")
+        if self._damage:
+            raise StoreError(f"{what}: nothing more is written to the ledger: {self._damage}")
         with self._writing:
             return self._transact(self._writer, what, work)
 
@@ -126,7 +127,13 @@ class Database:
 
         return postgresql.insert(table)
 
+    def refuse_writes(self, damage: str) -> None:
+        """From now on nothing is written. `damage` says for people what is wrong with the file."""
+        self._damage = damage
+
     def close(self) -> None:
+        if self.before_close is not None:
+            self.before_close()
         self._writer.dispose()
         self._reader.dispose()
 
@@ -140,7 +147,9 @@ class Database:
                     self._met = True
                     return done
                 except DBAPIError as exc:
-                    self._damaged |= error_code(exc) in DAMAGED
+                    if error_code(exc) in DAMAGED:
+                        path = Path(place(self.url))
+                        self.refuse_writes(f"{path} is damaged; {copies_of(path)}")
                     if not self._passing(exc) or monotonic() > until:
                         raise
                     self.again += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,14 @@ from typing import Final, Literal
 
 from haetae.errors import StoreError
 from haetae.store.address import parse_url
+from haetae.store.damage import damaged_text
 from haetae.store.database import Database
-from haetae.store.faults import copies_of, place
+from haetae.store.faults import place
+from haetae.store.file_systems import lent_filesystem, network_filesystem
 from haetae.store.schema import SCHEMA
 
 _MENDED: Final = {(3, 44, 6), (3, 50, 7)}
-_LOOKED_THROUGH: Final = 32 << 20
-"""Up to this size a SQLite file is looked through whenever it is opened for writing: about 0.05 s."""
-_QUICK: Final = "PRAGMA quick_check(5)"
-_NETWORK: Final = ("nfs", "cifs", "smb", "fuse.sshfs", "ceph", "glusterfs", "fuse.glusterfs")
+_RACE: Final = "the WAL-reset race (mended in 3.51.3, 3.50.7 and 3.44.6)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +27,6 @@ class Finding:
 
     level: Literal["fine", "missing", "warning", "problem"]
     message: str
-
-
-_RACE: Final = "the WAL-reset race (mended in 3.51.3, 3.50.7 and 3.44.6)"
 
 
 def has_wal_race(version: tuple[int, ...]) -> bool:
@@ -50,29 +45,6 @@ def risk_of_sharing() -> str | None:
         f"SQLite {sqlite3.sqlite_version} has {_RACE}: processes that work on one run together can damage its ledger; "
         "keep it on Postgres (HAETAE_LEDGER=postgresql://…), take a newer SQLite, or work from one process"
     )
-
-
-def file_system_of(path: Path, mounts: str | None = None) -> str:
-    """The type of the file system that holds `path`, "" where the system does not tell.
-
-    `mounts` is the text of /proc/mounts.
-    """
-    if mounts is None:
-        table = Path("/proc/self/mounts")
-        mounts = table.read_text(encoding="utf-8", errors="replace") if table.exists() else ""
-    wanted, best, kind = path.absolute(), -1, ""
-    for line in mounts.splitlines():
-        _, point, filesystem, *_ = line.split(" ")
-        point = point.replace("\\040", " ")
-        if wanted.is_relative_to(point) and len(point) >= best:
-            best, kind = len(point), filesystem
-    return kind
-
-
-def network_filesystem(path: Path) -> str | None:
-    """The type of the network file system that holds `path`, None on a local disk."""
-    kind = file_system_of(path)
-    return kind if kind.startswith(_NETWORK) else None
 
 
 def open_to_all(path: Path) -> Path | None:
@@ -124,6 +96,9 @@ def _file_findings(path: Path) -> list[Finding]:
         found.append(Finding("fine", f"SQLite {version}"))
     if kind := network_filesystem(path):
         found.append(Finding("problem", f"{path} lies on a network file system ({kind}); SQLite needs a local disk"))
+    if kind := lent_filesystem(path):
+        apart = "the host, and other machines that it is lent to, must not use the ledger at the same time"
+        found.append(Finding("warning", f"{path} lies in a folder that a host lends to this machine ({kind}): {apart}"))
     if exposed := open_to_all(path):
         found.append(Finding("problem", exposed_text(exposed)))
     return [*found, _integrity(path)] if path.exists() else found
@@ -147,19 +122,4 @@ def _integrity(path: Path) -> Finding:
                 ]
     except sqlite3.DatabaseError as exc:
         said = [str(exc)]
-    return Finding("problem", _damaged(path, said)) if said else Finding("fine", f"{path} is whole")
-
-
-def refuse_damaged(database: Database) -> None:
-    """Raise StoreError when a SQLite file is damaged. A large one is not looked through: see `haetae doctor`."""
-    path = Path(place(database.url))
-    if not database.is_sqlite or not path.exists() or path.stat().st_size > _LOOKED_THROUGH:
-        return
-    said = database.read("looking whether it is whole", lambda c: c.exec_driver_sql(_QUICK).scalars().all())
-    if said != ["ok"]:
-        raise StoreError(f"nothing is written to the ledger: {_damaged(path, said)}")
-
-
-def _damaged(path: Path, said: Sequence[str]) -> str:
-    lines = [line for text in said for line in text.splitlines()]
-    return f"{path} is damaged ({'; '.join(lines[:5])}); {copies_of(path)}"
+    return Finding("problem", damaged_text(path, said)) if said else Finding("fine", f"{path} is whole")

@@ -12,9 +12,11 @@ from haetae.errors import ConfigError, StoreError
 from haetae.store.address import parse_url
 from haetae.store.alerts import Alerts
 from haetae.store.annotations import Annotations
+from haetae.store.damage import refuse_damaged
 from haetae.store.database import Database
 from haetae.store.faults import place, storing
-from haetae.store.health import exposed_text, network_filesystem, open_to_all, refuse_damaged, risk_of_sharing
+from haetae.store.file_systems import network_filesystem
+from haetae.store.health import exposed_text, open_to_all, risk_of_sharing
 from haetae.store.ledger import Recording
 from haetae.store.moves import Moves
 from haetae.store.outbox import Outbox

@@ -3,16 +3,22 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from haetae.core.generation import Generation
+from haetae.core.run import GenerationRow
+from haetae.core.sample import Sample
 from haetae.errors import ConfigError, MissingExtra, StoreError
 from haetae.store import address
 from haetae.store.database import Database
-from haetae.store.health import file_system_of, findings, has_wal_race
-from haetae.store.sql import open_ledger
+from haetae.store.file_systems import file_system_of
+from haetae.store.health import findings, has_wal_race
+from haetae.store.sql import SqlLedger, open_ledger
+from haetae.store.tables import GENERATION
 
 
 def test_a_missing_folder_is_made(tmp_path: Path) -> None:
@@ -158,25 +164,103 @@ def test_a_ledger_with_4_kb_flipped_anywhere_takes_no_more_rows(with_run: str, p
         assert len(ledger.versions("prompt", "p")) == 400
 
 
+def _flip(path: Path, text: bytes) -> None:
+    """Every page in which a text stands."""
+    damaged = bytearray(path.read_bytes())
+    for page in range(0, len(damaged), 4096):
+        if text in damaged[page : page + 4096]:
+            damaged[page : page + 4096] = bytes(b ^ 0xFF for b in damaged[page : page + 4096])
+    path.write_bytes(damaged)
+
+
+def _written(url: str) -> None:
+    with open_ledger(url) as ledger:
+        run = ledger.resume("support.1")
+        for number in range(400):
+            ledger.register("prompt", "p", {"n": number, "text": "x" * 500}, run.started_at)
+        samples = [Sample(f"s{number}", "question") for number in range(400)]
+        answers = [GenerationRow(s.id, 0, f"g{s.id}", s.digest, Generation("answer " * 100)) for s in samples]
+        ledger.record(run.id, samples, answers, [], run.started_at)
+
+
 def test_damage_that_shows_in_the_middle_ends_all_writing(
     with_run: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # STO-08
-    monkeypatch.setattr("haetae.store.health._LOOKED_THROUGH", 0)  # as if the file were large
+    monkeypatch.setattr("haetae.store.sql.refuse_damaged", lambda database: None)  # as if it came about since
+    _written(with_run)
+    _flip(path, b"x" * 100)
     with open_ledger(with_run) as ledger:
         at = ledger.run("support.1").started_at
-        for number in range(400):
-            ledger.register("prompt", "p", {"n": number, "text": "x" * 500}, at)
-    damaged = bytearray(path.read_bytes())
-    for page in range(0, len(damaged), 4096):
-        if b"x" * 100 in damaged[page : page + 4096]:
-            damaged[page : page + 4096] = bytes(b ^ 0xFF for b in damaged[page : page + 4096])
-    path.write_bytes(damaged)
-    with open_ledger(with_run) as ledger:
         with pytest.raises(StoreError, match="malformed; it is damaged, and nothing more is written to it"):
             ledger.register("prompt", "p", {"n": 400}, at)
-        with pytest.raises(StoreError, match=rf"{path} is damaged, and nothing more is written; there is no backup"):
+        with pytest.raises(StoreError, match=rf"nothing more is written to .*: {path} is damaged; there is no backup"):
             ledger.save_estimates("support.1", [])
         assert ledger.run("support.1").id == "support.1"
+
+
+def test_of_a_large_file_the_small_tables_are_looked_through_before_the_first_row(
+    with_run: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # STO-08
+    monkeypatch.setattr("haetae.store.damage._LOOKED_THROUGH", 0)
+    _written(with_run)
+    copy = path.with_name("ledger.db.0002.bak")
+    copy.write_bytes(path.read_bytes())
+    _flip(path, b"x" * 100)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=rf"{path}.* damaged.*restore a copy: {copy}"):
+        open_ledger(with_run)
+    assert path.read_bytes() == before
+
+
+def test_of_a_large_file_the_free_pages_are_looked_through_before_the_first_row(
+    with_run: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # STO-08
+    monkeypatch.setattr("haetae.store.damage._LOOKED_THROUGH", 0)
+    _written(with_run)
+    with open_ledger(with_run) as ledger:
+        ledger._database.write("freeing", lambda c: c.execute(GENERATION.delete()))
+    damaged = bytearray(path.read_bytes())
+    free = (int.from_bytes(damaged[32:36], "big") - 1) * 4096  # of the list of free pages the first, by the header
+    assert free > 0
+    damaged[free : free + 4096] = bytes(b ^ 0xFF for b in damaged[free : free + 4096])
+    path.write_bytes(damaged)
+    with pytest.raises(StoreError, match=r"is damaged .*freelist"):
+        open_ledger(with_run)
+
+
+def test_what_is_found_in_the_rest_of_a_large_file_ends_all_writing(
+    with_run: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # STO-08
+    monkeypatch.setattr("haetae.store.damage._LOOKED_THROUGH", 0)
+    _written(with_run)
+    copy = path.with_name("ledger.db.0002.bak")
+    copy.write_bytes(path.read_bytes())
+    _flip(path, b"answer answer")
+    with open_ledger(with_run) as ledger:
+        _looked(ledger)
+        with pytest.raises(StoreError, match=rf"nothing more is .*: {path} is damaged \(.*\); restore a copy: {copy}"):
+            ledger.register("prompt", "p", {"n": 400}, ledger.run("support.1").started_at)
+        assert len(ledger.versions("prompt", "p")) == 400
+
+
+def test_a_large_file_that_is_whole_is_written_while_it_is_looked_through(
+    with_run: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:  # STO-08
+    monkeypatch.setattr("haetae.store.damage._LOOKED_THROUGH", 0)
+    _written(with_run)
+    with open_ledger(with_run) as ledger:
+        _looked(ledger)
+        assert ledger.register("prompt", "p", {"n": 400}, ledger.run("support.1").started_at)[1]
+    open_ledger(with_run).close()  # without waiting for its end
+    assert caplog.messages == []
+    assert [thread for thread in threading.enumerate() if thread.name == "haetae-looking"] == []
+
+
+def _looked(ledger: SqlLedger) -> None:
+    """Wait until it is looked through."""
+    for thread in threading.enumerate():
+        if thread.name == "haetae-looking":
+            thread.join(60)
 
 
 def test_a_doctor_of_nothing_makes_nothing(path: Path, url: str) -> None:
@@ -205,10 +289,37 @@ def test_a_ledger_on_a_network_file_system_is_refused(monkeypatch: pytest.Monkey
     assert file_system_of(Path("/mnt/team share/a/ledger.db"), _MOUNTS) == "nfs4"
     assert file_system_of(Path("/mnt/team share/here/ledger.db"), _MOUNTS) == "tmpfs"
     assert file_system_of(Path("/mnt/team shared/ledger.db"), _MOUNTS) == "ext4"
-    monkeypatch.setattr("haetae.store.health.file_system_of", lambda _: "nfs4")
-    with pytest.raises(StoreError, match=r"network file system \(nfs4\).*local disk"):
-        open_ledger(url)
-    assert [f for f in findings(url) if f.level == "problem"]
+    for kind in ("nfs4", "smb3", "lustre", "gpfs", "beegfs", "afs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone"):
+        monkeypatch.setattr("haetae.store.file_systems.file_system_of", lambda _, kind=kind: kind)
+        with pytest.raises(StoreError, match=rf"network file system \({kind}\).*local disk"):
+            open_ledger(url)
+        assert [f for f in findings(url) if f.level == "problem"]
+
+
+def test_what_calls_itself_no_more_than_fuse_is_known_by_its_source() -> None:  # STO-07
+    mounts = "/dev/sda1 / ext4 rw 0 0\nmountpoint-s3 /bucket fuse rw 0 0\nblobfuse2 /blob fuse rw 0 0\n"
+    assert file_system_of(Path("/bucket/ledger.db"), mounts) == "fuse.mountpoint-s3"
+    assert file_system_of(Path("/blob/ledger.db"), mounts) == "fuse.blobfuse2"
+
+
+@pytest.mark.parametrize("kind", ["ext4", "overlay", "tmpfs", "fuseblk", "fuse.fuse-overlayfs", "fuse.gocryptfs"])
+def test_a_ledger_on_a_local_disk_is_opened_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, url: str, kind: str
+) -> None:
+    monkeypatch.setattr("haetae.store.file_systems.file_system_of", lambda _: kind)
+    open_ledger(url).close()
+    assert not [f for f in findings(url) if kind in f.message]
+
+
+@pytest.mark.parametrize("kind", ["9p", "virtiofs"])
+def test_a_folder_that_a_host_lends_is_opened_with_a_warning_of_the_doctor(
+    monkeypatch: pytest.MonkeyPatch, url: str, kind: str
+) -> None:  # STO-07
+    monkeypatch.setattr("haetae.store.file_systems.file_system_of", lambda _: kind)
+    open_ledger(url).close()
+    (said,) = [f for f in findings(url) if kind in f.message]
+    assert said.level == "warning"
+    assert "must not use the ledger at the same time" in said.message
 
 
 def test_opening_an_up_to_date_ledger_does_not_import_alembic(with_run: str) -> None:
