@@ -128,6 +128,9 @@ def script(name: str, backups: Path) -> tuple[str, ...]:
 def test_a_cluster_keeps_its_three_databases_and_puts_a_night_of_them_back(server: Server, tmp_path: Path) -> None:
     databases = {"DATABASES": "haetae mlflow prefect"}
     server.older()
+    extension = ("psql", "--quiet", "--command=CREATE EXTENSION pg_trgm")
+    server.ran(*extension, "prefect", PGUSER="prefect")  # as Prefect makes it
+    server.ran(*extension, "mlflow", PGUSER="postgres")  # whose comment another role may not write
     server.ran(*script("backup", tmp_path))
     kept = sorted(file.name for file in tmp_path.glob("*.dump"))
     (night,) = {file.partition("-")[2].removesuffix(".dump") for file in kept}
@@ -139,5 +142,6 @@ def test_a_cluster_keeps_its_three_databases_and_puts_a_night_of_them_back(serve
     assert f"haetae-{night}.dump" in said
     assert server.migrated() == {"old", "new"}  # nothing was touched
     server.ran(*script("restore", tmp_path), NIGHT=night, **databases)
+    assert "pg_trgm" in server.ran("psql", "--command=\\dx", "prefect", PGUSER="prefect")
     assert server.is_older()
     assert server.migrated() == {"old"}
