@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from haetae.core.alert import AddressTold, Alert, AlertKind, LastTold, RaisedAlert, last_told_from_json
 from haetae.core.ledger import Delivery
 from haetae.errors import StoreError
+from haetae.store.alert_tables import ALERT, ALERT_DELIVERY, LAST_TOLD
 from haetae.store.database import Database
 from haetae.store.rows import Row
-from haetae.store.tables import ALERT, ALERT_DELIVERY, LAST_TOLD
 
 _WRITTEN = ("key", "kind", "suite", "run_id", "title", "text", "body")
 

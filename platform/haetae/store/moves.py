@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from haetae.core.reference import Kind
 from haetae.core.registry import AliasMove, Stand
 from haetae.store.database import Database
-from haetae.store.tables import ALIAS_MOVE, MIRRORED
+from haetae.store.registry_tables import ALIAS_MOVE, MIRRORED
 
 
 class Moves:

@@ -16,7 +16,7 @@ from haetae.core.reference import Kind, Reference, check_name
 from haetae.core.registry import AliasMove, Version
 from haetae.errors import RegistryError
 from haetae.store.database import Database
-from haetae.store.tables import ALIAS, ALIAS_MOVE, REGISTRATION
+from haetae.store.registry_tables import ALIAS, ALIAS_MOVE, REGISTRATION
 
 
 class Versions:

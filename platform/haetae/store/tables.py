@@ -1,20 +1,19 @@
-"""The tables of the ledger.
+"""The tables of runs, and the metadata of all tables of the ledger.
 
     sample ──< generation ──< score        what was asked, what was answered, what it is worth
                    │
     run ───────────┴──< estimate, baseline, outbox
     annotation                             what people said of an answer, by its content
-    registration ──< alias                 models, prompts and datasets by number and content hash
     comparison                             verdicts, each with the runs that it names
     turn                                   how far the schedule of each suite was served
     run ──< shard                          parts of a run that several processes work on
+
+Beside them, in `registry_tables` and `alert_tables`:
+
+    registration ──< alias                 models, prompts and datasets by number and content hash
+    alias_move, mirrored                   why an alias moved, and where ours and MLflow's were last seen
     alert ──< alert_delivery               what people were told, and have yet to be told
     last_told                              what they know of each suite since
-    alias_move, mirrored                   why an alias moved, and where ours and MLflow's were last seen
-
-The classes describe the schema; statements are written on the tables below them, because the ledger
-moves rows in bulk and never as objects. They have a metadata of their own, so that an application
-with SQLModel tables and Haetae do not meet.
 """
 
 from __future__ import annotations
@@ -23,21 +22,13 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
+from haetae.store import alert_tables, registry_tables  # noqa: F401  # METADATA has their tables
 from haetae.store.columns import JsonText, SafeText
+from haetae.store.table_base import Base
 
-METADATA = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
+METADATA: Final = Base.metadata
 
 PRUNED: Final = "pruned"
 """The status of a run whose rows are being deleted: nobody is shown it any more."""
@@ -56,42 +47,6 @@ def original(table: Any) -> sa.ColumnElement[bool]:
     paid = table.c.attempts if "attempts" in table.c else table.c.calls
     called = sa.or_(sa.not_(table.c.reused), table.c.heir)
     return sa.and_(table.c.reason.is_(None), called, paid > sa.literal_column("0"))
-
-
-class Base(SQLModel, registry=registry(metadata=METADATA)):
-    """Base of the tables."""
-
-    model_config = {"defer_build": True}  # of no table an object is made: nothing is validated
-
-
-class RegistrationTable(Base, table=True):
-    """One immutable version of a model, prompt or dataset."""
-
-    __tablename__ = "registration"
-    __table_args__ = (sa.UniqueConstraint("kind", "name", "number"), sa.UniqueConstraint("kind", "name", "digest"))
-    id: int | None = Field(default=None, primary_key=True)
-    kind: str
-    name: str = Field(sa_type=SafeText)
-    number: int
-    digest: str
-    content: Any = Field(sa_type=JsonText)
-    created_at: datetime
-
-
-class AliasTable(Base, table=True):
-    """Where an alias points."""
-
-    __tablename__ = "alias"
-    __table_args__ = (
-        sa.ForeignKeyConstraint(
-            ["kind", "name", "number"], ["registration.kind", "registration.name", "registration.number"]
-        ),
-    )
-    kind: str = Field(primary_key=True)
-    name: str = Field(primary_key=True, sa_type=SafeText)
-    alias: str = Field(primary_key=True, sa_type=SafeText)
-    number: int
-    moved_at: datetime
 
 
 class SampleTable(Base, table=True):
@@ -301,78 +256,6 @@ class ShardTable(Base, table=True):
     spent: Any = Field(default=None, sa_type=JsonText, nullable=True)
 
 
-class AlertTable(Base, table=True):
-    """A change that people are told of. `key` makes the same change no second alert; the run may be pruned since."""
-
-    __tablename__ = "alert"
-    __table_args__ = (sa.UniqueConstraint("key"),)
-    id: int | None = Field(default=None, primary_key=True)
-    key: str = Field(sa_type=SafeText)
-    kind: str
-    suite: str = Field(sa_type=SafeText)
-    run_id: str | None = Field(default=None, sa_type=SafeText)
-    title: str = Field(sa_type=SafeText)
-    text: str = Field(sa_type=SafeText)
-    body: str = Field(sa_type=SafeText)
-    raised_at: datetime
-
-
-class AlertDeliveryTable(Base, table=True):
-    """How far an address, by its place and schema, was told of an alert, and who tells it now."""
-
-    __tablename__ = "alert_delivery"
-    __table_args__ = (sa.UniqueConstraint("alert_id", "address"),)
-    id: int | None = Field(default=None, primary_key=True)
-    alert_id: int = Field(foreign_key="alert.id")
-    address: str
-    tries: int = 0
-    unsure: bool = False  # it was sent and no answer came
-    last_error: str | None = Field(default=None, sa_type=SafeText)
-    tried_at: datetime | None = None
-    delivered_at: datetime | None = None
-    lease_until: datetime | None = None
-
-
-class LastToldTable(Base, table=True):
-    """What people were last told of a suite."""
-
-    __tablename__ = "last_told"
-    suite: str = Field(primary_key=True, sa_type=SafeText)
-    payload: Any = Field(sa_type=JsonText)
-    changed_at: datetime
-
-
-class AliasMoveTable(Base, table=True):
-    """A move of an alias: from which version to which, by whom, on which verdicts, and why they were overruled."""
-
-    __tablename__ = "alias_move"
-    __table_args__ = (sa.Index(None, "kind", "name", "alias"),)
-    id: int | None = Field(default=None, primary_key=True)
-    kind: str
-    name: str = Field(sa_type=SafeText)
-    alias: str = Field(sa_type=SafeText)
-    number: int
-    before: int | None = None
-    by: str
-    verdicts: Any = Field(default=None, sa_type=JsonText, nullable=True)
-    reason: str | None = Field(default=None, sa_type=SafeText)
-    moved_at: datetime
-
-
-class MirroredTable(Base, table=True):
-    """Where an alias stood, here and in MLflow, when both were last looked at: whoever is elsewhere now has moved."""
-
-    __tablename__ = "mirrored"
-    kind: str = Field(primary_key=True)
-    name: str = Field(primary_key=True, sa_type=SafeText)
-    alias: str = Field(primary_key=True, sa_type=SafeText)
-    number: int | None = None
-    theirs: str | None = Field(default=None, sa_type=SafeText)
-    seen_at: datetime
-
-
-REGISTRATION = METADATA.tables["registration"]
-ALIAS = METADATA.tables["alias"]
 SAMPLE = METADATA.tables["sample"]
 RUN = METADATA.tables["run"]
 GENERATION = METADATA.tables["generation"]
@@ -384,11 +267,6 @@ BASELINE = METADATA.tables["baseline"]
 OUTBOX = METADATA.tables["outbox"]
 TURN = METADATA.tables["turn"]
 SHARD = METADATA.tables["shard"]
-ALERT = METADATA.tables["alert"]
-ALERT_DELIVERY = METADATA.tables["alert_delivery"]
-LAST_TOLD = METADATA.tables["last_told"]
-ALIAS_MOVE = METADATA.tables["alias_move"]
-MIRRORED = METADATA.tables["mirrored"]
 
 
 def describe_for_postgres() -> None:
