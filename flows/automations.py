@@ -9,12 +9,18 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-from haetae.flows.planning import HEARTBEAT_S, TAG
+from haetae.flows.endings import NAMES
+from haetae.flows.planning import SILENT_S, TAG
 
 _RUN = "prefect.flow-run."
 _OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
 _NIGHTLY = {"prefect.resource.role": "flow", "prefect.resource.name": "nightly"}
 _DIED = "{{ (flow_run.parameters.died or 0) + 1 }}"
+_DEMANDED = "{{ (flow_run.parameters.demanded or none) | tojson }}"
+"""It may have waited for another's run yet, so that no turn tells of it."""
+_ENDED = {f"{_RUN}{name}" for name in NAMES}
+_ELSEWHERE = {f"{_RUN}{name}" for name in ("Scheduled", "AwaitingConcurrencySlot", "Cancelling")}
+"""What else becomes of one that was about to begin: it waits again, or a person cancels it."""
 _REST = timedelta(seconds=30)
 """A worker that is being stopped takes what comes due within ten seconds, and what it takes dies with it."""
 
@@ -24,14 +30,31 @@ SILENT = AutomationCore(
     trigger=EventTrigger(
         posture=Posture.Proactive,
         after={f"{_RUN}heartbeat"},
-        expect={f"{_RUN}{said}" for said in ("heartbeat", "Completed", "Failed", "Cancelled", "Crashed")},
+        expect={f"{_RUN}heartbeat", *_ENDED},
         match={"prefect.resource.id": f"{_RUN}*"},
         match_related=_OURS,
         for_each={"prefect.resource.id"},
         threshold=1,
-        within=timedelta(seconds=3 * HEARTBEAT_S),
+        within=timedelta(seconds=SILENT_S),
     ),
-    actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat for 90 seconds: its process died")],
+    actions=[
+        ChangeFlowRunState(state=StateType.CRASHED, message=f"no heartbeat for {SILENT_S} seconds: its process died")
+    ],
+)
+NOT_BEGUN = AutomationCore(
+    name="haetae: a flow run that does not begin has crashed",
+    description="Whose worker died after it took it is begun by nobody, and keeps the one place of its deployment.",
+    trigger=EventTrigger(
+        posture=Posture.Proactive,
+        after={f"{_RUN}Pending"},
+        expect={f"{_RUN}Running", *_ENDED, *_ELSEWHERE},
+        match={"prefect.resource.id": f"{_RUN}*"},
+        match_related=_OURS,
+        for_each={"prefect.resource.id"},
+        threshold=1,
+        within=timedelta(minutes=4),
+    ),
+    actions=[ChangeFlowRunState(state=StateType.CRASHED, message="it did not begin in 4 minutes: its worker died")],
 )
 AGAIN = AutomationCore(
     name="haetae: a night that crashed is taken up again",
@@ -48,6 +71,7 @@ AGAIN = AutomationCore(
             schedule_after=_REST,
             parameters={
                 "died": {"__prefect_kind": "json", "value": {"__prefect_kind": "jinja", "template": _DIED}},
+                "demanded": {"__prefect_kind": "json", "value": {"__prefect_kind": "jinja", "template": _DEMANDED}},
             },
         )
     ],
@@ -55,11 +79,11 @@ AGAIN = AutomationCore(
 
 
 async def install(client: PrefectClient) -> None:
-    """Have both on the server, once, by their names, as they are here.
+    """Have all three on the server, once, by their names, as they are here.
 
     One that is so already is left alone: what is written anew forgets which flow runs it waits to hear of.
     """
-    for automation in (SILENT, AGAIN):
+    for automation in (SILENT, NOT_BEGUN, AGAIN):
         there = await client.read_automations_by_name(automation.name)
         if not there:
             await client.create_automation(automation)

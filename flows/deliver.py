@@ -7,9 +7,9 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from haetae import Workbench
+from haetae.flows.endings import ended
 from haetae.flows.events import alias_moved
 from haetae.flows.working import at_the_bench
 
@@ -24,8 +24,8 @@ def deliver(deadline_s: float = 240.0) -> State[Any]:
     lines, left, whole = at_the_bench("deliver", lambda bench: _deliver(bench, deadline_s))
     message = "; ".join(lines)
     if left or not whole:
-        return Failed(name="Waiting", message=message or f"{left} wait for their trackers")
-    return Completed(name="Delivered" if lines else "NothingWaits", message=message or "no tracker has missed anything")
+        return ended("Waiting", message or f"{left} wait for their trackers")
+    return ended("Delivered" if lines else "NothingWaits", message or "no tracker has missed anything")
 
 
 def _deliver(bench: Workbench, deadline_s: float) -> tuple[list[str], int, bool]:

@@ -23,10 +23,10 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.states import Cancelled, Crashed
 
-from haetae.flows.planning import HEARTBEAT_S
+from haetae.flows.planning import SILENT_S
 
 _BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-_SILENT = timedelta(seconds=3 * HEARTBEAT_S)
+_SILENT = timedelta(seconds=SILENT_S)
 _DIED = "the process that served it has ended"
 
 
@@ -37,7 +37,7 @@ async def end_all(client: PrefectClient, deployment: UUID) -> None:
 
 
 async def end_the_silent(client: PrefectClient, deployment: UUID) -> None:
-    """End those that a process which died has left: where no flow has begun yet, and where none has said for three
+    """End those that a process which died has left: where no flow has begun yet, and where none has said for two
     heartbeats that it lives. What was started by a process that died may live on by itself."""
     for run in await _begun(client, deployment):
         if run.state_type == StateType.PENDING or await _is_silent(client, run):

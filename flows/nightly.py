@@ -10,9 +10,9 @@ from typing import Any
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
-from prefect.states import Completed, Failed
 
 from haetae import Report, Workbench
+from haetae.flows.endings import ended
 from haetae.flows.naming import flow_run_name, is_scheduled, named, slug
 from haetae.flows.progress import shown_progress
 from haetae.flows.said_once import say_it_once
@@ -20,9 +20,8 @@ from haetae.flows.showing import show, state_of
 from haetae.flows.working import at_the_bench, end_of, is_cancelled
 
 _WORST = ("Regressed", "Stopped", "Interrupted", "NoVerdict", "Inconclusive", "Passed", "Completed", "Unchanged")
-_LOOKS, _BETWEEN_S = 22, 15.0
-"""How often, and how long apart, is looked whether a suite is free that somebody has: over longer than the lease of
-who died over it."""
+_BETWEEN_S = 15.0
+"""How often is looked whether a suite is free that somebody has: of who died the ledger says so after five minutes."""
 _MOST_DEATHS = 3
 
 
@@ -31,19 +30,20 @@ def nightly(suites: list[str], demanded: datetime | None = None, died: int = 0) 
     """Run those of the suites (paths of their files) that are due, one after the other.
 
     The ledger knows what is due: a time that was served already, by whomever, is not run again, and of all that was
-    missed one run is made. `demanded` is a time since which they are due whatever their schedules say. Ends as the
-    worst of them did, as `Unchanged` where the same would have come out, as `NotDue` where none was due; each says its
-    own in artifacts. Raises the error of the last suite that had one, after the others were run.
+    missed one run is made. `demanded` is a time since which they are due whatever their schedules say. One that
+    another process runs is waited for. Ends as the worst of them did, as `Unchanged` where the same would have come
+    out, as `NotDue` where none was due; each says its own in artifacts. Raises the error of the last suite that had
+    one, after the others were run.
 
     `died` is how often its process has died over this, one attempt after the other: after three it ends as `GivenUp`,
     and the next time that is due tries again. Cancelled by a person, what was due counts as served; stopped by a
     signal alone it is due still.
     """
-    if died > _MOST_DEATHS:
+    if died >= _MOST_DEATHS:
         say_it_once()
-        return Failed(name="GivenUp", message=f"its process died {died} times; the next time that is due tries again")
+        return ended("GivenUp", f"its process died {died} times; the next time that is due tries again")
     due = _plain(runtime.flow_run.scheduled_start_time) if is_scheduled() else None
-    ended: list[State[Any]] = []
+    ends: list[State[Any]] = []
     idle: list[str] = []
     error: Exception | None = None
     for suite in suites:
@@ -60,18 +60,18 @@ def nightly(suites: list[str], demanded: datetime | None = None, died: int = 0) 
             idle.append(said.text)
             if (stands := getattr(said, "report", None)) is not None:  # unchanged since that run
                 state = state_of(stands, said.text)
-                ended.append(Completed(name="Unchanged", message=said.text) if state.is_completed() else state)
+                ends.append(ended("Unchanged", said.text) if state.is_completed() else state)
         elif said.is_interrupted:
             cancelled = end_of(said)
             _leave_out(suite)
             return cancelled
         else:
-            ended.append(show(said, shlex.join(["haetae", "show", said.run.id])))
+            ends.append(show(said, shlex.join(["haetae", "show", said.run.id])))
     if error is not None:
         raise error
-    if not ended:
-        return Completed(name="NotDue", message="; ".join(idle) or "no suite was named")
-    return min(ended, key=lambda state: _WORST.index(state.name or ""))
+    if not ends:
+        return ended("NotDue", "; ".join(idle) or "no suite was named")
+    return min(ends, key=lambda state: _WORST.index(state.name or ""))
 
 
 def _leave_out(suite: str) -> None:
@@ -93,9 +93,7 @@ def _run(suite: str, due: datetime | None, demanded: datetime | None) -> Any:
             if not isinstance(said, Report) and said.is_early:
                 time.sleep(max(0.0, (said.next_at - datetime.now(UTC)).total_seconds()))
                 said = bench.run_due(suite, due=said.next_at, watcher=watcher)
-            for _ in range(_LOOKS):
-                if isinstance(said, Report) or not said.busy:
-                    break
+            while not isinstance(said, Report) and said.busy:
                 time.sleep(_BETWEEN_S)
                 said = bench.run_due(suite, due=due, demanded=demanded, watcher=watcher)
         return said

@@ -17,6 +17,8 @@ NIGHTLY = "nightly"
 """The flow of a suite with a schedule."""
 HEARTBEAT_S = 30
 """How often a flow run says that it lives: Prefect's shortest."""
+SILENT_S = 2 * HEARTBEAT_S
+"""Who has not said so for as long has died."""
 _UTC = "UTC"
 
 

@@ -12,6 +12,9 @@ from haetae.flows.planning import HEARTBEAT_S, Deployment, pull_step, trigger_of
 _HEAD = """\
 # Written by haetae deploy; write it again after a change of the suites. Apply it with
 #     prefect --no-prompt deploy --all
+# That makes these deployments and no more. haetae deploy itself also makes the work pool and the automations by which
+# what died is taken up again, brings the ledger to its version, pauses suites that lost their schedule, and leaves
+# alone what belongs to another folder or project.
 """
 
 

@@ -8,9 +8,10 @@ from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Cancelled
 
 from haetae import Workbench
+from haetae.flows.endings import ended
 from haetae.flows.working import at_the_bench, is_cancelled
 
 
@@ -27,10 +28,10 @@ def shard(run: str) -> State[Any]:
 
     worked = at_the_bench(f"work on {run}", work)
     if worked.why is None:
-        return Completed(name="Worked", message=worked.text)
+        return ended("Worked", worked.text)
     if not worked.failed and is_cancelled():
         return Cancelled(message=worked.text)
-    return Failed(name="Stopped", message=worked.text)
+    return ended("Stopped", worked.text)
 
 
 def start_hands(run: str, hands: int) -> int:

@@ -12,17 +12,17 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.events import emit_event
-from prefect.states import Completed, Failed
 
 from haetae import Report, load_settings
+from haetae.flows.endings import ended
 from haetae.flows.naming import slug, tags_of
 
 _ROWS = 99
-_ENDINGS = {
-    "pass": (Completed, "Passed"),
-    "regression": (Failed, "Regressed"),
-    "inconclusive": (Completed, "Inconclusive"),
-    "no verdict": (Failed, "NoVerdict"),
+_VERDICTS = {
+    "pass": "Passed",
+    "regression": "Regressed",
+    "inconclusive": "Inconclusive",
+    "no verdict": "NoVerdict",
 }
 _UNFINISHED = {"stopped": "Stopped", "interrupted": "Interrupted"}
 
@@ -45,9 +45,8 @@ def show(report: Report, again: str) -> State[Any]:
 def state_of(report: Report, message: str) -> State[Any]:
     """The state for a verdict."""
     if unfinished := _UNFINISHED.get(report.status):
-        return Failed(name=unfinished, message=message)
-    make, name = (Completed, "Completed") if report.verdict is None else _ENDINGS[report.verdict.value]
-    return make(name=name, message=message)
+        return ended(unfinished, message)
+    return ended("Completed" if report.verdict is None else _VERDICTS[report.verdict.value], message)
 
 
 def _tell(report: Report, again: str, name: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from haetae import Workbench
+from haetae.flows.endings import ended
 from haetae.flows.showing import verbatim
 from haetae.flows.working import at_the_bench
 
@@ -27,4 +27,4 @@ def tidy(keep_days: int | None = None, compact: bool = False) -> State[Any]:
 
     said = at_the_bench("tidy", work)
     create_markdown_artifact(key="tidy", markdown=verbatim(said.text), description="the ledger")
-    return Completed(name="Tidied", message=said.text.replace("\n", "; "))
+    return ended("Tidied", said.text.replace("\n", "; "))

@@ -7,14 +7,14 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from haetae import HaetaeError, Workbench
+from haetae.flows.endings import ended
 from haetae.flows.showing import verbatim
 from haetae.flows.working import at_the_bench
 
 _WRONG_INPUT = 2
-_STATES = {0: (Completed, "Quiet"), 1: (Failed, "Alarm"), 3: (Completed, "TooFewRuns")}
+_STATES = {0: "Quiet", 1: "Alarm", 3: "TooFewRuns"}
 
 
 @flow(name="watch", persist_result=False, timeout_seconds=1800)
@@ -28,11 +28,11 @@ def watch(suites: list[str] | None = None, places: list[str] | None = None) -> S
     said, unserved = at_the_bench("watch", lambda bench: (bench.monitor(suites), _unserved(bench, places or [])))
     text = "\n".join([said.text, *unserved])
     create_markdown_artifact(key="watch", markdown=verbatim(text), description="the scheduled runs")
-    make, name = _STATES[said.exit_code]
+    name = _STATES[said.exit_code]
     if unserved and name != "Alarm":
-        make, name = Failed, "Unserved"
+        name = "Unserved"
     found = [*(watched.line for watched in said.alarms if watched.stands), *unserved]
-    return make(name=name, message="; ".join(found) or said.text.splitlines()[0])
+    return ended(name, "; ".join(found) or said.text.splitlines()[0])
 
 
 def _unserved(bench: Workbench, places: list[str]) -> list[str]:

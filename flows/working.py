@@ -20,9 +20,11 @@ from prefect.states import Cancelled
 from prefect.tasks import Task, exponential_backoff
 
 from haetae import HaetaeError, Report, Workbench
+from haetae.flows.leases import outlast_the_lease
 from haetae.flows.said_once import say_it_once
 
 T = TypeVar("T")
+outlast_the_lease()  # a process loads its flow before it takes the lease
 _NO_FAULT = 3
 """The exit code of an error that is nobody's mistake: the ledger, or an endpoint, is away."""
 

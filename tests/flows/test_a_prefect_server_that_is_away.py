@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import threading
 from typing import Any, Self
 from unittest.mock import patch
+from uuid import uuid4
 
 import httpx
 import pytest
+from prefect import flow_engine
 from prefect.client.orchestration import PrefectClient
+from prefect.concurrency import _leases
 from prefect.exceptions import PrefectHTTPStatusError
 
 from haetae.flows.outlasting import OutlastingRunner
@@ -70,6 +75,22 @@ def test_a_server_away_for_many_polls_is_spoken_of_once_and_once_when_it_is_back
         "does not answer", "is back", "does not answer", "is back",
     ]  # fmt: skip
     assert "(connection refused); waiting for it" in said[0]
+
+
+def test_a_flow_run_goes_on_when_its_place_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    importlib.import_module("haetae.flows.nightly")
+    lease = uuid4()
+
+    def away(*_: Any) -> bool:
+        raise httpx.ConnectError("All connection attempts failed")
+
+    monkeypatch.setattr(_leases, "_renew_concurrency_lease_with_retries", away)
+    with flow_engine.maintain_concurrency_lease(lease, 300, raise_on_lease_renewal_failure=True):  # as Prefect does
+        for thread in threading.enumerate():
+            if str(lease) in thread.name:
+                thread.join()
+        went_on = sum(range(1_000))  # else it would be ended here, or wherever it is
+    assert went_on
 
 
 def test_a_server_that_refuses_is_not_waited_for(prefect_server: None) -> None:
