@@ -108,8 +108,9 @@ def test_what_was_missed_is_said_of_what_is_unchanged_too(bench: Workbench, plac
     said = night(bench, place)
     assert isinstance(said, Unchanged)
     assert said.notes == (
-        "missed: nothing came of what was due since 2026-03-03 06:00 Asia/Seoul (2026-03-02 21:00 UTC); "
-        "nightly.1 stands for all of it",
+        "missed: nothing came of what was due at 2026-03-03 06:00 Asia/Seoul (2026-03-02 21:00 UTC), 2026-03-04 06:00 "
+        "Asia/Seoul (2026-03-03 21:00 UTC), 2026-03-05 06:00 Asia/Seoul (2026-03-04 21:00 UTC); nightly.1 stands for "
+        "all of it",
     )
 
 

@@ -171,8 +171,9 @@ def test_what_was_missed_is_run_once_and_named(bench: Workbench, clock: SetClock
     report = bench.run_due(suite)
     assert isinstance(report, Report)
     assert report.notes[0] == (
-        "missed: it was due 3 times since 2026-03-03 06:00 Asia/Seoul (2026-03-02 21:00 UTC), and no run was made of "
-        "it; this one stands for all of them"
+        "missed: it was due 3 times and no run was made of it: at 2026-03-03 06:00 Asia/Seoul (2026-03-02 21:00 UTC), "
+        "2026-03-04 06:00 Asia/Seoul (2026-03-03 21:00 UTC), 2026-03-05 06:00 Asia/Seoul (2026-03-04 21:00 UTC); this "
+        "one stands for all of them"
     )
     assert isinstance(bench.run_due(suite), NotDue)
 
@@ -311,7 +312,9 @@ def test_a_line_of_every_minute_is_counted_only_so_far() -> None:
     found = due_of(every_minute, Turn(SIX - timedelta(days=90), ended=True), SIX)
     assert found is not None
     assert found.at == SIX
-    assert "10000 times or more" in str(found.note(every_minute, SIX)).replace(",", "")
+    note = str(found.note(every_minute, SIX))
+    assert "it was due 10,000 times or more and no run was made of it: at 2025-12-01 21:01 UTC, " in note
+    assert "21:05 UTC and 9,995 more; this one stands for all of them" in note
     assert due_of(every_minute, Turn(SIX, ended=True), SIX) is None
     assert due_of(every_minute, Turn(SIX - timedelta(minutes=1), ended=True), SIX) == Due(SIX)
 
@@ -490,7 +493,7 @@ def test_a_run_that_takes_longer_than_its_interval_says_so_and_one_waits_at_most
     second = bench.run_due(suite)
     assert isinstance(second, Report)
     assert second.run.tags["due"] == (SIX + timedelta(minutes=30)).isoformat()
-    assert "missed: it was due 2 times since 2026-03-01 21:10 UTC" in second.notes[0]
+    assert "missed: it was due 2 times and no run was made of it: at 2026-03-01 21:10 UTC, " in second.notes[0]
     assert len(bench.ledger.runs("nightly")) == 2
 
 

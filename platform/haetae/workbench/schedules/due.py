@@ -23,6 +23,8 @@ _EARLY = timedelta(hours=1)
 """How long before it is due a scheduler may start what a clock leaves out: as long as the gap."""
 _MOST_COUNTED = 10_000
 """Times that were missed; a line of every minute has as many in a week."""
+_MOST_LISTED = 5
+"""Times that were missed and are named one by one."""
 _GONE_ON_WITH = timedelta(hours=1)
 """How long after its time a run that died is gone on with before what came due since: later it is of another day."""
 _BEFORE = timedelta(microseconds=1)
@@ -30,13 +32,18 @@ _BEFORE = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Due:
-    """The newest time that nobody served, and how many before it nobody served either, from the oldest on. It was
-    `begun` where somebody had the turn, who died, failed or was interrupted over it."""
+    """The newest time that nobody served, and how many before it nobody served either, of which `oldest` are the first
+    few. It was `begun` where somebody had the turn, who died, failed or was interrupted over it."""
 
     at: datetime
     missed: int = 0
-    since: datetime | None = None
+    oldest: tuple[datetime, ...] = ()
     begun: bool = False
+
+    @property
+    def since(self) -> datetime | None:
+        """The oldest time before it that nobody served."""
+        return self.oldest[0] if self.oldest else None
 
     def is_late(self, now: datetime, grace: timedelta = LATE) -> bool:
         """Whether nothing could run when it was due."""
@@ -44,13 +51,19 @@ class Due:
 
     def note(self, schedule: ScheduleSpec, now: datetime) -> str | None:
         """What was missed, for people; None where nothing was."""
-        if self.missed and self.since is not None:
+        if self.missed:
             more = " or more" if self.missed >= _MOST_COUNTED else ""
             return (
-                f"missed: it was due {counted(self.missed, 'time')}{more} since {both_zones(self.since, schedule)}, "
-                "and no run was made of it; this one stands for all of them"
+                f"missed: it was due {counted(self.missed, 'time')}{more} and no run was made of it: at "
+                f"{self.listed(schedule)}; this one stands for all of them"
             )
         return f"late: it was due at {both_zones(self.at, schedule)}" if self.is_late(now) else None
+
+    def listed(self, schedule: ScheduleSpec) -> str:
+        """The times that were missed, the oldest first: the first few, and how many more."""
+        times = ", ".join(both_zones(at, schedule) for at in self.oldest)
+        more = self.missed - len(self.oldest)
+        return f"{times} and {more:,} more" if more > 0 else times
 
 
 @dataclass(frozen=True)
@@ -136,15 +149,17 @@ def due_of(
     if begun is not None and timedelta(0) <= now - begun <= _GONE_ON_WITH:
         return Due(begun, begun=True)
     since, until = max(turn.due_at, since or turn.due_at), max(asked or now, now)
-    newest, first, count = begun, begun, int(begun is not None)
+    newest, oldest, count = begun, [] if begun is None else [begun], int(begun is not None)
     for newest in due_between(schedule.cron, schedule.timezone, since, until):
-        first, count = first or newest, count + 1
+        count += 1
+        if len(oldest) <= _MOST_LISTED:
+            oldest.append(newest)
         if count > _MOST_COUNTED:
             newest = _newest(schedule, newest, until)
             break
     if newest is None:
         return None
-    return Due(newest, count - 1, first if count > 1 else None, begun=newest == begun)
+    return Due(newest, count - 1, tuple(oldest[: min(_MOST_LISTED, count - 1)]), begun=newest == begun)
 
 
 def _newest(schedule: ScheduleSpec, known: datetime, until: datetime) -> datetime:

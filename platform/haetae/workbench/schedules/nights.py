@@ -118,10 +118,9 @@ def _end_the_dead(ledger: SqlLedger, at: Standing, due: str) -> None:
 
 def _late(at: Standing, found: Due, stands: str) -> str | None:
     """What is said of a time of which no run was made, where it or others before it were missed."""
-    if found.since is None:
+    if not found.missed:
         return found.note(at.schedule, at.now)
-    since = both_zones(found.since, at.schedule)
-    return f"missed: nothing came of what was due since {since}; {stands} stands for all of it"
+    return f"missed: nothing came of what was due at {found.listed(at.schedule)}; {stands} stands for all of it"
 
 
 def _too_long(ledger: Ledger, at: Standing, found: Due) -> str | None:
