@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Self
 from uuid import UUID
 
@@ -12,11 +13,13 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runner import Runner
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.workers.process import ProcessWorker
 
 from haetae.flows.server import may_pass, server
 
 _AGAIN_S = 5.0
 _POLL = "the poll"
+_SYNC = "the heartbeat"
 _log = logging.getLogger("haetae.serving")
 
 
@@ -102,3 +105,27 @@ class OutlastingRunner(Runner):
         self._client.get_scheduled_flow_runs_for_deployments = polled  # type: ignore[method-assign]  # of this client
         self._client.request = requested  # type: ignore[method-assign]
         return self
+
+
+def outlasting(worker: ProcessWorker) -> ProcessWorker:
+    """A worker of Prefect, which by itself ends after some polls that nobody answered, and ends all that it runs."""
+    presence, heard = Presence(), set[str]()
+
+    def kept(call: str, ask: Callable[[], Awaitable[Any]], otherwise: Any) -> Callable[[], Coroutine[Any, Any, Any]]:
+        async def asked() -> Any:
+            try:
+                answer = await ask()
+            except (httpx.TransportError, PrefectHTTPStatusError) as exc:
+                if call not in heard or not may_pass(exc):
+                    raise
+                presence.lost(call, exc)
+                return otherwise
+            heard.add(call)
+            presence.answered(call)
+            return answer
+
+        return asked
+
+    worker.get_and_submit_flow_runs = kept(_POLL, worker.get_and_submit_flow_runs, [])  # type: ignore[method-assign]
+    worker.sync_with_backend = kept(_SYNC, worker.sync_with_backend, None)  # type: ignore[method-assign]
+    return worker

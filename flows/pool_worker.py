@@ -8,7 +8,7 @@ from collections.abc import Callable
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.workers.process import ProcessWorker
 
-from haetae.flows.outlasting import wait_for_the_server
+from haetae.flows.outlasting import outlasting, wait_for_the_server
 from haetae.flows.refused import Refused
 from haetae.flows.server import asking
 from haetae.flows.stopping import children_first
@@ -27,7 +27,7 @@ async def _work(pool: str, at_once: int | None, healthcheck: bool, begun: Callab
     async with get_client() as client:
         await _look_for(client, pool)
     begun()
-    worker = ProcessWorker(work_pool_name=pool, limit=at_once, create_pool_if_not_found=False)
+    worker = outlasting(ProcessWorker(work_pool_name=pool, limit=at_once, create_pool_if_not_found=False))
     with children_first():
         await worker.start(with_healthcheck=healthcheck)
 

@@ -15,8 +15,9 @@ from prefect import flow_engine
 from prefect.client.orchestration import PrefectClient
 from prefect.concurrency import _leases
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.workers.process import ProcessWorker
 
-from haetae.flows.outlasting import OutlastingRunner
+from haetae.flows.outlasting import OutlastingRunner, outlasting
 
 pytestmark = [
     pytest.mark.real,
@@ -75,6 +76,24 @@ def test_a_server_away_for_many_polls_is_spoken_of_once_and_once_when_it_is_back
         "does not answer", "is back", "does not answer", "is back",
     ]  # fmt: skip
     assert "(connection refused); waiting for it" in said[0]
+
+
+def test_a_worker_outlasts_its_server_with_what_it_runs(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    """Prefect's own ends after some polls, and ends what it runs."""
+    replies = iter([[], httpx.ConnectError("connection refused"), answered(503), [], answered(401)])
+
+    async def ask(worker: ProcessWorker) -> Any:
+        reply = next(replies)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    monkeypatch.setattr(ProcessWorker, "get_and_submit_flow_runs", ask)
+    worker = outlasting(ProcessWorker(work_pool_name="haetae"))
+    assert [asyncio.run(worker.get_and_submit_flow_runs()) for _ in range(4)] == [[]] * 4
+    assert len([line for line in caplog.messages if "Prefect server at" in line]) == 2  # away, and back
+    with pytest.raises(PrefectHTTPStatusError):  # it is there, and refuses
+        asyncio.run(worker.get_and_submit_flow_runs())
 
 
 def test_a_flow_run_goes_on_when_its_place_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
