@@ -39,6 +39,8 @@ _NAMED = (
 _COUNT = re.compile(r"-?\d{1,9}(?:\.\d{0,6})?\]?")
 _COUNTED = re.compile(r"(?i)(?:key|token)s?")
 """What there may be many of: `max_tokens=4096` says how many."""
+_SAID_OF_IT = re.compile(r"(?i)(?:key|token)s?:\s+(?-i:[A-Za-z][a-z]{3,14})")
+"""`no such key: answer`, `the key: check it`: a sentence. A few letters and nothing else are a word, and no key."""
 _PATTERNS = (
     re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{6,}"),
     re.compile(r"(?i)(?<=basic )[A-Za-z0-9+/=]{12,}"),
@@ -125,9 +127,11 @@ def _without_logins(match: re.Match[str]) -> str:
 
 
 def _unnamed(match: re.Match[str]) -> str:
-    """A name and `***`; what only counts something, outside of a URL's query, stays."""
+    """A name and `***`; a sentence stays, and what only counts something, outside of a URL's query."""
     bare, before = match["bare"], match.string[match.start() - 1 : match.start()]
     if bare and _COUNT.fullmatch(bare) and _COUNTED.search(match["name"]) and before not in {"?", "&", "#"}:
+        return match[0]
+    if _SAID_OF_IT.fullmatch(match[0]):
         return match[0]
     return f"{match['name']}{match['is']}{match['open'] or ''}{MASK}"
 

@@ -133,6 +133,8 @@ def test_what_looks_like_a_secret_is_masked(text: str) -> None:  # SEC-07
         "sk-1",
         "모델 키",
         "author: Kim Minji",
+        "it refuses the key: check WANDB_API_KEY",
+        "KeyError: 'no such key: answer'",
     ],
 )
 def test_plain_words_stay(text: str) -> None:
