@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,9 @@ class Shop:
 
 
 @pytest.fixture
-def haetae(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Said]:
+def haetae(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Iterator[Callable[..., Said]]:
     """haetae("run", "suite.yaml"): exit code, standard output, standard error."""
     monkeypatch.setenv("HAETAE_HOME", str(tmp_path / "home"))
     for name in ("HAETAE_LEDGER", "HAETAE_MLFLOW", "MLFLOW_TRACKING_URI"):
@@ -72,7 +76,22 @@ def haetae(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
         code = ended.value.code
         return Said(code if isinstance(code, int) else 0, said.out, said.err)
 
-    return call
+    with logging_as_it_was():
+        yield call
+
+
+@contextmanager
+def logging_as_it_was() -> Iterator[None]:
+    """A command may set logging up, as Prefect does: its handlers write to what pytest closes after the test."""
+    before = {logger: list(logger.handlers) for logger in _loggers()}
+    yield
+    for logger in _loggers():
+        logger.handlers[:] = before.get(logger, [])
+
+
+def _loggers() -> list[logging.Logger]:
+    named = (logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger))
+    return [logging.getLogger(), *named]
 
 
 @pytest.fixture
