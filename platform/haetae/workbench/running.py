@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from haetae.core import reasons
 from haetae.core.clock import Clock
 from haetae.core.run import Run, RunStatus
 from haetae.core.sample import Sample
@@ -14,6 +15,7 @@ from haetae.core.suite import GateSpec
 from haetae.core.verdict import Comparison
 from haetae.engine.budget import BudgetExhausted
 from haetae.engine.evaluate import Evaluation
+from haetae.engine.patience.breaker import patience
 from haetae.engine.patience.later import later
 from haetae.engine.patience.stopping import Stopped
 from haetae.engine.tally import Tally
@@ -28,6 +30,7 @@ from haetae.workbench.leasing import leased_while
 from haetae.workbench.loading import loading_meanwhile
 from haetae.workbench.resuming import way_on
 from haetae.workbench.run_deadline import end_after
+from haetae.workbench.unanswered import unanswered
 from haetae.workbench.unseen import withdraw_unseen
 from haetae.workbench.words import counted
 
@@ -169,8 +172,20 @@ class Running:
             return ended(RunStatus.STOPPED, str(exc).rstrip("."))
         if evaluation.stopped_early:
             return ended(RunStatus.INTERRUPTED, cut_short(calls.why, assembly.meter.broken_off))
+        if away := await asyncio.to_thread(self._nobody_answered, run, assembly):
+            return ended(RunStatus.STOPPED, later(away))
         await asyncio.to_thread(withdraw_unseen, self._ledger, run.id, assembly.target, assembly.metrics)
         return ended(RunStatus.FINISHED, None)
+
+    def _nobody_answered(self, run: Run, assembly: Assembly) -> str | None:
+        """Why no call has reached its endpoint; None where one has, or calls are so many that the breaker has seen."""
+        asked = assembly.dataset.count * assembly.suite.target.repeats
+        if asked >= patience(assembly.suite.limits.in_flight):
+            return None
+        failed = unanswered(self._ledger, run.id)
+        if [one.reason for one in failed] != [reasons.CONNECTION] or failed[0].count < asked:
+            return None
+        return f"{failed[0].message}; it answers nobody"
 
 
 def cut_short(why: str | None, broken_off: int | None) -> str:

@@ -16,6 +16,11 @@ _OUT = frozenset({reasons.CONNECTION, reasons.RATE_LIMITED, reasons.SERVER_ERROR
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
 
 
+def patience(in_flight: int) -> int:
+    """How many attempts may fail, with no answer between, before an endpoint is taken to answer nobody."""
+    return 3 * in_flight + 10
+
+
 class Breaker:
     """One per endpoint, shared by everything in the run that asks it.
 
@@ -25,7 +30,7 @@ class Breaker:
     """
 
     def __init__(self, in_flight: int, rng: random.Random, sleep: Sleep = asyncio.sleep) -> None:
-        self._patience = 3 * in_flight + 10
+        self._patience = patience(in_flight)
         self._rng = rng
         self._sleep = sleep
         self._failed = self._trials = 0
