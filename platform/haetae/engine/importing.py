@@ -43,7 +43,7 @@ def _import_from(places: Sequence[str], name: str) -> ModuleType:
     try:
         found = importlib.import_module(name)
     finally:
-        _ours.update(new for new in sys.modules if new not in before and _file(new) is not None and spec_of(new))
+        _ours.update(new for new in list(sys.modules) if new not in before and _file(new) is not None and spec_of(new))
         sys.path.extend(left)  # functions of other suites import when they are called
     spec, file = spec_of(name), _file(name.partition(".")[0])
     if spec is not None and file is not None and not _is_of(file, spec):

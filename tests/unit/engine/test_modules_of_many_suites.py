@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
+from haetae.engine import importing
 from haetae.engine.importing import import_from
 
 THREADS, TURNS = 8, 25
@@ -23,3 +28,16 @@ def test_threads_that_look_for_namesakes_at_once_each_find_their_own(tmp_path: P
     with ThreadPoolExecutor(THREADS) as threads:
         for n, found in enumerate(threads.map(looked_for, range(THREADS))):
             assert {module.whose for module in found} == {n}
+
+
+def test_others_may_import_whatever_they_like_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "beside_others.py").touch()
+    numbers, looked = count(), importing._file
+
+    def looked_while_another_imports(name: str) -> Path | None:
+        monkeypatch.setitem(sys.modules, f"of_another_{next(numbers)}", ModuleType("of_another"))
+        return looked(name)
+
+    monkeypatch.setattr(importing, "_file", looked_while_another_imports)
+    assert import_from([str(tmp_path)], "beside_others").__name__ == "beside_others"
+    assert next(numbers) > 0
